@@ -1,0 +1,115 @@
+//! The few things islands ask of the browser.
+
+use js_sys::Uint8Array;
+use leptos::prelude::{document, window};
+use leptos::wasm_bindgen::{JsCast, JsValue};
+use leptos::web_sys::{Event, HtmlElement};
+use serde::de::DeserializeOwned;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{RequestInit, Response, UrlSearchParams};
+
+/// Seconds since the epoch by the browser's clock; only differences count.
+pub fn seconds() -> i64 {
+    (js_sys::Date::now() / 1_000.0) as i64
+}
+
+/// Reads JSON; nothing when the answer is anything but what was asked for.
+/// A session that has ended reloads the page, which then asks to sign in.
+pub async fn read<T: DeserializeOwned>(path: &str) -> Option<T> {
+    let answer = JsFuture::from(window().fetch_with_str(path)).await.ok()?;
+    let answer: Response = answer.dyn_into().ok()?;
+    if answer.status() == 401 {
+        let _ = window().location().reload();
+    }
+    if !answer.ok() {
+        return None;
+    }
+    let text = JsFuture::from(answer.text().ok()?).await.ok()?;
+    serde_json::from_str(&text.as_string()?).ok()
+}
+
+/// Posts a form's fields; whether the server accepted them.
+pub async fn post(path: &str, fields: &[(&str, &str)]) -> bool {
+    let Ok(body) = UrlSearchParams::new() else {
+        return false;
+    };
+    for (name, value) in fields {
+        body.append(name, value);
+    }
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_body(&body);
+    let answer = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await;
+    answer
+        .ok()
+        .and_then(|answer| answer.dyn_into::<Response>().ok())
+        .is_some_and(|answer| answer.ok())
+}
+
+/// 128 random bits as unpadded base64url, or nothing when the browser has no
+/// generator: the server then makes the handle.
+pub fn random_handle() -> Option<String> {
+    let bytes = Uint8Array::new_with_length(16);
+    window()
+        .crypto()
+        .ok()?
+        .get_random_values_with_array_buffer_view(&bytes)
+        .ok()?;
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = 0u32;
+    let mut held = 0;
+    let mut handle = String::with_capacity(22);
+    for byte in bytes.to_vec() {
+        bits = bits << 8 | u32::from(byte);
+        held += 8;
+        while held >= 6 {
+            held -= 6;
+            handle.push(ALPHABET[(bits >> held & 63) as usize] as char);
+        }
+    }
+    handle.push(ALPHABET[(bits << (6 - held) & 63) as usize] as char);
+    Some(handle)
+}
+
+/// Says something through the page's polite live region.
+pub fn announce(text: &str) {
+    if let Some(region) = document().get_element_by_id("announcer") {
+        region.set_text_content(Some(text));
+    }
+}
+
+/// The element that has the focus, unless that is the page itself.
+pub fn focused() -> Option<HtmlElement> {
+    let element = document().active_element()?;
+    let element: HtmlElement = element.dyn_into().ok()?;
+    (element.tag_name() != "BODY").then_some(element)
+}
+
+/// Gives the focus to the first link of the row with this id, without scrolling.
+pub fn focus_row(id: &str) {
+    let link = document()
+        .get_element_by_id(id)
+        .and_then(|row| row.query_selector("a, button").ok().flatten())
+        .and_then(|link| link.dyn_into::<HtmlElement>().ok());
+    if let Some(link) = link {
+        let _ = link.focus();
+    }
+}
+
+/// Closes the menu an event came from.
+pub fn close_menu(event: &Event) {
+    let menu = event
+        .target()
+        .and_then(|target| target.dyn_into::<HtmlElement>().ok())
+        .and_then(|element| element.closest("[popover]").ok().flatten());
+    if let Some(menu) = menu {
+        let _ = menu.unchecked_into::<HtmlElement>().hide_popover();
+    }
+}
+
+/// A property of a value the typed bindings do not know.
+pub fn property(of: &JsValue, name: &str) -> Option<JsValue> {
+    js_sys::Reflect::get(of, &JsValue::from_str(name))
+        .ok()
+        .filter(|value| !value.is_undefined() && !value.is_null())
+}

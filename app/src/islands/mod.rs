@@ -1,0 +1,15 @@
+//! The parts of a page that live on in the browser: the hub's rows, the
+//! connection page and the Connect control. Everything they do also works as a
+//! plain form or link before, or without, the script.
+
+mod attempt;
+mod browser;
+mod connect;
+mod connection;
+mod feed;
+mod hub;
+mod row;
+
+pub use connect::ConnectPanel;
+pub use connection::ConnectionOverview;
+pub use hub::HubList;

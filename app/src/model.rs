@@ -1,0 +1,449 @@
+//! Every type the browser may ever see.
+//!
+//! These are filled by the server's loaders and serialised into the page (as
+//! island properties) and into the JSON the islands read again. None of them
+//! can hold a token, a client secret or a verifier: there is no field for one.
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: seconds since the epoch to reckon with, and the same in
+/// words for the tooltip, because the browser part carries no calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Seconds since the epoch.
+    pub unix: i64,
+    /// The date and time with its zone: `12 May 2026, 09:10 UTC`.
+    pub text: String,
+}
+
+/// A service that can be connected, as far as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider {
+    /// The catalog id: `shopify`.
+    pub id: String,
+    /// The name people know: `Shopify`.
+    pub name: String,
+    /// The symbol in the icon sprite, such as `brand-shopify`; without one the
+    /// first letter of the name stands in.
+    pub icon: Option<String>,
+}
+
+/// How a connection is. The closed list of words on screen: never two at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Proven within its check interval.
+    Connected,
+    /// Failed for a reason that heals itself; the next try is known or soon.
+    Retrying {
+        /// Seconds since the epoch of the next try.
+        at: Option<i64>,
+    },
+    /// A person must do the one named thing.
+    ActionNeeded,
+    /// Somebody else must act: an admin at the provider, or the operator.
+    WaitingForAdmin,
+    /// Unknown, or not proven for longer than two check intervals.
+    NotCheckedYet,
+    /// Stopped by a person.
+    Paused,
+    /// Ended by a person.
+    Disconnected,
+}
+
+/// The three parts of the hub page, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Section {
+    /// Somebody must act.
+    ActionNeeded,
+    /// Everything that is linked and needs nobody.
+    Connected,
+    /// What can be connected.
+    Available,
+}
+
+impl Status {
+    /// Where a connection with this status is listed.
+    pub fn section(self) -> Section {
+        match self {
+            Self::ActionNeeded | Self::WaitingForAdmin => Section::ActionNeeded,
+            Self::Connected | Self::Retrying { .. } | Self::NotCheckedYet | Self::Paused => {
+                Section::Connected
+            }
+            Self::Disconnected => Section::Available,
+        }
+    }
+}
+
+/// What failed, why, what it means, and the one thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// Line 1: what happened.
+    pub what: String,
+    /// Line 2: why, honest about certainty.
+    pub why: String,
+    /// Line 3: what it means, when that is not obvious.
+    pub effect: Option<String>,
+    /// The single button; none when nobody needs to act.
+    pub action: Option<Action>,
+    /// What support needs to know; shown on demand.
+    pub details: Option<Details>,
+}
+
+/// The one thing to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Verb and object: `Reconnect Shopify`.
+    pub label: String,
+    /// What pressing it does.
+    pub kind: ActionKind,
+}
+
+/// What a prompt's button does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Starts a flow for this connection, or for the provider when there is none.
+    Connect,
+    /// Proves the connection again.
+    Check,
+    /// Opens the page where the provider app is set up.
+    SetUp,
+    /// Opens a page elsewhere.
+    Open {
+        /// An `https` address from the catalog.
+        url: String,
+    },
+}
+
+/// Facts for support, free of secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// The failure code: `GRANT_REVOKED_OR_EXPIRED`.
+    pub code: String,
+    /// When it was noticed.
+    pub at: Option<Moment>,
+    /// The provider's own words, trimmed.
+    pub provider_text: Option<String>,
+}
+
+/// One linked account, as a row of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The connection's id.
+    pub id: String,
+    /// What it is linked to.
+    pub provider: Provider,
+    /// The account's name, renamable: `my-shop.myshopify.com`.
+    pub account: String,
+    /// How it is.
+    pub status: Status,
+    /// When it was last proven, in seconds since the epoch.
+    pub checked_at: Option<i64>,
+    /// What is wrong, when something is.
+    pub prompt: Option<Prompt>,
+    /// The handle of an attempt to repair it that is still open.
+    pub attempt: Option<String>,
+    /// Lower-case words that find this row: name, aliases, category, account.
+    pub keywords: String,
+}
+
+/// One provider that can be connected, as a row of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The provider.
+    pub provider: Provider,
+    /// What linking it is good for, in one line.
+    pub summary: String,
+    /// How connecting begins.
+    pub start: Start,
+    /// Whether an account of it is linked already.
+    pub again: bool,
+    /// Whether it is one of the two suggested on a first visit.
+    pub suggested: bool,
+    /// The handle of an attempt to connect it that is still open.
+    pub attempt: Option<String>,
+    /// Lower-case words that find this row: name, aliases, category.
+    pub keywords: String,
+}
+
+/// How connecting a provider begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// One press starts the flow.
+    Now,
+    /// Something has to be typed first, such as the shop's address.
+    AfterDetails,
+    /// The provider app is missing, and the person looking may set it up.
+    SetUp,
+    /// The provider app is missing, and somebody else has to set it up.
+    AskAdmin,
+}
+
+/// The hub page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hub {
+    /// When this was read, in seconds since the epoch.
+    pub now: i64,
+    /// Linked accounts.
+    pub connections: Vec<Connection>,
+    /// Providers that can be connected.
+    pub offers: Vec<Offer>,
+    /// Whether the person looking may connect, repair and disconnect.
+    pub may_manage: bool,
+}
+
+/// How far an attempt is, as the server knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptStatus {
+    /// The person is at the provider.
+    Waiting,
+    /// The provider sent the person back.
+    Received,
+    /// The code is exchanged and the account is being proven.
+    Checking,
+    /// Done: there is a working connection.
+    Connected,
+    /// Ended without a connection; the prompt says why.
+    Failed,
+    /// Given up here.
+    Cancelled,
+    /// Left alone for ten minutes.
+    Expired,
+}
+
+/// One attempt to connect or repair: `GET /flows/{handle}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// How far it is.
+    pub status: AttemptStatus,
+    /// The connection it made or repaired.
+    #[serde(default)]
+    pub connection_id: Option<String>,
+    /// Why it failed, and what to do.
+    #[serde(default)]
+    pub prompt: Option<Prompt>,
+}
+
+/// One permission asked of a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permission {
+    /// What it allows, in words: `See products and collections`.
+    pub meaning: String,
+    /// The provider's name for it: `read_products`.
+    pub scope: String,
+    /// Whether the provider granted it.
+    pub granted: bool,
+}
+
+/// One line of a connection's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When it happened.
+    pub at: Moment,
+    /// What happened, in words.
+    pub what: String,
+    /// How to mark it.
+    pub tone: Tone,
+}
+
+/// The colour family of a line, always beside a word or an icon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// It went well.
+    Good,
+    /// It is a plain fact.
+    Neutral,
+    /// It went wrong.
+    Bad,
+}
+
+/// The page of one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionPage {
+    /// When this was read, in seconds since the epoch.
+    pub now: i64,
+    /// The row the hub shows too.
+    pub connection: Connection,
+    /// When it was linked.
+    pub connected_at: Moment,
+    /// Who linked it.
+    pub connected_by: Option<String>,
+    /// What was asked for, granted or not.
+    pub permissions: Vec<Permission>,
+    /// When it was last proven.
+    pub last_proof: Option<Moment>,
+    /// When its token is renewed next.
+    pub next_refresh: Option<Moment>,
+    /// When its token ends.
+    pub token_expires: Option<Moment>,
+    /// What happened, newest first.
+    pub history: Vec<HistoryEntry>,
+    /// Whether the person looking may repair, rename and disconnect.
+    pub may_manage: bool,
+}
+
+/// The page that names the consequences of disconnecting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisconnectPage {
+    /// The connection's id.
+    pub id: String,
+    /// What it is linked to.
+    pub provider: Provider,
+    /// The account's name.
+    pub account: String,
+    /// Whether the provider is told, or the person removes us there by hand.
+    pub revocation: Revocation,
+}
+
+/// What happens at the provider when a connection ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// We withdraw the access there.
+    AtProvider,
+    /// The provider offers no way; the person removes us there.
+    ByHand {
+        /// Where, in the provider's own words: `Shopify admin > Settings > Apps`.
+        place: String,
+    },
+}
+
+/// The page a person reads before connecting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectPage {
+    /// The provider.
+    pub provider: Provider,
+    /// The connection being repaired, when it is one.
+    pub repairs: Option<(String, String)>,
+    /// What we will do, from the permissions asked for.
+    pub will: Vec<String>,
+    /// What we will not do.
+    pub will_not: Vec<String>,
+    /// The permissions as the provider names them.
+    pub permissions: Vec<Permission>,
+    /// Permissions a person may add.
+    pub optional: Vec<Permission>,
+    /// What has to be typed first.
+    pub fields: Vec<ConnectField>,
+    /// How to end the access later.
+    pub removal: String,
+    /// Whether it can start.
+    pub readiness: Readiness,
+    /// The handle of an attempt that is still open.
+    pub attempt: Option<String>,
+}
+
+/// Whether a provider can be connected now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Its provider app is there.
+    Ready,
+    /// Its provider app is missing.
+    NotSetUp {
+        /// The provider app's id.
+        app: String,
+        /// Whether the person looking may set it up.
+        may_set_up: bool,
+        /// Who else may.
+        admins: Vec<String>,
+    },
+}
+
+/// Something a provider needs to know before it can be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectField {
+    /// The name it is posted under.
+    pub name: String,
+    /// What it is called: `Shop address`.
+    pub label: String,
+    /// A regular expression the value must match.
+    pub pattern: Option<String>,
+    /// An example.
+    pub placeholder: Option<String>,
+    /// What follows the value: `.myshopify.com`.
+    pub suffix: Option<String>,
+    /// Where to find it.
+    pub help: Option<String>,
+    /// What is filled in already.
+    pub value: String,
+}
+
+/// Whether and how a provider app is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppState {
+    /// Nobody entered it yet.
+    NotSetUp,
+    /// An admin entered it here.
+    Entered {
+        /// The public half.
+        client_id: String,
+        /// When.
+        at: Moment,
+    },
+    /// The operator gave it through the environment; it cannot be changed here.
+    Environment {
+        /// The public half.
+        client_id: String,
+    },
+}
+
+/// One line of the list of provider apps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderAppRow {
+    /// The provider app's id.
+    pub id: String,
+    /// Its name and icon.
+    pub provider: Provider,
+    /// What it serves, when that is more than one provider.
+    pub serves: Vec<String>,
+    /// How it is set up.
+    pub state: AppState,
+}
+
+/// The page of one provider app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderAppPage {
+    /// The line of the list.
+    pub app: ProviderAppRow,
+    /// Each address to register, with the name of the provider it serves.
+    pub redirect_uris: Vec<(String, String)>,
+    /// What to do at the provider, in order.
+    pub steps: Vec<String>,
+    /// Where apps are registered.
+    pub console_url: Option<String>,
+    /// The environment variables that hold the two values instead.
+    pub variables: (String, String),
+}
+
+/// One API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyRow {
+    /// The key's id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// The end of the key, to tell keys apart.
+    pub last_four: String,
+    /// When it was made.
+    pub created: Moment,
+    /// When it was last used.
+    pub last_used: Option<Moment>,
+}
+
+/// The person who is signed in, as far as pages show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// Their organisation.
+    pub organisation: String,
+    /// Whether they see the settings.
+    pub admin: bool,
+}

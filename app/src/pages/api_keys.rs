@@ -1,0 +1,120 @@
+//! Keys for the host application.
+
+use leptos::prelude::*;
+
+use crate::{
+    model::ApiKeyRow,
+    parts::{
+        Icon, SettingsFrame, Time,
+        form::{Field, ProblemSummary},
+    },
+    paths,
+    site::Visit,
+    words,
+};
+
+/// What a key may be allowed, with what that means.
+pub const SCOPES: [(&str, &str); 4] = [
+    ("connections:read", "See connections and how they are"),
+    ("connections:write", "Import and disconnect connections"),
+    ("tokens:read", "Borrow working tokens"),
+    ("catalog:read", "See what can be connected"),
+];
+
+/// The list of keys, and the form for a new one.
+#[component]
+pub fn ApiKeysView(
+    /// When this was read, in seconds since the epoch.
+    now: i64,
+    /// Each key that works.
+    keys: Vec<ApiKeyRow>,
+) -> impl IntoView {
+    let problem = Visit::current().flash.problem("scope");
+    let none = keys.is_empty();
+    let rows = keys
+        .into_iter()
+        .map(|key| {
+            let used = match key.last_used {
+                Some(moment) => {
+                    let said = format!("used {}", words::ago(now, moment.unix));
+                    view! { <Time moment said/> }.into_any()
+                }
+                None => "never used".into_any(),
+            };
+            let said = format!("Made {}", words::ago(now, key.created.unix));
+            view! {
+                <li class="row" data-layout="simple">
+                    <span class="plate"><Icon name="key-round"/></span>
+                    <div class="row-main">
+                        <p class="row-title">
+                            <strong>{key.name.clone()}</strong>
+                            " "
+                            <code class="account">{format!("…{}", key.last_four)}</code>
+                        </p>
+                        <p class="fact"><Time moment=key.created said/>", "{used}</p>
+                        <ul class="tags">
+                            {key.scopes.into_iter().map(|scope| view! { <li><code>{scope}</code></li> }).collect_view()}
+                        </ul>
+                    </div>
+                    <form method="post" action="/api/revoke_api_key">
+                        <input type="hidden" name="id" value=key.id/>
+                        <button class="btn" data-kind="danger">
+                            "Revoke"
+                            <span class="visually-hidden">{format!(" {}", key.name)}</span>
+                        </button>
+                    </form>
+                </li>
+            }
+        })
+        .collect_view();
+    let choices = SCOPES
+        .map(|(scope, meaning)| view! {
+            <label class="choice">
+                <input type="checkbox" name="scope" value=scope/>
+                <span>{meaning} " " <code class="muted">{scope}</code></span>
+            </label>
+        })
+        .collect_view();
+    view! {
+        <SettingsFrame title="API keys" here=paths::API_KEYS>
+            <ProblemSummary/>
+            <div class="title">
+                <h1>"API keys"</h1>
+                <p>"With a key, the software that runs your automations asks Linkwell for working tokens."</p>
+            </div>
+            <div class="stack">
+                {match none {
+                    true => view! {
+                        <div class="empty">
+                            <p class="empty-title">"No keys yet"</p>
+                            <p>"Make one for each application, so that each can be revoked alone."</p>
+                        </div>
+                    }
+                    .into_any(),
+                    false => view! { <ul class="rows">{rows}</ul> }.into_any(),
+                }}
+                <section class="card" aria-labelledby="new-key">
+                    <h2 id="new-key">"New key"</h2>
+                    <form class="form" method="post" action=paths::API_KEYS>
+                        <Field
+                            name="name"
+                            label="Name"
+                            help="What will use it, such as the host application's name."
+                            autocomplete="off"
+                        />
+                        <fieldset class="choices" id="scope" tabindex="-1">
+                            <legend>"What it may do"</legend>
+                            {problem.map(|problem| view! {
+                                <p class="problem"><Icon name="circle-alert"/>{problem}</p>
+                            })}
+                            {choices}
+                        </fieldset>
+                        <div class="actions">
+                            <button class="btn" data-kind="primary">"Create key"</button>
+                        </div>
+                    </form>
+                </section>
+            </div>
+        </SettingsFrame>
+    }
+}

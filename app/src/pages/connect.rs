@@ -1,0 +1,180 @@
+//! What we will and will not do, before a person connects.
+
+use leptos::prelude::*;
+
+use crate::{
+    islands::ConnectPanel,
+    model::{ConnectField, ConnectPage, Permission, Readiness},
+    parts::{
+        BrandPlate, Current, Frame, Icon,
+        form::{Field, ProblemSummary},
+    },
+    paths, words,
+};
+
+/// The page a person reads before connecting.
+#[component]
+pub fn ConnectView(
+    /// What connecting means.
+    page: ConnectPage,
+) -> impl IntoView {
+    let ConnectPage {
+        provider,
+        repairs,
+        will,
+        will_not,
+        permissions,
+        optional,
+        fields,
+        removal,
+        readiness,
+        attempt,
+    } = page;
+    let name = provider.name.clone();
+    let (verb, account, connection) = match repairs {
+        Some((id, account)) => ("Reconnect", Some(account), Some(id)),
+        None => ("Connect", None, None),
+    };
+    let title = format!("{verb} {name}");
+    let plate = provider.clone();
+    let lines = |lines: Vec<String>, tone: &'static str, good: bool| {
+        lines
+            .into_iter()
+            .map(|line| {
+                let icon = match good {
+                    true => view! { <Icon name="check"/> }.into_any(),
+                    false => view! { <Icon name="x"/> }.into_any(),
+                };
+                view! { <li data-tone=tone>{icon}<span>{line}</span></li> }
+            })
+            .collect_view()
+    };
+    let begin = match readiness {
+        Readiness::Ready => view! {
+            <ConnectPanel provider connection label=title.clone() attempt>
+                {fields.into_iter().map(|field| view! { <Asked field/> }).collect_view()}
+                <Optional permissions=optional/>
+            </ConnectPanel>
+        }
+        .into_any(),
+        Readiness::NotSetUp { app, may_set_up, admins } => {
+            view! { <NotSetUp name=name.clone() app may_set_up admins/> }.into_any()
+        }
+    };
+    view! {
+        <Frame title=title.clone() current=Current::Connections>
+            <a class="back" href=paths::HUB>
+                <Icon name="arrow-left"/>
+                "Connections"
+            </a>
+            <ProblemSummary/>
+            <div class="card narrow">
+                <div class="page-head">
+                    <BrandPlate provider=plate/>
+                    <div class="page-head-words">
+                        <h1>{title}</h1>
+                        {account.map(|account| view! { <p class="muted">{account}</p> })}
+                    </div>
+                </div>
+                <div class="promises">
+                    <section aria-labelledby="will">
+                        <h2 id="will">"We will"</h2>
+                        <ul class="checks">{lines(will, "good", true)}</ul>
+                    </section>
+                    <section aria-labelledby="will-not">
+                        <h2 id="will-not">"We will not"</h2>
+                        <ul class="checks">{lines(will_not, "neutral", false)}</ul>
+                    </section>
+                </div>
+                {begin}
+                <div class="fine-print">
+                    <details class="disclosure">
+                        <summary>
+                            <Icon name="chevron-right"/>
+                            "Show technical permissions"
+                        </summary>
+                        <ul class="scopes">
+                            {permissions
+                                .into_iter()
+                                .map(|Permission { meaning, scope, .. }| view! {
+                                    <li><code>{scope}</code>" "<span class="muted">{meaning}</span></li>
+                                })
+                                .collect_view()}
+                        </ul>
+                    </details>
+                    <p>{removal}</p>
+                    <p>"Everyone in your organisation can use this connection. Admins see who connected it."</p>
+                </div>
+            </div>
+        </Frame>
+    }
+}
+
+#[component]
+fn Asked(field: ConnectField) -> impl IntoView {
+    let ConnectField { name, label, pattern, placeholder, suffix, help, value } = field;
+    view! {
+        <Field
+            name
+            label
+            pattern=pattern.unwrap_or_default()
+            placeholder=placeholder.unwrap_or_default()
+            suffix=suffix.unwrap_or_default()
+            help=help.unwrap_or_default()
+            value
+        />
+    }
+}
+
+#[component]
+fn Optional(permissions: Vec<Permission>) -> impl IntoView {
+    (!permissions.is_empty()).then(|| view! {
+        <fieldset class="choices">
+            <legend>"Allow more, if you like"</legend>
+            {permissions
+                .into_iter()
+                .map(|permission| view! {
+                    <label class="choice">
+                        <input
+                            type="checkbox"
+                            name="scope"
+                            value=permission.scope
+                            checked=permission.granted
+                        />
+                        <span>{permission.meaning}</span>
+                    </label>
+                })
+                .collect_view()}
+        </fieldset>
+    })
+}
+
+#[component]
+fn NotSetUp(name: String, app: String, may_set_up: bool, admins: Vec<String>) -> impl IntoView {
+    let who = match admins.is_empty() {
+        true => "An admin can do that.".to_owned(),
+        false => format!("Admins: {}.", words::list(&admins)),
+    };
+    view! {
+        <div class="callout">
+            <Icon name="wrench"/>
+            <div>
+                <p class="prompt-what">{format!("{name} is not set up here yet.")}</p>
+                <p>
+                    {format!(
+                        "{name} only lets in apps it knows. Whoever runs this Linkwell registers it there once and enters the two values it gets.",
+                    )}
+                </p>
+                {match may_set_up {
+                    true => view! {
+                        <a class="btn" data-kind="primary" href=paths::provider_app(&app)>
+                            {format!("Set up {name}")}
+                        </a>
+                    }
+                    .into_any(),
+                    false => view! { <p>{who}</p> }.into_any(),
+                }}
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,65 @@
+//! What disconnecting means, before it happens.
+
+use leptos::prelude::*;
+
+use crate::{
+    model::{DisconnectPage, Revocation},
+    parts::{BrandPlate, Current, Frame, Icon, form::ProblemSummary},
+    paths,
+};
+
+/// The page that names the consequences.
+#[component]
+pub fn DisconnectView(
+    /// What would end.
+    page: DisconnectPage,
+) -> impl IntoView {
+    let DisconnectPage { id, provider, account, revocation } = page;
+    let name = provider.name.clone();
+    let back = paths::connection(&id);
+    let there = match revocation {
+        Revocation::AtProvider => {
+            format!("Linkwell withdraws its access at {name}. The tokens stop working there too.")
+        }
+        Revocation::ByHand { place } => format!(
+            "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
+        ),
+    };
+    view! {
+        <Frame title=format!("Disconnect {name}") current=Current::Connections>
+            <a class="back" href=back.clone()>
+                <Icon name="arrow-left"/>
+                {format!("{name} {account}")}
+            </a>
+            <ProblemSummary/>
+            <div class="card narrow">
+                <div class="page-head">
+                    <BrandPlate provider/>
+                    <div class="page-head-words">
+                        <h1>{format!("Disconnect {name}?")}</h1>
+                        <p class="muted">{account}</p>
+                    </div>
+                </div>
+                <ul class="checks">
+                    <li data-tone="bad">
+                        <Icon name="circle-stop"/>
+                        "Automations that use this account stop at their next run."
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="key-round"/>
+                        <span>"The stored tokens are deleted here. "{there}</span>
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="history"/>
+                        "Connecting it again later needs a new approval."
+                    </li>
+                </ul>
+                <form class="actions" method="post" action="/api/disconnect_connection">
+                    <input type="hidden" name="id" value=id/>
+                    <button class="btn" data-kind="danger-solid">{format!("Disconnect {name}")}</button>
+                    <a class="btn" data-kind="plain" href=back>"Keep it connected"</a>
+                </form>
+            </div>
+        </Frame>
+    }
+}

@@ -1,0 +1,25 @@
+//! One file per page.
+
+mod account;
+mod api_keys;
+mod connect;
+mod connection;
+mod disconnect;
+mod hub;
+mod missing;
+mod provider_app;
+mod provider_apps;
+mod setup;
+mod sign_in;
+
+pub use account::AccountView;
+pub use api_keys::ApiKeysView;
+pub use connect::ConnectView;
+pub use connection::ConnectionView;
+pub use disconnect::DisconnectView;
+pub use hub::HubView;
+pub use missing::MissingView;
+pub use provider_app::ProviderAppView;
+pub use provider_apps::ProviderAppsView;
+pub use setup::SetupView;
+pub use sign_in::SignInView;

@@ -1,0 +1,28 @@
+//! A value to carry elsewhere, with a button that copies it.
+
+use leptos::prelude::*;
+
+use super::Icon;
+
+/// A value that can be selected with one click, and copied where scripts run:
+/// the button appears only then.
+#[component]
+pub fn Copyable(
+    /// The value.
+    #[prop(into)]
+    value: String,
+    /// What it is, for the button's name: `redirect address`.
+    #[prop(into)]
+    what: String,
+) -> impl IntoView {
+    view! {
+        <div class="copyable">
+            <code class="copyable-value">{value.clone()}</code>
+            <button type="button" class="btn" data-kind="plain" data-copy=value hidden>
+                <Icon name="copy"/>
+                <span data-copy-word>"Copy"</span>
+                <span class="visually-hidden">{format!(" {what}")}</span>
+            </button>
+        </div>
+    }
+}

@@ -1,0 +1,132 @@
+//! Forms: a field with its help and its problem, and the summary that takes the
+//! focus when something has to be put right. What was typed is kept.
+
+use leptos::prelude::*;
+
+use super::Icon;
+use crate::{flash::Flash, site::Visit};
+
+/// One field of a form.
+#[component]
+pub fn Field(
+    /// The name it is posted under.
+    #[prop(into)]
+    name: String,
+    /// What it is called.
+    #[prop(into)]
+    label: String,
+    /// `text`, `email` or `password`.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// What the browser may fill in.
+    #[prop(optional)]
+    autocomplete: &'static str,
+    /// Where to find it, or what is expected.
+    #[prop(optional, into)]
+    help: Option<String>,
+    /// What is filled in when nothing was typed yet.
+    #[prop(optional, into)]
+    value: Option<String>,
+    /// A regular expression the value must match.
+    #[prop(optional, into)]
+    pattern: Option<String>,
+    /// An example.
+    #[prop(optional, into)]
+    placeholder: Option<String>,
+    /// What follows the value.
+    #[prop(optional, into)]
+    suffix: Option<String>,
+    /// The fewest characters.
+    #[prop(optional)]
+    minlength: Option<u32>,
+    /// Whether it may stay empty.
+    #[prop(optional)]
+    may_be_empty: bool,
+) -> impl IntoView {
+    let flash = Visit::current().flash;
+    let problem = flash.problem(&name);
+    let value = match kind {
+        "password" => None,
+        _ => flash.value(&name).or(value),
+    };
+    let (help_id, problem_id) = (format!("{name}-help"), format!("{name}-problem"));
+    let described = [
+        help.is_some().then(|| help_id.clone()),
+        problem.is_some().then(|| problem_id.clone()),
+    ];
+    let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let wrong = problem.is_some();
+    view! {
+        <div class="field" data-wrong=wrong.then_some("true")>
+            <label for=name.clone()>
+                {label}
+                {may_be_empty.then(|| view! { <span class="optional">" (optional)"</span> })}
+            </label>
+            {help.map(|help| view! { <p class="help" id=help_id>{help}</p> })}
+            {problem.map(|problem| view! {
+                <p class="problem" id=problem_id>
+                    <Icon name="circle-alert"/>
+                    {problem}
+                </p>
+            })}
+            <div class="input">
+                <input
+                    id=name.clone()
+                    name=name
+                    type=kind
+                    value=value
+                    autocomplete=(!autocomplete.is_empty()).then_some(autocomplete)
+                    autocapitalize=(kind != "text").then_some("none")
+                    pattern=pattern
+                    placeholder=placeholder
+                    minlength=minlength
+                    required=!may_be_empty
+                    aria-describedby=(!described.is_empty()).then_some(described)
+                    aria-invalid=wrong.then_some("true")
+                />
+                {suffix.map(|suffix| view! { <span class="suffix">{suffix}</span> })}
+            </div>
+        </div>
+    }
+}
+
+/// What has to be put right, at the top of the page and with the focus.
+#[component]
+pub fn ProblemSummary() -> impl IntoView {
+    let flash = Visit::current().flash;
+    (!flash.problems.is_empty()).then(|| {
+        let lines = flash
+            .problems
+            .iter()
+            .map(|(field, problem)| {
+                let text = problem.text();
+                match field.is_empty() {
+                    true => view! { <li>{text}</li> }.into_any(),
+                    false => view! { <li><a href=format!("#{field}")>{text}</a></li> }.into_any(),
+                }
+            })
+            .collect_view();
+        view! {
+            <div class="summary" role="alert" tabindex="-1" autofocus aria-labelledby="summary">
+                <h2 id="summary">"There is a problem"</h2>
+                <ul>{lines}</ul>
+            </div>
+        }
+    })
+}
+
+/// What went well, after a redirect.
+#[component]
+pub fn NoticeLine(
+    /// What came back.
+    flash: Flash,
+) -> impl IntoView {
+    flash.notice.map(|notice| {
+        view! {
+            <p class="notice" role="status">
+                <Icon name="circle-check"/>
+                {notice.text()}
+            </p>
+        }
+    })
+}

@@ -1,0 +1,180 @@
+//! The frame of every page: skip link, header, main part, live region.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::{Icon, form::NoticeLine};
+use crate::{
+    model::Person,
+    paths,
+    site::{Site, Theme, Visit},
+    words,
+};
+
+/// Which part of the header's navigation a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Current {
+    /// The hub and the pages of connections.
+    Connections,
+    /// Provider apps, API keys, account.
+    Settings,
+    /// Pages of people who are not signed in.
+    Outside,
+}
+
+/// A page.
+#[component]
+pub fn Frame(
+    /// What the window is called.
+    #[prop(into)]
+    title: String,
+    /// Where the page belongs.
+    current: Current,
+    /// The main part.
+    children: Children,
+) -> impl IntoView {
+    let Visit { person, theme, flash } = Visit::current();
+    let wrong = !flash.problems.is_empty();
+    let title = match wrong {
+        true => format!("Error: {title} · {}", words::PRODUCT),
+        false => format!("{title} · {}", words::PRODUCT),
+    };
+    view! {
+        <Title text=title/>
+        <a class="skip" href="#main">"Skip to content"</a>
+        <Header person current theme/>
+        <main id="main" tabindex="-1">
+            <NoticeLine flash/>
+            {children()}
+        </main>
+        <p id="announcer" class="visually-hidden" aria-live="polite" role="status"></p>
+    }
+}
+
+#[component]
+fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoView {
+    let mark = use_context::<Site>().map(|site| site.favicon);
+    let admin = person.as_ref().is_some_and(|person| person.admin);
+    let settings = if admin { paths::PROVIDER_APPS } else { paths::ACCOUNT };
+    let here = move |part: Current| (part == current).then_some("page");
+    let links = person.is_some().then(|| view! {
+        <nav class="main-nav" aria-label="Main">
+            <a href=paths::HUB aria-current=here(Current::Connections)>"Connections"</a>
+            <a href=settings aria-current=here(Current::Settings)>"Settings"</a>
+        </nav>
+    });
+    view! {
+        <header class="top">
+            <div class="top-inner">
+                <a class="mark" href=paths::HUB>
+                    <img src=mark alt="" width="28" height="28"/>
+                    <span>{words::PRODUCT}</span>
+                </a>
+                {links}
+                <div class="top-end">
+                    <ThemeMenu theme/>
+                    {person.map(|person| view! { <AccountMenu person/> })}
+                </div>
+            </div>
+        </header>
+    }
+}
+
+#[component]
+fn ThemeMenu(theme: Theme) -> impl IntoView {
+    let icon = |theme| match theme {
+        Theme::System => view! { <Icon name="monitor"/> }.into_any(),
+        Theme::Light => view! { <Icon name="sun"/> }.into_any(),
+        Theme::Dark => view! { <Icon name="moon"/> }.into_any(),
+    };
+    let word = |theme| match theme {
+        Theme::System => "As the device",
+        Theme::Light => "Light",
+        Theme::Dark => "Dark",
+    };
+    let choices = Theme::ALL
+        .map(|choice| {
+            view! {
+                <button
+                    class="menu-item"
+                    name="theme"
+                    value=choice.as_str()
+                    aria-pressed=if choice == theme { "true" } else { "false" }
+                >
+                    {icon(choice)}
+                    <span class="grow">{word(choice)}</span>
+                    {(choice == theme).then(|| view! { <Icon name="check"/> })}
+                </button>
+            }
+        })
+        .collect_view();
+    view! {
+        <button type="button" class="icon-button" popovertarget="theme-menu" aria-label="Colours">
+            {icon(theme)}
+        </button>
+        <div class="menu" popover="auto" id="theme-menu">
+            <form method="post" action="/api/set_theme">{choices}</form>
+        </div>
+    }
+}
+
+#[component]
+fn AccountMenu(person: Person) -> impl IntoView {
+    let initial: String = person.name.chars().take(1).collect();
+    view! {
+        <button type="button" class="avatar" popovertarget="account-menu" aria-label="Your account">
+            <span aria-hidden="true">{initial.to_uppercase()}</span>
+        </button>
+        <div class="menu" popover="auto" id="account-menu">
+            <p class="menu-head">
+                <strong>{person.name}</strong>
+                <span>{person.email}</span>
+                <span>{person.organisation}</span>
+            </p>
+            <a class="menu-item" href=paths::ACCOUNT>
+                <Icon name="user"/>
+                "Your account"
+            </a>
+            <form method="post" action="/api/sign_out">
+                <button class="menu-item">
+                    <Icon name="log-out"/>
+                    "Sign out"
+                </button>
+            </form>
+        </div>
+    }
+}
+
+/// A page of the settings, with their navigation.
+#[component]
+pub fn SettingsFrame(
+    /// The page's heading.
+    #[prop(into)]
+    title: String,
+    /// The path of the page in the settings' navigation.
+    here: &'static str,
+    /// The main part.
+    children: Children,
+) -> impl IntoView {
+    let person = Visit::current().person;
+    let admin = person.is_some_and(|person| person.admin);
+    let links = [
+        (paths::PROVIDER_APPS, "Provider apps", true),
+        (paths::API_KEYS, "API keys", true),
+        (paths::ACCOUNT, "Your account", false),
+    ]
+    .into_iter()
+    .filter(|(_, _, for_admins)| admin || !for_admins)
+    .map(|(path, word, _)| {
+        view! { <a href=path aria-current=(path == here).then_some("page")>{word}</a> }
+    })
+    .collect_view();
+    view! {
+        <Frame title current=Current::Settings>
+            <div class="settings">
+                <nav class="side-nav" aria-label="Settings">{links}</nav>
+                <div class="settings-body">{children()}</div>
+            </div>
+        </Frame>
+    }
+}

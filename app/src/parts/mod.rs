@@ -1,0 +1,23 @@
+//! What pages are built from. The parts that islands draw too are compiled for
+//! both halves; everything else exists on the server only.
+
+mod icon;
+mod prompt;
+mod status;
+mod time;
+
+#[cfg(feature = "ssr")]
+mod copy;
+#[cfg(feature = "ssr")]
+pub mod form;
+#[cfg(feature = "ssr")]
+mod frame;
+
+#[cfg(feature = "ssr")]
+pub use copy::Copyable;
+#[cfg(feature = "ssr")]
+pub use frame::{Current, Frame, SettingsFrame};
+pub use icon::{BrandPlate, Icon};
+pub use prompt::{PromptLines, SupportDetails};
+pub use status::StatusWord;
+pub use time::Time;

@@ -1,0 +1,64 @@
+//! Where everything is: the addresses that pages link to, forms post to and
+//! islands read.
+
+/// The hub.
+pub const HUB: &str = "/";
+/// Signing in.
+pub const SIGN_IN: &str = "/sign-in";
+/// Making the first owner.
+pub const SETUP: &str = "/setup";
+/// One's own account.
+pub const ACCOUNT: &str = "/settings/account";
+/// Provider apps.
+pub const PROVIDER_APPS: &str = "/settings/provider-apps";
+/// API keys.
+pub const API_KEYS: &str = "/settings/api-keys";
+/// What changed, as server-sent events.
+pub const EVENTS: &str = "/events";
+/// The hub's model as JSON.
+pub const HUB_VIEW: &str = "/api/view/hub";
+
+/// The page of a connection.
+pub fn connection(id: &str) -> String {
+    format!("/connections/{id}")
+}
+
+/// The page that names the consequences of disconnecting.
+pub fn disconnect(id: &str) -> String {
+    format!("/connections/{id}/disconnect")
+}
+
+/// A connection's model as JSON.
+pub fn connection_view(id: &str) -> String {
+    format!("/api/view/connection/{id}")
+}
+
+/// A connection's row on the hub.
+pub fn hub_row(id: &str) -> String {
+    format!("/#c-{id}")
+}
+
+/// The page a person reads before connecting.
+pub fn connect(provider: &str) -> String {
+    format!("/connect/{provider}")
+}
+
+/// Where the form that starts a flow is posted.
+pub fn start(provider: &str) -> String {
+    format!("/oauth/start/{provider}")
+}
+
+/// An attempt, as JSON.
+pub fn attempt(handle: &str) -> String {
+    format!("/flows/{handle}")
+}
+
+/// Where an attempt is given up.
+pub fn cancel(handle: &str) -> String {
+    format!("/flows/{handle}/cancel")
+}
+
+/// The page of a provider app.
+pub fn provider_app(app: &str) -> String {
+    format!("{PROVIDER_APPS}/{app}")
+}

@@ -1,0 +1,34 @@
+//! The HTML around every page.
+
+use leptos::{hydration::HydrationScripts, prelude::*};
+use leptos_meta::MetaTags;
+
+use crate::site::{Site, Visit};
+
+/// A whole document: the head with the site's files, and the page as its body.
+#[component]
+pub fn Document(
+    /// Where the site's files are.
+    site: Site,
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let theme = Visit::current().theme;
+    let Site { css, favicon, copy_js, icons, options, .. } = site;
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.attribute() data-icons=icons>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href=favicon/>
+                <link rel="stylesheet" href=css/>
+                <script src=copy_js defer></script>
+                <HydrationScripts options islands=true/>
+                <MetaTags/>
+            </head>
+            <body>{children()}</body>
+        </html>
+    }
+}

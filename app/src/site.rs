@@ -1,0 +1,105 @@
+//! What the server tells every page: where the site's files are, who is looking
+//! and in which colours.
+
+use http::HeaderMap;
+use leptos::{config::LeptosOptions, prelude::use_context};
+
+use crate::{
+    flash::{self, Flash},
+    model::Person,
+};
+
+/// Where the site's files are, each under a name that changes with its content.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The style sheet.
+    pub css: String,
+    /// The mark.
+    pub favicon: String,
+    /// The script of the opening and the callback page.
+    pub popup_js: String,
+    /// The script that makes copy buttons work.
+    pub copy_js: String,
+    /// The sprite with every icon.
+    pub icons: String,
+    /// Where the islands' script is.
+    pub options: LeptosOptions,
+}
+
+/// Who is looking, put into each request's extensions by the server.
+#[derive(Clone, Debug, Default)]
+pub struct Viewer {
+    /// The member who is signed in.
+    pub member: Option<hub::people::Member>,
+    /// What pages show of them.
+    pub person: Option<Person>,
+    /// Light or dark.
+    pub theme: Theme,
+}
+
+/// One page view: who is looking, in which colours, and what the last form left.
+/// Pages find it in the context.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// Who is signed in.
+    pub person: Option<Person>,
+    /// Light or dark.
+    pub theme: Theme,
+    /// What the last form left.
+    pub flash: Flash,
+}
+
+impl Visit {
+    /// The page view that is being drawn; a stranger's outside of one, as when
+    /// the routes are listed at start.
+    pub fn current() -> Self {
+        use_context().unwrap_or_default()
+    }
+}
+
+/// The colours a person chose for this browser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the device says.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    /// The cookie it is kept in.
+    pub const COOKIE: &str = "linkwell-theme";
+
+    /// Every choice, in the order they are offered.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// As it is posted and kept.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Reads a posted or kept value; anything else means the device's choice.
+    pub fn parse(text: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|theme| theme.as_str() == text)
+            .unwrap_or_default()
+    }
+
+    /// Reads the cookie.
+    pub fn read(headers: &HeaderMap) -> Self {
+        flash::cookie(headers, Self::COOKIE).map(Self::parse).unwrap_or_default()
+    }
+
+    /// The value of `data-theme`; the device's choice needs none.
+    pub fn attribute(self) -> Option<&'static str> {
+        (self != Self::System).then(|| self.as_str())
+    }
+}

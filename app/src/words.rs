@@ -1,0 +1,146 @@
+//! What the pages say: sentence case, verb and object on buttons, no blame, no
+//! apologies, no codes. Both halves of the application use the same words.
+
+use crate::model::{Connection, Offer, Section, Start, Status};
+
+/// The product's name.
+pub const PRODUCT: &str = "Linkwell";
+
+/// The name of the window a provider is opened in.
+pub const POPUP: &str = "linkwell-oauth";
+
+/// The channel on which the callback page says "ask the server now".
+pub const FLOW_CHANNEL: &str = "linkwell-flow";
+
+/// A status as one word.
+pub fn status(status: Status) -> &'static str {
+    match status {
+        Status::Connected => "Connected",
+        Status::Retrying { .. } => "Retrying",
+        Status::ActionNeeded => "Action needed",
+        Status::WaitingForAdmin => "Waiting for admin",
+        Status::NotCheckedYet => "Not checked yet",
+        Status::Paused => "Paused",
+        Status::Disconnected => "Disconnected",
+    }
+}
+
+/// The heading of a part of the hub.
+pub fn section(section: Section) -> &'static str {
+    match section {
+        Section::ActionNeeded => "Action needed",
+        Section::Connected => "Connected",
+        Section::Available => "Available",
+    }
+}
+
+/// The one fact of a linked account's row.
+pub fn fact(connection: &Connection, now: i64) -> String {
+    match (connection.status, connection.checked_at) {
+        (Status::Retrying { at: Some(at) }, _) => {
+            format!("No action needed. Next try {}", until(now, at))
+        }
+        (Status::Retrying { at: None }, _) => "No action needed. Trying again soon".to_owned(),
+        (_, Some(at)) => format!("Checked {}", ago(now, at)),
+        (_, None) => "Not checked yet".to_owned(),
+    }
+}
+
+/// The line under an available provider's name.
+pub fn offer(offer: &Offer) -> String {
+    match offer.start {
+        Start::Now | Start::AfterDetails => offer.summary.clone(),
+        Start::SetUp => format!("Not set up yet. {}", offer.summary),
+        Start::AskAdmin => "Not set up yet. An admin can do that.".to_owned(),
+    }
+}
+
+/// How long ago, roughly: `4 min ago`.
+pub fn ago(now: i64, then: i64) -> String {
+    match now - then {
+        ..=59 => "just now".to_owned(),
+        seconds => format!("{} ago", span(seconds)),
+    }
+}
+
+/// How far ahead, roughly: `in 4 min`.
+pub fn until(now: i64, then: i64) -> String {
+    match then - now {
+        ..=0 => "now".to_owned(),
+        1..=59 => "in less than a minute".to_owned(),
+        seconds => format!("in {}", span(seconds)),
+    }
+}
+
+fn span(seconds: i64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (minutes, hours, days) {
+        (..=59, _, _) => format!("{minutes} min"),
+        (_, ..=23, _) => format!("{hours} h"),
+        (_, _, 1) => "1 day".to_owned(),
+        (_, _, ..=59) => format!("{days} days"),
+        _ => format!("{} months", days / 30),
+    }
+}
+
+/// `Mia`, `Mia and Jonas`, `Mia, Jonas and Ada`.
+pub fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What an attempt says while it is open; `{0}` is the provider.
+pub mod attempt {
+    /// Just opened.
+    pub fn waiting(provider: &str) -> String {
+        format!("Waiting for {provider}. Approve in the window that opened.")
+    }
+
+    /// The other window may be closed, or the provider may hide it from us.
+    pub fn still_waiting(provider: &str) -> String {
+        format!("Still waiting for {provider}. Finish in the other window, or start again.")
+    }
+
+    /// Nothing was heard for 45 seconds.
+    pub const SLOW: &str = "Taking longer than usual. Finish in the other window, or start again.";
+
+    /// The provider answered.
+    pub const CHECKING: &str = "Checking the connection";
+
+    /// Left alone for ten minutes.
+    pub const EXPIRED: &str = "This attempt has expired. Nothing was changed.";
+
+    /// Given up here.
+    pub const CANCELLED: &str = "Cancelled. Nothing was changed.";
+
+    /// For a screen reader, when it worked.
+    pub fn connected(provider: &str, account: &str) -> String {
+        format!("{provider} connected as {account}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_time_are_rough_and_short() {
+        assert_eq!(ago(100, 90), "just now");
+        assert_eq!(ago(1_000, 760), "4 min ago");
+        assert_eq!(ago(90_000, 0), "1 day ago");
+        assert_eq!(until(0, 30), "in less than a minute");
+        assert_eq!(until(0, 7_300), "in 2 h");
+        assert_eq!(until(10, 0), "now");
+    }
+
+    #[test]
+    fn names_are_listed_as_people_say_them() {
+        let names = ["Mia", "Jonas", "Ada"].map(str::to_owned);
+        assert_eq!(list(&names), "Mia, Jonas and Ada");
+        assert_eq!(list(&names[..2]), "Mia and Jonas");
+        assert_eq!(list(&names[..1]), "Mia");
+    }
+}

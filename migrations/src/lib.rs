@@ -1,0 +1,16 @@
+//! The database's history. A migration that has landed is never edited; names
+//! are spelled as literals so that entities may change without touching it.
+
+pub use sea_orm_migration::prelude::*;
+
+mod m20261120_000001_spine;
+
+/// Every migration, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261120_000001_spine::Migration)]
+    }
+}

@@ -1,0 +1,153 @@
+//! Providers as data: one TOML file each, in `server/hub/catalog`, carried
+//! inside the program and checked when it is built, when it starts and by
+//! `linkwell catalog check`.
+//!
+//! Code hooks: none. Whatever a provider does differently is a field of
+//! [`entry`] or [`oauth`]; a first hook would be an enum here, listing them all.
+
+mod check;
+mod embedded;
+pub mod entry;
+pub mod errors;
+mod load;
+pub mod oauth;
+mod place;
+mod problem;
+mod provider;
+pub mod template;
+pub mod value;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+pub use entry::{Category, Confidence, NotMatching, Origin, Scope, Variable};
+pub use errors::{Meaning, Place};
+pub use oauth::{Incremental, RefreshMode};
+pub use problem::Problem;
+pub use provider::{Auth, Provider};
+pub use template::{MissingVariable, Template, Variables};
+
+use load::{Source, assemble};
+
+/// All providers. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    sources: BTreeMap<String, Source>,
+    /// Sorted by name.
+    providers: Vec<Provider>,
+    globals: Variables,
+}
+
+impl Catalog {
+    /// The files carried inside the program.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them; a program that was built has none.
+    pub fn embedded() -> Result<Self, Vec<Problem>> {
+        let files = embedded::FILES
+            .iter()
+            .map(|(name, text)| Source::new(name, text));
+        Self::from_sources(files, Variables::new())
+    }
+
+    fn from_sources(
+        files: impl IntoIterator<Item = Source>,
+        globals: Variables,
+    ) -> Result<Self, Vec<Problem>> {
+        let sources: BTreeMap<_, _> = files
+            .into_iter()
+            .map(|source| (source.id().to_owned(), source))
+            .collect();
+        let mut inner = Inner {
+            providers: assemble(&sources)?,
+            sources,
+            globals,
+        };
+        inner.apply_globals();
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Adds the `.toml` files of a directory; one with the name of an existing
+    /// file takes its place.
+    ///
+    /// # Errors
+    /// What is wrong with the directory or the files in it.
+    pub fn with_directory(self, directory: &Path) -> Result<Self, Vec<Problem>> {
+        let unreadable = |path: &Path, error: std::io::Error| {
+            vec![Problem::whole(
+                &path.display().to_string(),
+                error.to_string(),
+            )]
+        };
+        let mut sources = self.0.sources.clone();
+        let listing = std::fs::read_dir(directory).map_err(|e| unreadable(directory, e))?;
+        for item in listing {
+            let path = item.map_err(|e| unreadable(directory, e))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+                let source = Source::new(&path.display().to_string(), &text);
+                sources.insert(source.id().to_owned(), source);
+            }
+        }
+        Self::from_sources(sources.into_values(), self.0.globals.clone())
+    }
+
+    /// Gives a value to variables that are `from = "hub"`: `sandbox_origin`.
+    /// Providers that wait for a value are not offered until it is given.
+    pub fn with_global(mut self, name: &str, value: &str) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.globals.insert(name.to_owned(), value.to_owned());
+        inner.apply_globals();
+        self
+    }
+
+    /// The provider called `id`, if it is offered.
+    pub fn get(&self, id: &str) -> Option<&Provider> {
+        self.iter().find(|provider| provider.id == id)
+    }
+
+    /// The providers offered, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Provider> {
+        self.0
+            .providers
+            .iter()
+            .filter(|provider| provider.is_offered())
+    }
+
+    /// The offered providers whose name, alias, category or id contains
+    /// `query`, in any case; those whose name begins with it come first.
+    pub fn search(&self, query: &str) -> Vec<&Provider> {
+        let query = query.trim().to_lowercase();
+        let mut found: Vec<_> = self.iter().filter(|p| p.answers_to(&query)).collect();
+        found.sort_by_key(|p| !p.name().to_lowercase().starts_with(&query));
+        found
+    }
+
+    /// The provider apps an operator may register, by id: each with the
+    /// products that share it.
+    pub fn apps(&self) -> BTreeMap<&str, Vec<&Provider>> {
+        let mut apps = BTreeMap::<_, Vec<_>>::new();
+        for provider in self.iter() {
+            apps.entry(provider.app_id.as_str())
+                .or_default()
+                .push(provider);
+        }
+        apps
+    }
+}
+
+impl Inner {
+    fn apply_globals(&mut self) {
+        let variables = self.providers.iter_mut().flat_map(|p| &mut p.variables);
+        for variable in variables.filter(|variable| variable.from == Origin::Hub) {
+            if let Some(value) = self.globals.get(&variable.name) {
+                variable.default = Some(value.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Giving a grant back.
+
+use chrono::TimeDelta;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+};
+
+use crate::{
+    Error, Result,
+    dialect::{self, Tokens},
+    hub::Hub,
+    people::{Action, Host, Member, Scope},
+    store::{
+        ConnectionId, PersonId, TenantId,
+        connection::{self, Revocation},
+        credential,
+        event::{self, Kind},
+        refresh_attempt,
+    },
+    vault::Place,
+};
+
+/// How long a disconnection may be under way before the housekeeping ends it.
+const UNFINISHED: TimeDelta = TimeDelta::minutes(2);
+
+impl Hub {
+    /// Ends a connection: nothing is renewed or lent any more, the grant is
+    /// given back at the provider, and the sealed tokens are destroyed. What
+    /// became of the grant is stored and answered.
+    pub async fn disconnect(&self, member: &Member, id: ConnectionId) -> Result<Revocation> {
+        member.may(Action::Connect)?;
+        self.end(member.tenant(), Some(member.person()), id).await
+    }
+
+    /// Ends a connection and forgets it.
+    pub async fn delete(&self, host: &Host, id: ConnectionId) -> Result<()> {
+        host.may(Scope::ConnectionsWrite)?;
+        self.end(host.tenant(), None, id).await?;
+        self.forget(host.tenant(), id).await
+    }
+
+    /// Removes a connection that has ended from the list.
+    pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
+        member.may(Action::Connect)?;
+        self.end(member.tenant(), Some(member.person()), id).await?;
+        self.forget(member.tenant(), id).await
+    }
+
+    async fn end(
+        &self,
+        tenant: TenantId,
+        person: Option<PersonId>,
+        id: ConnectionId,
+    ) -> Result<Revocation> {
+        let connection = connection::of_tenant(self.store.db(), tenant, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        if let Some(revocation) = connection.revocation {
+            return Ok(revocation);
+        }
+        // First and by itself: whatever happens at the provider, from now on
+        // nothing is lent.
+        let mut change = connection.into_active_model();
+        change.disconnected_at = Set(Some(self.clock.now()));
+        let connection = change.update(self.store.db()).await?;
+        let hub = self.clone();
+        self.keeper
+            .tasks
+            .spawn(async move { hub.finish_disconnect(connection, person).await })
+            .await
+            .map_err(|_| Error::Conflict("disconnecting was interrupted"))?
+    }
+
+    async fn finish_disconnect(
+        &self,
+        connection: connection::Model,
+        person: Option<PersonId>,
+    ) -> Result<Revocation> {
+        let revocation = self.revoke(&connection).await?;
+        let now = self.clock.now();
+        let transaction = self.store.begin().await?;
+        // Overwritten before they are deleted, so that a page the database
+        // keeps for reuse holds nothing.
+        for row in credential::of_connection(&transaction, connection.id).await? {
+            let mut blank = row.into_active_model();
+            blank.access_sealed = Set(String::new());
+            blank.refresh_sealed = Set(None);
+            blank.previous_refresh_sealed = Set(None);
+            blank.update(&transaction).await?.into_active_model().delete(&transaction).await?;
+        }
+        refresh_attempt::Entity::delete_many()
+            .filter(refresh_attempt::Column::ConnectionId.eq(connection.id))
+            .exec(&transaction)
+            .await?;
+        let mut change = connection.clone().into_active_model();
+        change.revocation = Set(Some(revocation));
+        change.failure = Set(None);
+        change.failed_at = Set(None);
+        change.update(&transaction).await?;
+        event::append(
+            &transaction,
+            event::New {
+                tenant: connection.tenant_id,
+                kind: Kind::ConnectionDisconnected,
+                connection: Some(connection.id),
+                person,
+                data: event::Data {
+                    status: Some(revocation.as_str().into()),
+                    ..Default::default()
+                },
+            },
+            now,
+        )
+        .await?;
+        transaction.commit().await?;
+        self.changes.nudge(connection.tenant_id);
+        Ok(revocation)
+    }
+
+    async fn revoke(&self, connection: &connection::Model) -> Result<Revocation> {
+        let Some(provider) = self.catalog.get(&connection.provider) else {
+            return Ok(Revocation::ByHand);
+        };
+        let Some(app) = self.provider_app(connection.tenant_id, &provider.app_id).await? else {
+            return Ok(Revocation::ByHand);
+        };
+        let mut outcome = Revocation::AlreadyGone;
+        for row in credential::of_connection(self.store.db(), connection.id).await? {
+            let place = |field| {
+                Place::credential(row.tenant_id, row.connection_id, &row.slot, field, row.version)
+            };
+            let access_token = self.vault.open(place("access"), &row.access_sealed).await?;
+            let refresh_token = match &row.refresh_sealed {
+                Some(sealed) => Some(self.vault.open(place("refresh"), sealed).await?),
+                None => None,
+            };
+            let tokens = Tokens {
+                access_token: &access_token,
+                refresh_token: refresh_token.as_ref(),
+            };
+            let answer = self
+                .dialect
+                .revoke(provider, &app, &connection.variables.0, &tokens)
+                .await;
+            tracing::info!(
+                connection.id = %connection.id, provider = %provider.id, ?answer,
+                "grant given back"
+            );
+            if row.slot == credential::MAIN {
+                outcome = match answer {
+                    dialect::Revocation::Revoked => Revocation::Revoked,
+                    dialect::Revocation::AlreadyGone => Revocation::AlreadyGone,
+                    dialect::Revocation::NotSupported { .. } => Revocation::ByHand,
+                    dialect::Revocation::Failed(_) => Revocation::Failed,
+                };
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn forget(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+        let transaction = self.store.begin().await?;
+        event::Entity::update_many()
+            .col_expr(
+                event::Column::Data,
+                sea_orm::sea_query::Expr::value(event::Data::default()),
+            )
+            .filter(event::Column::ConnectionId.eq(id))
+            .exec(&transaction)
+            .await?;
+        connection::Entity::delete_by_id(id).exec(&transaction).await?;
+        event::append(
+            &transaction,
+            event::New {
+                tenant,
+                kind: Kind::ConnectionDeleted,
+                connection: Some(id),
+                person: None,
+                data: event::Data::default(),
+            },
+            self.clock.now(),
+        )
+        .await?;
+        transaction.commit().await?;
+        self.changes.nudge(tenant);
+        Ok(())
+    }
+
+    /// Ends the disconnections that a crash left half-way.
+    pub async fn finish_disconnects(&self) -> Result<()> {
+        let unfinished = connection::Entity::find()
+            .filter(connection::Column::DisconnectedAt.lt(self.clock.now() - UNFINISHED))
+            .filter(connection::Column::Revocation.is_null())
+            .all(self.store.db())
+            .await?;
+        for connection in unfinished {
+            self.finish_disconnect(connection, None).await?;
+        }
+        Ok(())
+    }
+}

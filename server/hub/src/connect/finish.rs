@@ -1,0 +1,395 @@
+//! The end of a flow: the person came back.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use subtle::ConstantTimeEq;
+
+use super::{
+    prepare::{cookie_name, verifier_place},
+    save::Connected,
+};
+use crate::{
+    Error, Result,
+    catalog::Provider,
+    dialect::{Grant, Identity, ProviderApp, TOKEN_EXPIRED, Tokens},
+    failure::{Failure, FailureCode},
+    hub::Hub,
+    people::{Action, Member},
+    secret::{Secret, digest},
+    store::{ConnectionId, FlowId, connection, flow, words},
+    vault::Place,
+};
+
+/// What a browser brought back from a provider.
+pub struct Callback<'a> {
+    /// The provider whose callback address was used.
+    pub provider: &'a str,
+    /// The parameters, in order, decoded.
+    pub params: &'a [(String, String)],
+    /// Reads one of the browser's cookies.
+    pub cookie: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Digest of the browser session, if there is one.
+    pub session: Option<Vec<u8>>,
+    /// Who is signed in, if somebody is.
+    pub member: Option<&'a Member>,
+}
+
+/// How a callback ended.
+pub enum Finished {
+    /// It belongs to no flow that waits: unknown, used, expired, or another
+    /// browser's.
+    NoFlow(Failure),
+    /// The flow, as it ended.
+    Flow {
+        /// The flow.
+        flow: Box<flow::Model>,
+        /// Name of the cookie to remove now.
+        cookie_name: String,
+    },
+}
+
+/// A person's answer when another account signed in than expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherAccount {
+    /// Keep it, as a connection of its own.
+    Add,
+    /// Give the grant back.
+    Discard,
+}
+
+/// How often an account is asked for its name before it is connected without.
+const IDENTITY_TRIES: usize = 3;
+
+impl Hub {
+    /// Takes a callback to its end. Every provider's failure is stored with the
+    /// flow; only our own troubles are errors.
+    pub async fn finish(&self, callback: Callback<'_>) -> Result<Finished> {
+        let no_flow = |detail| {
+            let failure = Failure::told(FailureCode::FlowExpiredOrInvalid, detail);
+            Ok(Finished::NoFlow(failure))
+        };
+        let Some((_, state)) = callback.params.iter().find(|(name, _)| name == "state") else {
+            return no_flow("state_missing");
+        };
+        let state_hash = digest(state);
+        // Spent before anything else is looked at: whatever is wrong with this
+        // callback, no second one will be tried with the same state.
+        let Some(flow) =
+            flow::consume(self.store.db(), state_hash.clone(), self.clock.now()).await?
+        else {
+            return no_flow("unknown_used_or_expired");
+        };
+        let cookie_name = cookie_name(&state_hash);
+        let verifier = match self.bound_verifier(&flow, &cookie_name, &callback).await {
+            Some(verifier) => verifier,
+            None => {
+                let failure = Failure::told(FailureCode::FlowExpiredOrInvalid, "other_browser");
+                tracing::warn!(
+                    security = true, flow.id = %flow.id, tenant.id = %flow.tenant_id,
+                    provider = %flow.provider, "a callback came from another browser, person or provider"
+                );
+                self.move_flow(&flow, flow::Status::Failed, None, Some(failure.clone())).await?;
+                return Ok(Finished::NoFlow(failure));
+            }
+        };
+        // The exchange outlives the browser's patience: once the code is sent,
+        // the answer must be stored even if nobody waits for the page.
+        let hub = self.clone();
+        let params = callback.params.to_vec();
+        let flow = self
+            .keeper
+            .tasks
+            .spawn(async move { hub.carry_through(flow, &params, verifier).await })
+            .await
+            .map_err(|_| Error::Conflict("the callback was interrupted"))??;
+        Ok(Finished::Flow {
+            flow: Box::new(flow),
+            cookie_name,
+        })
+    }
+
+    /// The verifier, if this browser, session, person, tenant and provider are
+    /// the ones the flow was started with.
+    async fn bound_verifier(
+        &self,
+        flow: &flow::Model,
+        cookie_name: &str,
+        callback: &Callback<'_>,
+    ) -> Option<Secret> {
+        let member = callback.member?;
+        let same_person = member.person() == flow.person_id && member.tenant() == flow.tenant_id;
+        let same_session = callback.session.as_deref() == Some(&flow.session_hash[..]);
+        if !same_person || !same_session || callback.provider != flow.provider {
+            return None;
+        }
+        let sealed = (callback.cookie)(cookie_name)?;
+        let place = verifier_place(flow.tenant_id, flow.id);
+        let verifier = self.vault.open(place, &sealed).await.ok()?;
+        let expected = flow.verifier_hash.as_deref()?;
+        bool::from(verifier.digest().ct_eq(expected)).then_some(verifier)
+    }
+
+    async fn carry_through(
+        &self,
+        flow: flow::Model,
+        params: &[(String, String)],
+        verifier: Secret,
+    ) -> Result<flow::Model> {
+        match self.exchange(&flow, params, verifier).await? {
+            Ok(Outcome::Connected(id)) => {
+                self.move_flow(&flow, flow::Status::Connected, Some(id), None).await
+            }
+            Ok(Outcome::OtherAccount { held, failure }) => {
+                let flow = flow::ActiveModel {
+                    id: Set(flow.id),
+                    held_sealed: Set(Some(held)),
+                    ..Default::default()
+                }
+                .update(self.store.db())
+                .await?;
+                self.move_flow(&flow, flow::Status::OtherAccount, None, Some(failure)).await
+            }
+            Err(failure) => {
+                tracing::info!(
+                    flow.id = %flow.id, provider = %flow.provider,
+                    failure.code = failure.code.as_str(), failure.detail = %failure.detail,
+                    "flow ended without a connection"
+                );
+                self.move_flow(&flow, flow::Status::Failed, None, Some(failure)).await
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        flow: &flow::Model,
+        params: &[(String, String)],
+        verifier: Secret,
+    ) -> Result<Result<Outcome, Failure>> {
+        let Some((provider, app)) = self.provider_and_app(flow).await? else {
+            let failure = Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing");
+            return Ok(Err(failure));
+        };
+        let variables = &flow.variables.0;
+        let callback = match self.dialect.read_callback(provider, &app, variables, params) {
+            Ok(callback) => callback,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        self.move_flow(flow, flow::Status::Checking, None, None).await?;
+        let granted = self
+            .dialect
+            .exchange(
+                provider,
+                &app,
+                variables,
+                &callback,
+                Some(&verifier),
+                &flow.redirect_uri,
+            )
+            .await;
+        let mut grant = match granted {
+            Ok(grant) => grant,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let mut known = variables.clone();
+        known.extend(callback.variables);
+        known.extend(std::mem::take(&mut grant.variables));
+        let hint = grant.account.take().or_else(|| {
+            callback.account_hint.map(|id| Identity {
+                label: id.clone(),
+                id,
+                granted_scopes: None,
+                variables: Default::default(),
+            })
+        });
+        let identity = self.identity(provider, &known, &grant, hint).await;
+        let scopes_granted = grant
+            .scopes
+            .take()
+            .or_else(|| identity.as_ref().ok()?.granted_scopes.clone())
+            .or(callback.granted_scopes);
+        if let Ok(identity) = &identity {
+            known.extend(identity.variables.clone());
+        }
+        let connected = Connected {
+            tenant: flow.tenant_id,
+            person: Some(flow.person_id),
+            provider,
+            variables: known,
+            scopes_asked: words(&flow.scopes),
+            scopes_granted,
+            grant,
+        };
+        let target = match flow.connection_id {
+            Some(id) => connection::of_tenant(self.store.db(), flow.tenant_id, id).await?,
+            None => None,
+        };
+        match (identity, target) {
+            (Ok(identity), Some(target)) if is_other(&target, &identity) => {
+                let failure =
+                    Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
+                        .with_text(&identity.label);
+                let held = self.hold(flow, connected, identity).await?;
+                Ok(Ok(Outcome::OtherAccount { held, failure }))
+            }
+            (Ok(identity), target) => {
+                let id = self.save(connected, Ok(identity), target).await?;
+                Ok(Ok(Outcome::Connected(id)))
+            }
+            // Whether it is the account it should be cannot be known: nothing
+            // is touched, and the new grant is given back.
+            (Err(failure), Some(_)) => {
+                self.give_back(provider, &app, &connected).await;
+                Ok(Err(failure))
+            }
+            (Err(failure), None) if failure.code.is_transient() => {
+                let id = self.save(connected, Err(failure), None).await?;
+                Ok(Ok(Outcome::Connected(id)))
+            }
+            (Err(failure), None) => {
+                self.give_back(provider, &app, &connected).await;
+                Ok(Err(failure))
+            }
+        }
+    }
+
+    async fn identity(
+        &self,
+        provider: &Provider,
+        variables: &crate::catalog::Variables,
+        grant: &Grant,
+        hint: Option<Identity>,
+    ) -> Result<Identity, Failure> {
+        let mut tries = 0;
+        loop {
+            let answer = self
+                .dialect
+                .identify(provider, variables, &grant.access_token, hint.as_ref())
+                .await;
+            tries += 1;
+            match answer {
+                Err(failure) if failure.code.is_transient() && tries < IDENTITY_TRIES => continue,
+                // A token that was given a moment ago and is rejected already.
+                Err(failure) if failure.detail == TOKEN_EXPIRED => {
+                    return Err(Failure {
+                        code: FailureCode::RefusedByProvider,
+                        ..failure
+                    });
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn provider_and_app(
+        &self,
+        flow: &flow::Model,
+    ) -> Result<Option<(&Provider, ProviderApp)>> {
+        let Some(provider) = self.catalog.get(&flow.provider) else {
+            return Ok(None);
+        };
+        let app = self.provider_app(flow.tenant_id, &provider.app_id).await?;
+        Ok(app.map(|app| (provider, app)))
+    }
+
+    async fn give_back(&self, provider: &Provider, app: &ProviderApp, connected: &Connected<'_>) {
+        let tokens = Tokens {
+            access_token: &connected.grant.access_token,
+            refresh_token: connected.grant.refresh_token.as_ref(),
+        };
+        let outcome = self
+            .dialect
+            .revoke(provider, app, &connected.variables, &tokens)
+            .await;
+        tracing::info!(provider = %provider.id, ?outcome, "an unused grant was given back");
+    }
+
+    async fn hold(
+        &self,
+        flow: &flow::Model,
+        connected: Connected<'_>,
+        identity: Identity,
+    ) -> Result<String> {
+        let text = connected.to_held(identity);
+        Ok(self.vault.seal(held_place(flow), &text).await?)
+    }
+
+    /// The person decided what to do about the other account.
+    pub async fn answer_other_account(
+        &self,
+        member: &Member,
+        id: FlowId,
+        answer: OtherAccount,
+    ) -> Result<flow::Model> {
+        member.may(Action::Connect)?;
+        // Taken in one statement, so that two clicks do not answer twice.
+        let flow = flow::Entity::update_many()
+            .col_expr(flow::Column::Status, Expr::value(flow::Status::Checking))
+            .filter(flow::Column::Id.eq(id))
+            .filter(flow::Column::TenantId.eq(member.tenant()))
+            .filter(flow::Column::PersonId.eq(member.person()))
+            .filter(flow::Column::Status.eq(flow::Status::OtherAccount))
+            .exec_with_returning(self.store.db())
+            .await?
+            .pop()
+            .ok_or(Error::NotFound)?;
+        let sealed = flow.held_sealed.clone().ok_or(Error::NotFound)?;
+        let held = self.vault.open(held_place(&flow), &sealed).await?;
+        let Some((provider, app)) = self.provider_and_app(&flow).await? else {
+            return Err(Error::NotFound);
+        };
+        let (connected, identity) =
+            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+        flow::ActiveModel {
+            id: Set(flow.id),
+            held_sealed: Set(None),
+            ..Default::default()
+        }
+        .update(self.store.db())
+        .await?;
+        match answer {
+            OtherAccount::Add => {
+                let id = self.save(connected, Ok(identity), None).await?;
+                self.move_flow(&flow, flow::Status::Connected, Some(id), None).await
+            }
+            OtherAccount::Discard => {
+                self.give_back(provider, &app, &connected).await;
+                self.move_flow(&flow, flow::Status::Cancelled, None, None).await
+            }
+        }
+    }
+
+    /// The person changed their mind on our side: a late callback is refused.
+    pub async fn cancel_flow(&self, member: &Member, handle: &str) -> Result<()> {
+        let flow = flow::by_handle(self.store.db(), member.tenant(), member.person(), handle)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let cancelled = flow::Entity::update_many()
+            .col_expr(flow::Column::Status, Expr::value(flow::Status::Cancelled))
+            .filter(flow::Column::Id.eq(flow.id))
+            .filter(flow::Column::Status.eq(flow::Status::Waiting))
+            .exec(self.store.db())
+            .await?;
+        if cancelled.rows_affected == 1 {
+            self.move_flow(&flow, flow::Status::Cancelled, None, None).await?;
+        }
+        Ok(())
+    }
+}
+
+enum Outcome {
+    Connected(ConnectionId),
+    OtherAccount { held: String, failure: Failure },
+}
+
+fn is_other(target: &connection::Model, identity: &Identity) -> bool {
+    target.external_id.as_ref().is_some_and(|id| *id != identity.id)
+}
+
+fn held_place(flow: &flow::Model) -> Place<'static> {
+    Place {
+        tenant: flow.tenant_id,
+        subject: flow.id.0,
+        field: "flow.held".into(),
+        version: 0,
+    }
+}

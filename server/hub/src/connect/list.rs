@@ -1,0 +1,173 @@
+//! Looking at connections and flows, and naming them.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use crate::{
+    Error, Result,
+    hub::Hub,
+    keep::health::{Health, health},
+    people::{Action, Host, Member, Scope},
+    store::{
+        ConnectionId, TenantId, connection, credential,
+        event::{self, Kind},
+        flow,
+    },
+};
+
+/// A connection with how it is.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its facts.
+    pub connection: connection::Model,
+    /// What follows from them.
+    pub health: Health,
+}
+
+/// A flow as its opener sees it.
+#[derive(Clone, Debug)]
+pub struct FlowView {
+    /// Its facts.
+    pub flow: flow::Model,
+    /// Whether its time is up although nobody ended it.
+    pub expired: bool,
+}
+
+/// The longest name a person may give, in characters.
+const LONGEST_NAME: usize = 80;
+
+impl Hub {
+    /// The tenant's connections, newest first.
+    pub async fn connections(&self, member: &Member) -> Result<Vec<Listed>> {
+        member.may(Action::Look)?;
+        self.listed(member.tenant()).await
+    }
+
+    /// The same for a host application.
+    pub async fn connections_of_host(&self, host: &Host) -> Result<Vec<Listed>> {
+        host.may(Scope::ConnectionsRead)?;
+        self.listed(host.tenant()).await
+    }
+
+    /// One connection of the tenant.
+    pub async fn connection(&self, member: &Member, id: ConnectionId) -> Result<Listed> {
+        member.may(Action::Look)?;
+        self.one(member.tenant(), id).await
+    }
+
+    /// The same for a host application.
+    pub async fn connection_of_host(&self, host: &Host, id: ConnectionId) -> Result<Listed> {
+        host.may(Scope::ConnectionsRead)?;
+        self.one(host.tenant(), id).await
+    }
+
+    /// What happened to a connection, newest first, at most `limit` entries.
+    pub async fn history(
+        &self,
+        member: &Member,
+        id: ConnectionId,
+        limit: u64,
+    ) -> Result<Vec<event::Model>> {
+        self.connection(member, id).await?;
+        Ok(event::of_connection(self.store.db(), id, limit).await?)
+    }
+
+    /// Gives a connection a person's name; an empty one takes it away.
+    pub async fn rename(&self, member: &Member, id: ConnectionId, name: &str) -> Result<()> {
+        member.may(Action::Connect)?;
+        let name = name.trim();
+        if name.chars().count() > LONGEST_NAME {
+            return Err(Error::invalid("name", "Use at most 80 characters"));
+        }
+        let connection = connection::of_tenant(self.store.db(), member.tenant(), id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let transaction = self.store.begin().await?;
+        let mut change = connection.into_active_model();
+        change.display_name = Set((!name.is_empty()).then(|| name.to_owned()));
+        change.update(&transaction).await?;
+        event::append(
+            &transaction,
+            event::New {
+                tenant: member.tenant(),
+                kind: Kind::ConnectionRenamed,
+                connection: Some(id),
+                person: Some(member.person()),
+                data: event::Data::default(),
+            },
+            self.clock.now(),
+        )
+        .await?;
+        transaction.commit().await?;
+        self.changes.nudge(member.tenant());
+        Ok(())
+    }
+
+    /// A flow the member started, by the word its opener chose.
+    pub async fn flow(&self, member: &Member, handle: &str) -> Result<FlowView> {
+        let flow = flow::by_handle(self.store.db(), member.tenant(), member.person(), handle)
+            .await?
+            .ok_or(Error::NotFound)?;
+        Ok(self.view(flow))
+    }
+
+    /// A flow the member started, by its id.
+    pub async fn flow_by_id(&self, member: &Member, id: crate::store::FlowId) -> Result<FlowView> {
+        let flow = flow::Entity::find_by_id(id)
+            .filter(flow::Column::TenantId.eq(member.tenant()))
+            .filter(flow::Column::PersonId.eq(member.person()))
+            .one(self.store.db())
+            .await?
+            .ok_or(Error::NotFound)?;
+        Ok(self.view(flow))
+    }
+
+    /// The member's flows that are still under way, newest first.
+    pub async fn flows_under_way(&self, member: &Member) -> Result<Vec<flow::Model>> {
+        let now = self.clock.now();
+        Ok(flow::under_way(self.store.db(), member.tenant(), member.person(), now).await?)
+    }
+
+    fn view(&self, flow: flow::Model) -> FlowView {
+        FlowView {
+            expired: flow.status == flow::Status::Waiting && flow.expires_at <= self.clock.now(),
+            flow,
+        }
+    }
+
+    async fn listed(&self, tenant: TenantId) -> Result<Vec<Listed>> {
+        let connections = connection::Entity::find()
+            .filter(connection::Column::TenantId.eq(tenant))
+            .order_by_desc(connection::Column::CreatedAt)
+            .all(self.store.db())
+            .await?;
+        let mut credentials = std::collections::HashMap::<_, Vec<_>>::new();
+        let rows = credential::Entity::find()
+            .filter(credential::Column::TenantId.eq(tenant))
+            .all(self.store.db())
+            .await?;
+        for row in rows {
+            credentials.entry(row.connection_id).or_default().push(row);
+        }
+        Ok(connections
+            .into_iter()
+            .map(|connection| {
+                let rows = credentials.remove(&connection.id).unwrap_or_default();
+                self.with_health(connection, &rows)
+            })
+            .collect())
+    }
+
+    pub(super) async fn one(&self, tenant: TenantId, id: ConnectionId) -> Result<Listed> {
+        let connection = connection::of_tenant(self.store.db(), tenant, id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let rows = credential::of_connection(self.store.db(), id).await?;
+        Ok(self.with_health(connection, &rows))
+    }
+
+    fn with_health(&self, connection: connection::Model, rows: &[credential::Model]) -> Listed {
+        let provider = self.catalog.get(&connection.provider);
+        let health = health(&connection, rows, provider, self.clock.now());
+        Listed { connection, health }
+    }
+}

@@ -1,0 +1,83 @@
+//! Making, repairing and ending connections.
+//!
+//! A flow begins in [`Hub::prepare`], comes back in [`Hub::finish`] and ends in
+//! a saved connection; [`Hub::disconnect`] gives the grant back.
+
+mod end;
+mod finish;
+mod import;
+mod list;
+mod prepare;
+mod save;
+
+pub use finish::{Callback, Finished, OtherAccount};
+pub use import::Import;
+pub use list::{FlowView, Listed};
+pub use prepare::{Ask, Prepared};
+
+use chrono::TimeDelta;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+
+use crate::{
+    Result,
+    failure::Failure,
+    hub::Hub,
+    store::{
+        ConnectionId,
+        event::{self, Kind},
+        flow,
+    },
+};
+
+/// How long a person has to come back from the provider.
+pub const FLOW_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+impl Hub {
+    /// The callback to register with a provider: one per provider, so that an
+    /// answer meant for one can never be taken to another.
+    pub fn redirect_uri(&self, provider: &str) -> String {
+        format!("{}oauth/callback/{provider}", self.public_url)
+    }
+
+    /// Moves a flow on, and tells whoever follows it.
+    async fn move_flow(
+        &self,
+        flow: &flow::Model,
+        status: flow::Status,
+        result: Option<ConnectionId>,
+        failure: Option<Failure>,
+    ) -> Result<flow::Model> {
+        let now = self.clock.now();
+        let transaction = self.store.begin().await?;
+        let moved = flow::ActiveModel {
+            id: Set(flow.id),
+            status: Set(status),
+            result_connection_id: Set(result),
+            failure: Set(failure.clone()),
+            ..Default::default()
+        }
+        .update(&transaction)
+        .await?;
+        event::append(
+            &transaction,
+            event::New {
+                tenant: flow.tenant_id,
+                kind: Kind::FlowChanged,
+                connection: result.or(flow.connection_id),
+                person: Some(flow.person_id),
+                data: event::Data {
+                    failure,
+                    flow: Some(flow.id),
+                    handle: flow.handle.clone(),
+                    status: Some(status.as_str().into()),
+                    ..Default::default()
+                },
+            },
+            now,
+        )
+        .await?;
+        transaction.commit().await?;
+        self.changes.nudge(flow.tenant_id);
+        Ok(moved)
+    }
+}

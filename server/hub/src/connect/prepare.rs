@@ -1,0 +1,230 @@
+//! The beginning of a flow.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use url::Url;
+
+use super::FLOW_LIFETIME;
+use crate::{
+    Error, FieldProblem, Result,
+    catalog::{Provider, Variables},
+    dialect::AuthorizeAsk,
+    failure::{Failure, FailureCode},
+    hub::Hub,
+    people::{Action, Member},
+    secret::Secret,
+    store::{ConnectionId, FlowId, connection, flow, words},
+    vault::Place,
+};
+
+/// What a person asks for when pressing Connect.
+#[derive(Default)]
+pub struct Ask {
+    /// What was typed for the entry's variables, by name.
+    pub variables: BTreeMap<String, String>,
+    /// Scopes beyond those asked for by default.
+    pub scopes: Vec<String>,
+    /// The connection to repair or extend; none makes a new one.
+    pub connection: Option<ConnectionId>,
+    /// A random word by which the opener follows the flow.
+    pub handle: Option<String>,
+    /// Whether the provider opens in a window of its own.
+    pub popup: bool,
+    /// Digest of the browser session; the callback must come with the same.
+    pub session: Vec<u8>,
+}
+
+/// A flow that waits for the person to come back.
+pub struct Prepared {
+    /// The flow.
+    pub flow: FlowId,
+    /// Where the person goes now.
+    pub auth_url: Url,
+    /// What ties the callback to the flow. It is in `auth_url` too.
+    pub state: Secret,
+    /// Name of the cookie that carries the verifier.
+    pub cookie_name: String,
+    /// The sealed verifier: for a secure http-only cookie and nowhere else.
+    pub cookie_value: String,
+    /// When the flow ends unfinished.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The longest handle an opener may choose, in characters.
+const LONGEST_HANDLE: usize = 64;
+
+impl Hub {
+    /// Starts a flow and says where to send the person.
+    pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
+        member.may(Action::Connect)?;
+        let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        let app = self
+            .provider_app(member.tenant(), &provider.app_id)
+            .await?
+            .ok_or_else(|| Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing"))?;
+        let existing = match ask.connection {
+            Some(id) => Some(
+                connection::of_tenant(self.store.db(), member.tenant(), id)
+                    .await?
+                    .filter(|connection| connection.provider == provider.id)
+                    .ok_or(Error::NotFound)?,
+            ),
+            None => None,
+        };
+        let variables = variables(provider, &ask.variables, existing.as_ref())?;
+        let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
+        let redirect_uri = self.redirect_uri(&provider.id);
+        let (state, verifier) = (Secret::random(32), Secret::random(32));
+        let auth_url = self
+            .dialect
+            .authorize_url(
+                provider,
+                &app,
+                &AuthorizeAsk {
+                    redirect_uri: &redirect_uri,
+                    state: &state,
+                    verifier: Some(&verifier),
+                    scopes: &scopes,
+                    variables: &variables,
+                    login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
+                    reconsent: existing.is_some(),
+                    locale: None,
+                },
+            )
+            .map_err(|error| {
+                tracing::warn!(provider = %provider.id, %error, "no authorize address could be made");
+                Failure::told(FailureCode::AppConfigInvalid, "authorize_url")
+            })?;
+        let id = FlowId::new();
+        let now = self.clock.now();
+        let expires_at = now + FLOW_LIFETIME;
+        let cookie_value = self
+            .vault
+            .seal(verifier_place(member.tenant(), id), &verifier)
+            .await?;
+        flow::Entity::insert(flow::ActiveModel {
+            id: Set(id),
+            tenant_id: Set(member.tenant()),
+            person_id: Set(member.person()),
+            session_hash: Set(ask.session),
+            provider: Set(provider.id.clone()),
+            handle: Set(ask.handle.filter(|handle| is_handle(handle))),
+            connection_id: Set(ask.connection),
+            state_hash: Set(state.digest()),
+            verifier_hash: Set(Some(verifier.digest())),
+            variables: Set(connection::Variables(variables)),
+            scopes: Set(scopes.join(" ")),
+            redirect_uri: Set(redirect_uri),
+            popup: Set(ask.popup),
+            created_at: Set(now),
+            expires_at: Set(expires_at),
+            consumed_at: Set(None),
+            status: Set(flow::Status::Waiting),
+            result_connection_id: Set(None),
+            failure: Set(None),
+            held_sealed: Set(None),
+        })
+        .exec_without_returning(self.store.db())
+        .await?;
+        tracing::info!(flow.id = %id, provider = %provider.id, "flow started");
+        Ok(Prepared {
+            flow: id,
+            cookie_name: cookie_name(&state.digest()),
+            auth_url,
+            state,
+            cookie_value,
+            expires_at,
+        })
+    }
+}
+
+/// One cookie per flow, so that several may be under way in one browser.
+pub(super) fn cookie_name(state_hash: &[u8]) -> String {
+    let short: String = state_hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("linkwell-flow-{short}")
+}
+
+pub(super) fn verifier_place<'a>(tenant: crate::store::TenantId, flow: FlowId) -> Place<'a> {
+    Place {
+        tenant,
+        subject: flow.0,
+        field: "flow.verifier".into(),
+        version: 0,
+    }
+}
+
+fn is_handle(handle: &str) -> bool {
+    !handle.is_empty()
+        && handle.len() <= LONGEST_HANDLE
+        && handle.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// The entry's defaults, what the connection knows, and what was typed, in
+/// that order of growing weight. What was typed for an existing connection may
+/// not lead elsewhere: its host stays.
+fn variables(
+    provider: &Provider,
+    typed: &BTreeMap<String, String>,
+    existing: Option<&connection::Model>,
+) -> Result<Variables> {
+    let mut given = Variables::new();
+    let mut problems = Vec::new();
+    for question in provider.questions() {
+        let answer = typed
+            .get(&question.name)
+            .map(String::as_str)
+            .filter(|answer| !answer.trim().is_empty());
+        let known = existing.and_then(|row| row.variables.0.get(&question.name));
+        match (known, answer, &question.default) {
+            (Some(known), _, _) => {
+                given.insert(question.name.clone(), known.clone());
+            }
+            (None, Some(answer), _) => match question.read(answer) {
+                Ok(value) => {
+                    given.insert(question.name.clone(), value);
+                }
+                Err(_) => problems.push(FieldProblem {
+                    field: question.name.clone(),
+                    problem: format!("Enter it like {}", question.placeholder),
+                }),
+            },
+            (None, None, Some(_)) => {}
+            (None, None, None) => problems.push(FieldProblem {
+                field: question.name.clone(),
+                problem: format!("Enter {}", question.label.to_lowercase()),
+            }),
+        }
+    }
+    if problems.is_empty() {
+        Ok(provider.values(&given))
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// The default scopes and the extra ones, or everything the connection had
+/// been asked for before: repairing never loses a permission.
+fn scopes(
+    provider: &Provider,
+    extra: Vec<String>,
+    existing: Option<&connection::Model>,
+) -> Result<Vec<String>> {
+    if let Some(unknown) = extra.iter().find(|name| provider.scope(name).is_none()) {
+        return Err(Error::invalid(
+            "scopes",
+            format!("{} has no permission called {unknown}", provider.name()),
+        ));
+    }
+    let mut scopes = match existing {
+        Some(row) => words(&row.scopes_asked),
+        None => provider.default_scopes(),
+    };
+    for name in extra {
+        if !scopes.contains(&name) {
+            scopes.push(name);
+        }
+    }
+    Ok(scopes)
+}

@@ -1,0 +1,349 @@
+//! Writing a grant down: the same account again updates its connection,
+//! another account is another connection.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    catalog::{Provider, Variables},
+    dialect::{Grant, Identity, SecondToken},
+    failure::Failure,
+    hub::Hub,
+    keep::schedule::{self, Life},
+    secret::Secret,
+    store::{
+        ConnectionId, PersonId, TenantId, connection, credential,
+        event::{self, Kind},
+        is_taken, refresh_attempt,
+    },
+    vault::Place,
+};
+
+/// A grant with all that is known about it, ready to be saved.
+pub(super) struct Connected<'a> {
+    pub tenant: TenantId,
+    pub person: Option<PersonId>,
+    pub provider: &'a Provider,
+    pub variables: Variables,
+    pub scopes_asked: Vec<String>,
+    pub scopes_granted: Option<Vec<String>>,
+    pub grant: Grant,
+}
+
+/// One slot's tokens.
+struct SlotTokens<'a> {
+    slot: &'a str,
+    access_token: &'a Secret,
+    refresh_token: Option<&'a Secret>,
+    token_type: &'a str,
+    expires_at: Option<DateTime<Utc>>,
+    refresh_expires_at: Option<DateTime<Utc>>,
+}
+
+/// How often a save is tried when another flow saves the same account.
+const TRIES: usize = 4;
+
+impl Hub {
+    /// Saves a grant: into `target`, else into the connection that has this
+    /// account already, else into a new one.
+    pub(super) async fn save(
+        &self,
+        connected: Connected<'_>,
+        identity: Result<Identity, Failure>,
+        target: Option<connection::Model>,
+    ) -> Result<ConnectionId> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.save_once(&connected, &identity, target.clone()).await {
+                Err(Error::Database(error)) if is_taken(&error) && tries < TRIES => {}
+                Err(Error::Conflict(_)) if tries < TRIES => {}
+                saved => {
+                    self.changes.nudge(connected.tenant);
+                    return saved;
+                }
+            }
+        }
+    }
+
+    async fn save_once(
+        &self,
+        connected: &Connected<'_>,
+        identity: &Result<Identity, Failure>,
+        target: Option<connection::Model>,
+    ) -> Result<ConnectionId> {
+        let existing = match (target, identity) {
+            (Some(target), _) => Some(target),
+            (None, Ok(identity)) => {
+                connection::of_account(
+                    self.store.db(),
+                    connected.tenant,
+                    &connected.provider.id,
+                    &identity.id,
+                )
+                .await?
+            }
+            (None, Err(_)) => None,
+        };
+        let id = existing.as_ref().map_or_else(ConnectionId::new, |row| row.id);
+        // Sealed before the transaction, for the version it will have.
+        let mut slots = Vec::new();
+        for tokens in connected.slots() {
+            let before = credential::get(self.store.db(), id, tokens.slot).await?;
+            slots.push((self.seal(connected, id, &tokens, before.as_ref()).await?, before));
+        }
+        let now = self.clock.now();
+        let transaction = self.store.begin().await?;
+        let (row, kind) = match &existing {
+            Some(row) => (
+                self.change_of(connected, identity, Some(row)).update(&transaction).await?,
+                Kind::ConnectionReconnected,
+            ),
+            None => {
+                let mut row = self.change_of(connected, identity, None);
+                row.id = Set(id);
+                row.tenant_id = Set(connected.tenant);
+                row.provider = Set(connected.provider.id.clone());
+                row.created_by = Set(connected.person);
+                row.created_at = Set(now);
+                row.display_name = Set(None);
+                (row.insert(&transaction).await?, Kind::ConnectionCreated)
+            }
+        };
+        for (change, before) in slots {
+            match before {
+                None => {
+                    credential::Entity::insert(change)
+                        .exec_without_returning(&transaction)
+                        .await?;
+                }
+                Some(before) => {
+                    let slot = before.slot.clone();
+                    let swapped = credential::compare_and_swap(
+                        &transaction,
+                        id,
+                        &slot,
+                        before.version,
+                        None,
+                        change,
+                    )
+                    .await?;
+                    if !swapped {
+                        return Err(Error::Conflict("the connection changed meanwhile"));
+                    }
+                    refresh_attempt::finish_all(&transaction, id, &slot, "replaced", now).await?;
+                }
+            }
+        }
+        event::append(
+            &transaction,
+            event::New {
+                tenant: row.tenant_id,
+                kind,
+                connection: Some(id),
+                person: connected.person,
+                data: event::Data::default(),
+            },
+            now,
+        )
+        .await?;
+        transaction.commit().await?;
+        tracing::info!(connection.id = %id, provider = %row.provider, event = ?kind, "connection saved");
+        Ok(id)
+    }
+
+    fn change_of(
+        &self,
+        connected: &Connected<'_>,
+        identity: &Result<Identity, Failure>,
+        existing: Option<&connection::Model>,
+    ) -> connection::ActiveModel {
+        let now = self.clock.now();
+        let mut change = existing
+            .map(|row| row.clone().into_active_model())
+            .unwrap_or_default();
+        change.variables = Set(connection::Variables(connected.variables.clone()));
+        change.scopes_asked = Set(connected.scopes_asked.join(" "));
+        change.scopes_granted = Set(connected.scopes_granted.as_ref().map(|scopes| scopes.join(" ")));
+        change.disconnected_at = Set(None);
+        change.revocation = Set(None);
+        match identity {
+            Ok(identity) => {
+                change.external_id = Set(Some(identity.id.clone()));
+                change.account_label = Set(identity.label.clone());
+                change.last_ok_at = Set(Some(now));
+                change.failure = Set(None);
+                change.failed_at = Set(None);
+            }
+            Err(failure) => {
+                change.external_id = Set(None);
+                change.account_label = Set(connected.provider.name().to_owned());
+                change.last_ok_at = Set(None);
+                change.failure = Set(Some(failure.clone()));
+                change.failed_at = Set(Some(now));
+            }
+        }
+        change
+    }
+
+    async fn seal(
+        &self,
+        connected: &Connected<'_>,
+        id: ConnectionId,
+        tokens: &SlotTokens<'_>,
+        before: Option<&credential::Model>,
+    ) -> Result<credential::ActiveModel> {
+        let version = before.map_or(1, |row| row.version + 1);
+        let place = |field| Place::credential(connected.tenant, id, tokens.slot, field, version);
+        let refresh_sealed = match tokens.refresh_token {
+            Some(token) => Some(self.vault.seal(place("refresh"), token).await?),
+            None => None,
+        };
+        let life = Life {
+            obtained_at: self.clock.now(),
+            expires_at: tokens.expires_at,
+            refreshable: refresh_sealed.is_some(),
+        };
+        let policy = &connected.provider.oauth().refresh;
+        Ok(credential::ActiveModel {
+            connection_id: Set(id),
+            slot: Set(tokens.slot.to_owned()),
+            tenant_id: Set(connected.tenant),
+            access_sealed: Set(self.vault.seal(place("access"), tokens.access_token).await?),
+            refresh_sealed: Set(refresh_sealed),
+            previous_refresh_sealed: Set(None),
+            token_type: Set(tokens.token_type.to_owned()),
+            obtained_at: Set(life.obtained_at),
+            expires_at: Set(tokens.expires_at),
+            refresh_expires_at: Set(tokens
+                .refresh_expires_at
+                .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?))),
+            version: Set(version),
+            next_refresh_at: Set(schedule::due_at(life, policy, schedule::spread(id, version))),
+            lease_owner: Set(None),
+            lease_until: Set(None),
+            fence: Set(before.map_or(0, |row| row.fence + 1)),
+            failures: Set(0),
+            failure: Set(None),
+            failed_at: Set(None),
+        })
+    }
+}
+
+impl<'a> Connected<'a> {
+    fn slots(&self) -> Vec<SlotTokens<'_>> {
+        let grant = &self.grant;
+        let mut slots = vec![SlotTokens {
+            slot: credential::MAIN,
+            access_token: &grant.access_token,
+            refresh_token: grant.refresh_token.as_ref(),
+            token_type: &grant.token_type,
+            expires_at: grant.expires_at,
+            refresh_expires_at: grant.refresh_expires_at,
+        }];
+        slots.extend(grant.second.as_ref().map(|second| SlotTokens {
+            slot: &second.kind,
+            access_token: &second.access_token,
+            refresh_token: second.refresh_token.as_ref(),
+            token_type: &grant.token_type,
+            expires_at: second.expires_at,
+            refresh_expires_at: None,
+        }));
+        slots
+    }
+
+    /// As text, to be sealed at once while a person decides.
+    pub(super) fn to_held(&self, identity: Identity) -> Secret {
+        let grant = &self.grant;
+        let held = Held {
+            identity_id: identity.id,
+            identity_label: identity.label,
+            variables: self.variables.clone(),
+            scopes_asked: self.scopes_asked.clone(),
+            scopes_granted: self.scopes_granted.clone(),
+            access_token: grant.access_token.expose().into(),
+            refresh_token: grant.refresh_token.as_ref().map(|token| token.expose().into()),
+            token_type: grant.token_type.clone(),
+            expires_at: grant.expires_at,
+            refresh_expires_at: grant.refresh_expires_at,
+            second: grant.second.as_ref().map(|second| HeldSecond {
+                kind: second.kind.clone(),
+                access_token: second.access_token.expose().into(),
+                refresh_token: second.refresh_token.as_ref().map(|token| token.expose().into()),
+                expires_at: second.expires_at,
+            }),
+        };
+        Secret::new(serde_json::to_string(&held).expect("plain data is always JSON"))
+    }
+
+    pub(super) fn from_held(
+        held: &Secret,
+        provider: &'a Provider,
+        tenant: TenantId,
+        person: PersonId,
+    ) -> Result<(Self, Identity)> {
+        let held: Held = serde_json::from_str(held.expose())
+            .map_err(|_| crate::vault::VaultError::Unopenable)?;
+        let identity = Identity {
+            id: held.identity_id,
+            label: held.identity_label,
+            granted_scopes: None,
+            variables: Variables::new(),
+        };
+        let connected = Self {
+            tenant,
+            person: Some(person),
+            provider,
+            variables: held.variables,
+            scopes_asked: held.scopes_asked,
+            scopes_granted: held.scopes_granted,
+            grant: Grant {
+                access_token: Secret::new(held.access_token),
+                refresh_token: held.refresh_token.map(Secret::new),
+                token_type: held.token_type,
+                expires_at: held.expires_at,
+                refresh_expires_at: held.refresh_expires_at,
+                scopes: None,
+                variables: Variables::new(),
+                account: None,
+                second: held.second.map(|second| SecondToken {
+                    kind: second.kind,
+                    access_token: Secret::new(second.access_token),
+                    refresh_token: second.refresh_token.map(Secret::new),
+                    expires_at: second.expires_at,
+                    scopes: None,
+                }),
+            },
+        };
+        Ok((connected, identity))
+    }
+}
+
+/// What is sealed while a person decides about another account. It exists in
+/// plain text only between the vault and this struct.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    identity_id: String,
+    identity_label: String,
+    variables: BTreeMap<String, String>,
+    scopes_asked: Vec<String>,
+    scopes_granted: Option<Vec<String>>,
+    access_token: String,
+    refresh_token: Option<String>,
+    token_type: String,
+    expires_at: Option<DateTime<Utc>>,
+    refresh_expires_at: Option<DateTime<Utc>>,
+    second: Option<HeldSecond>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeldSecond {
+    kind: String,
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_at: Option<DateTime<Utc>>,
+}

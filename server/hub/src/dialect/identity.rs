@@ -1,0 +1,138 @@
+//! Who a connected account is; the same calls prove that a token works.
+
+use serde_json::Value;
+
+use super::{
+    Dialect, Identity,
+    answer::{is_page, parse, split_scopes, text_at, told_variables},
+    reading::{Reading, retry_at, scrub},
+    request::{Draft, Sent, misconfigured},
+};
+use crate::{
+    catalog::{
+        Origin, Place, Provider, Variables,
+        entry::{Call, Identify},
+        value::Source,
+    },
+    failure::{Failure, FailureCode},
+    outbound::Answer,
+    secret::Secret,
+};
+
+impl Dialect {
+    /// Asks the provider who the token belongs to. `known` is what the token
+    /// endpoint or an earlier check said, for facts that only stand there.
+    ///
+    /// # Errors
+    /// What the provider said, in our terms; with the detail
+    /// [`super::TOKEN_EXPIRED`] the token is to be refreshed and the call repeated.
+    pub async fn identify(
+        &self,
+        provider: &Provider,
+        variables: &Variables,
+        access_token: &Secret,
+        known: Option<&Identity>,
+    ) -> Result<Identity, Failure> {
+        let rule = &provider.identity;
+        let mut values = provider.values(variables);
+        let (answer, body) = self
+            .call(provider, &values, access_token, &rule.call)
+            .await?;
+        let told = told_variables(provider, Origin::Identity, &body)?;
+        values.extend(told.clone());
+        let probed = match &provider.probe {
+            Some(probe) => Some(self.call(provider, &values, access_token, probe).await?.1),
+            None => None,
+        };
+        let find = |source: &Source| match source {
+            Source::Answer(at) => text_at(&body, at),
+            Source::Probe(at) => text_at(probed.as_ref()?, at),
+            Source::Variable(name) => values.get(name).cloned(),
+            Source::Header(name) => Some(answer.headers.get(name)?.to_str().ok()?.to_owned()),
+            Source::Token(_) => None,
+        };
+        let found = facts(rule, find)
+            .or_else(|| known.map(|known| (known.id.clone(), known.label.clone())));
+        let Some((id, label)) = found else {
+            // Some providers answer errors with 200: then there is no id to find.
+            return Err(self.refusal(provider, &answer, Some(&body), access_token));
+        };
+        Ok(Identity {
+            id,
+            label,
+            granted_scopes: rule
+                .granted_scopes
+                .as_ref()
+                .and_then(find)
+                .map(|scopes| split_scopes(provider, &scopes)),
+            variables: told,
+        })
+    }
+
+    /// Makes one call with the token and reads a good answer.
+    async fn call(
+        &self,
+        provider: &Provider,
+        values: &Variables,
+        access_token: &Secret,
+        call: &Call,
+    ) -> Result<(Answer, Value), Failure> {
+        let fill = |name: &str| values.get(name).map(String::as_str);
+        let url = call.url.render(values).map_err(misconfigured)?;
+        let mut draft = Draft::new(call.method, url, call.body);
+        draft.headers(&call.headers, fill)?;
+        draft.params(&call.params, fill)?;
+        draft.bearer(provider, access_token)?;
+        let answer = match self.send(draft).await {
+            Sent::Answered(_, answer) => answer,
+            Sent::Failed { failure, .. } => return Err(failure),
+        };
+        match parse(&answer) {
+            Some(body) if answer.status.is_success() => Ok((answer, body)),
+            body => Err(self.refusal(provider, &answer, body.as_ref(), access_token)),
+        }
+    }
+
+    /// Why an API call failed.
+    pub(super) fn refusal(
+        &self,
+        provider: &Provider,
+        answer: &Answer,
+        body: Option<&Value>,
+        token: &Secret,
+    ) -> Failure {
+        let reading = Reading::of_api(provider, answer, body);
+        // A firewall's page says nothing about the token.
+        let is_noise = is_page(answer) || (answer.status.is_success() && !reading.names_an_error());
+        let failure = if is_noise || answer.status.is_redirection() {
+            Failure::inferred(FailureCode::ProviderLimitedOrDown, "unreadable_answer")
+        } else {
+            let failure = reading.with_status(answer).failure(provider, Place::Api);
+            if answer.status.is_server_error() && !failure.code.is_transient() {
+                let detail = format!("http_{}", answer.status.as_u16());
+                Failure::inferred(FailureCode::ProviderLimitedOrDown, detail)
+            } else {
+                failure
+            }
+        };
+        scrub(
+            failure.with_retry_at(retry_at(answer, self.clock.now())),
+            &[token],
+        )
+    }
+}
+
+/// The id and the label, from wherever `find` finds them; without a label the
+/// id has to do.
+pub(super) fn facts(
+    rule: &Identify,
+    find: impl Fn(&Source) -> Option<String>,
+) -> Option<(String, String)> {
+    let id = rule.id.iter().find_map(&find)?;
+    let label = rule
+        .label
+        .iter()
+        .find_map(&find)
+        .unwrap_or_else(|| id.clone());
+    Some((id, label))
+}

@@ -1,0 +1,165 @@
+//! Errors, read from an answer and put in our own terms.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{
+    StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde_json::Value;
+
+use super::{TOKEN_EXPIRED, answer::text};
+use crate::{
+    catalog::{Meaning, Place, Provider, value::Pointer},
+    failure::{Failure, FailureCode},
+    outbound::Answer,
+    secret::Secret,
+};
+
+/// No provider is believed that wants us to stay away longer than this.
+const LONGEST_RETRY: TimeDelta = TimeDelta::days(1);
+
+/// What an answer says about what went wrong.
+pub(super) struct Reading {
+    /// Words that may name the error, the most telling first.
+    pub codes: Vec<String>,
+    /// Everything around it, to look for telling texts in.
+    pub words: String,
+    /// The error in the provider's words.
+    pub texts: Vec<String>,
+    /// The status, where it may speak for itself.
+    pub status: Option<StatusCode>,
+}
+
+impl Reading {
+    /// Reads an answer of the token endpoint.
+    pub fn of_token(provider: &Provider, answer: &Answer, body: Option<&Value>) -> Self {
+        let entry = &provider.oauth().answer;
+        let mut reading = Self::of(&entry.errors, &entry.texts, answer, body);
+        reading.extract(provider);
+        reading
+    }
+
+    /// Reads an answer of any other call.
+    pub fn of_api(provider: &Provider, answer: &Answer, body: Option<&Value>) -> Self {
+        let mut reading = Self::of(&provider.api.errors, &provider.api.texts, answer, body);
+        let challenge = header(answer, &WWW_AUTHENTICATE).unwrap_or_default();
+        if let Some((_, rest)) = challenge.split_once("error=\"")
+            && let Some((code, _)) = rest.split_once('"')
+        {
+            reading.codes.push(code.to_owned());
+        }
+        reading
+    }
+
+    fn of(errors: &[Pointer], texts: &[Pointer], answer: &Answer, body: Option<&Value>) -> Self {
+        let all = |pointers: &[Pointer]| -> Vec<String> {
+            let found = pointers
+                .iter()
+                .filter_map(|at| text(body?.pointer(at.as_str())?));
+            found.collect()
+        };
+        let mut words = String::new();
+        if let Some(Value::Object(fields)) = body {
+            for (name, value) in fields {
+                let value = text(value).unwrap_or_default();
+                words.push_str(&format!("{name}={value} "));
+            }
+        }
+        for (name, value) in &answer.headers {
+            let value = value.to_str().unwrap_or_default();
+            words.push_str(&format!("{name}={value} "));
+        }
+        let texts = all(texts);
+        words.push_str(&texts.join(" "));
+        Self {
+            codes: all(errors),
+            words,
+            texts,
+            status: None,
+        }
+    }
+
+    /// Puts a number taken out of the words before the other codes.
+    pub fn extract(&mut self, provider: &Provider) {
+        if let Some(pattern) = &provider.oauth().answer.error_pattern {
+            let found = self.texts.iter().find_map(|text| pattern.find(text));
+            if let Some(code) = found.map(str::to_owned) {
+                self.codes.insert(0, code);
+            }
+        }
+    }
+
+    /// Whether the answer itself names an error.
+    pub fn names_an_error(&self) -> bool {
+        !self.codes.is_empty()
+    }
+
+    /// Lets the status speak when nothing more telling is known.
+    pub fn with_status(mut self, answer: &Answer) -> Self {
+        if !answer.status.is_success() {
+            let status = answer.status.as_u16();
+            self.codes.push(status.to_string());
+            self.codes.push(format!("{}xx", status / 100));
+            self.status = Some(answer.status);
+        }
+        self
+    }
+
+    /// The failure, by the provider's table and the standards.
+    pub fn failure(&self, provider: &Provider, place: Place) -> Failure {
+        let failure = match provider.errors.read(place, &self.codes, &self.words) {
+            Some((Meaning::Fails(code), raw)) => Failure::told(code, self.word(raw)),
+            Some((Meaning::TokenExpired, _)) => {
+                Failure::told(FailureCode::GrantRevokedOrExpired, TOKEN_EXPIRED)
+            }
+            None => {
+                let raw = self.codes.first().map_or("nothing", String::as_str);
+                let detail = format!("unmapped:{}:{}", provider.id, self.word(raw));
+                Failure::inferred(FailureCode::HubInternal, detail)
+            }
+        };
+        failure.with_text(self.texts.join(" "))
+    }
+
+    /// A code as a word that is safe in metrics: short and plain.
+    fn word(&self, raw: &str) -> String {
+        if let Some(status) = self.status {
+            let (exact, class) = (status.as_str(), format!("{}xx", status.as_u16() / 100));
+            if raw == exact || raw == class {
+                return format!("http_{exact}");
+            }
+        }
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
+        raw.chars().take(60).map(plain).collect()
+    }
+}
+
+/// Removes secrets a provider repeated in its own words.
+pub(super) fn scrub(mut failure: Failure, secrets: &[&Secret]) -> Failure {
+    if let Some(text) = &mut failure.provider_text {
+        for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+            *text = text.replace(secret.expose(), "[…]");
+        }
+    }
+    failure
+}
+
+/// When the provider asked us to come back: seconds from `now`, or a date.
+pub(super) fn retry_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let told = header(answer, &RETRY_AFTER)?.trim();
+    let wait = match told.parse::<f64>() {
+        Ok(seconds) => TimeDelta::seconds(seconds.clamp(0.0, 1e9).ceil() as i64),
+        Err(_) => DateTime::parse_from_rfc2822(told).ok()?.to_utc() - now,
+    };
+    Some(now + wait.clamp(TimeDelta::zero(), LONGEST_RETRY))
+}
+
+fn header<'a>(answer: &'a Answer, name: &http::HeaderName) -> Option<&'a str> {
+    answer.headers.get(name)?.to_str().ok()
+}

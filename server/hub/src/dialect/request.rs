@@ -1,0 +1,221 @@
+//! Requests, put together as an entry says.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
+use url::{Url, form_urlencoded};
+
+use super::{Dialect, DialectError, ProviderApp};
+use crate::{
+    catalog::{
+        Provider, Template,
+        entry::Method,
+        oauth::{ClientAuth, Transport},
+    },
+    failure::{Failure, FailureCode},
+    outbound::{Answer, Request, SendError},
+    secret::Secret,
+};
+
+/// A request in the making.
+pub(super) struct Draft<'a> {
+    method: Method,
+    url: String,
+    transport: Transport,
+    rename: Option<&'a BTreeMap<String, String>>,
+    headers: HeaderMap,
+    params: Vec<(String, String)>,
+}
+
+/// A mistake of ours or of the configuration, as the outcome of an attempt.
+pub(super) fn misconfigured(error: impl Into<DialectError>) -> Failure {
+    let error = error.into();
+    let detail = match &error {
+        DialectError::MissingVariable(missing) => format!("missing_variable:{}", missing.0),
+        DialectError::NotMatching(value) => format!("value_not_matching:{}", value.0),
+        DialectError::BadUrl(_) => "address_not_valid".to_owned(),
+        DialectError::VerifierMissing => "verifier_missing".to_owned(),
+    };
+    Failure::inferred(FailureCode::HubInternal, detail)
+}
+
+impl<'a> Draft<'a> {
+    /// A request whose answer is wanted as JSON.
+    pub fn new(method: Method, url: String, transport: Transport) -> Self {
+        let accept = HeaderValue::from_static("application/json");
+        Self {
+            method,
+            url,
+            transport,
+            rename: None,
+            headers: HeaderMap::from_iter([(ACCEPT, accept)]),
+            params: Vec::new(),
+        }
+    }
+
+    /// From here on, parameters are called as `names` says.
+    pub fn renaming(mut self, names: &'a BTreeMap<String, String>) -> Self {
+        self.rename = Some(names);
+        self
+    }
+
+    /// Adds a parameter; a later one of the same name takes its place.
+    pub fn param(&mut self, name: &str, value: &str) {
+        let name = self
+            .rename
+            .and_then(|names| names.get(name))
+            .map_or(name, String::as_str);
+        self.params.retain(|(known, _)| known != name);
+        self.params.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn params<'v>(
+        &mut self,
+        templates: &BTreeMap<String, Template>,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<(), Failure> {
+        for (name, template) in templates {
+            self.param(name, &template.fill(&value).map_err(misconfigured)?);
+        }
+        Ok(())
+    }
+
+    pub fn headers<'v>(
+        &mut self,
+        templates: &BTreeMap<String, Template>,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<(), Failure> {
+        for (name, template) in templates {
+            self.header(name, &template.fill(&value).map_err(misconfigured)?, false)?;
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, name: &str, value: &str, sensitive: bool) -> Result<(), Failure> {
+        let not_sendable =
+            || Failure::inferred(FailureCode::HubInternal, format!("header_not_valid:{name}"));
+        let header = HeaderName::try_from(name).map_err(|_| not_sendable())?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| not_sendable())?;
+        value.set_sensitive(sensitive);
+        self.headers.insert(header, value);
+        Ok(())
+    }
+
+    /// Carries the access token as the provider's API wants it.
+    pub fn bearer(&mut self, provider: &Provider, token: &Secret) -> Result<(), Failure> {
+        let api = &provider.api;
+        self.header(
+            &api.header,
+            &format!("{}{}", api.prefix, token.expose()),
+            true,
+        )
+    }
+
+    /// Proves that we are the app.
+    pub fn client(&mut self, how: ClientAuth, app: &ProviderApp) -> Result<(), Failure> {
+        let secret = app.client_secret.expose();
+        match how {
+            ClientAuth::Basic => self.basic(&app.client_id, secret)?,
+            ClientAuth::SecretAsUser => self.basic(secret, "")?,
+            ClientAuth::Body => {
+                self.param("client_id", &app.client_id);
+                self.param("client_secret", secret);
+            }
+            ClientAuth::IdOnly => self.param("client_id", &app.client_id),
+            ClientAuth::None => {}
+        }
+        Ok(())
+    }
+
+    fn basic(&mut self, user: &str, password: &str) -> Result<(), Failure> {
+        let encode =
+            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let both = STANDARD.encode(format!("{}:{}", encode(user), encode(password)));
+        self.header(AUTHORIZATION.as_str(), &format!("Basic {both}"), true)
+    }
+
+    fn finish(self) -> Result<Request, Failure> {
+        let Self {
+            method,
+            url,
+            transport,
+            mut headers,
+            params,
+            ..
+        } = self;
+        let mut url = Url::parse(&url).map_err(misconfigured)?;
+        let method = match method {
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Delete => http::Method::DELETE,
+        };
+        let in_query = method == http::Method::GET || transport == Transport::Query;
+        let body = if params.is_empty() {
+            None
+        } else if in_query {
+            url.query_pairs_mut().extend_pairs(&params);
+            None
+        } else {
+            let (kind, body) = match transport {
+                Transport::Json => {
+                    let fields = params.into_iter().map(|(name, value)| (name, value.into()));
+                    let object = serde_json::Value::Object(fields.collect());
+                    ("application/json", object.to_string())
+                }
+                Transport::Form | Transport::Query => {
+                    let mut form = form_urlencoded::Serializer::new(String::new());
+                    (
+                        "application/x-www-form-urlencoded",
+                        form.extend_pairs(&params).finish(),
+                    )
+                }
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            Some(body.into_bytes())
+        };
+        Ok(Request {
+            method,
+            url,
+            headers,
+            body,
+        })
+    }
+}
+
+/// An answer, or why there is none.
+pub(super) enum Sent {
+    /// With the time the request was sent.
+    Answered(DateTime<Utc>, Answer),
+    /// The request could not be made or sent, or nothing came back.
+    Failed {
+        failure: Failure,
+        may_have_acted: bool,
+    },
+}
+
+impl Dialect {
+    pub(super) async fn send(&self, draft: Draft<'_>) -> Sent {
+        let request = match draft.finish() {
+            Ok(request) => request,
+            Err(failure) => {
+                return Sent::Failed {
+                    failure,
+                    may_have_acted: false,
+                };
+            }
+        };
+        let at = self.clock.now();
+        match self.outbound.send(request).await {
+            Ok(answer) => Sent::Answered(at, answer),
+            Err(error) => Sent::Failed {
+                failure: error.failure(),
+                may_have_acted: matches!(error, SendError::NoAnswer(_)),
+            },
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The hub: every capability over one set of parts.
+
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+
+use url::Url;
+
+use crate::{
+    catalog::Catalog,
+    clock::Clock,
+    dialect::{Dialect, ProviderApp},
+    keep::{Keeper, spool::Spool},
+    people::Passwords,
+    record::{Changes, ReadLog},
+    store::Store,
+    vault::Vault,
+};
+
+/// Everything the product does, as methods grouped in the rooms
+/// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend)
+/// and [`people`](crate::people). Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Parts>);
+
+/// What a hub is made of; put together once, by the composition root.
+#[expect(missing_docs, reason = "each part documents itself")]
+pub struct Parts {
+    pub store: Store,
+    pub clock: Clock,
+    pub vault: Vault,
+    pub catalog: Catalog,
+    pub dialect: Dialect,
+    /// Where people and providers reach this hub; the only source of every
+    /// address it hands out.
+    pub public_url: Url,
+    /// Provider apps that come from the operator's environment, by app id.
+    pub operator_apps: BTreeMap<String, ProviderApp>,
+    /// Whether anybody may sign up once the first owner exists.
+    pub open_sign_up: bool,
+    pub spool: Spool,
+    pub keeper: Keeper,
+    pub changes: Changes,
+    pub reads: ReadLog,
+    pub passwords: Passwords,
+}
+
+impl Hub {
+    /// Puts a hub together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Hub {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,134 @@
+//! Keeping connections alive: renewing tokens, checking that they work, and
+//! saying how they are.
+//!
+//! One token's life passes through here once: [`Hub::refresh_due`] or a lender
+//! asks for [`Hub::renew`], [`refresh`] speaks the protocol, [`schedule`]
+//! decides when next, [`health`] says what it means.
+
+mod check;
+pub mod health;
+mod recovery;
+mod refresh;
+pub mod schedule;
+pub mod spool;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, future::Shared};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+pub use refresh::{Need, Renewal};
+
+use crate::{
+    Result,
+    hub::Hub,
+    store::{ConnectionId, credential, flow, refresh_attempt},
+};
+
+/// What one process needs to keep tokens fresh: who it is, and which refreshes
+/// it has under way.
+pub struct Keeper {
+    /// Names this process in leases.
+    pub(crate) owner: Uuid,
+    under_way: Mutex<HashMap<(ConnectionId, String), Flight>>,
+    /// Refreshes outlive the request that asked for them: an answer that is on
+    /// its way must be stored. Shutdown waits for these.
+    pub tasks: TaskTracker,
+}
+
+type Flight = Shared<BoxFuture<'static, Arc<Result<Renewal>>>>;
+
+impl Default for Keeper {
+    fn default() -> Self {
+        Self {
+            owner: Uuid::now_v7(),
+            under_way: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+}
+
+/// How many refreshes one process has under way at once.
+const PARALLEL: usize = 16;
+/// How many due credentials are looked at in one go.
+const BATCH: u64 = 200;
+/// How long finished refresh attempts and ended flows are kept, in days.
+const KEEP_DAYS: i64 = 7;
+
+impl Hub {
+    /// Renews one credential if it needs it. Any number of callers in this
+    /// process share one attempt; other processes are kept out by its lease.
+    pub(crate) async fn renew(&self, id: ConnectionId, slot: &str, need: Need) -> Arc<Result<Renewal>> {
+        let flight = {
+            let mut under_way = self
+                .keeper
+                .under_way
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            under_way
+                .entry((id, slot.to_owned()))
+                .or_insert_with(|| self.take_off(id, slot.to_owned(), need))
+                .clone()
+        };
+        flight.await
+    }
+
+    fn take_off(&self, id: ConnectionId, slot: String, need: Need) -> Flight {
+        let hub = self.clone();
+        let task = self.keeper.tasks.spawn(async move {
+            let outcome = hub.renew_once(id, &slot, need).await;
+            hub.keeper
+                .under_way
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&(id, slot));
+            Arc::new(outcome)
+        });
+        async move {
+            task.await.unwrap_or_else(|_| {
+                Arc::new(Err(crate::Error::Conflict("the refresh was interrupted")))
+            })
+        }
+        .boxed()
+        .shared()
+    }
+
+    /// One round of the background: renews every credential that is due.
+    /// Answers how many were looked at.
+    ///
+    /// # Errors
+    /// Only when the database does not answer; a provider's failure is an
+    /// outcome that is stored.
+    pub async fn refresh_due(&self) -> Result<usize> {
+        let mut seen = 0;
+        loop {
+            let due = credential::due(self.store.db(), self.clock.now(), BATCH).await?;
+            let batch = due.len();
+            futures::stream::iter(due)
+                .for_each_concurrent(PARALLEL, |(id, slot)| async move {
+                    if let Err(error) = &*self.renew(id, &slot, Need::Due).await {
+                        tracing::error!(connection.id = %id, %error, "a due refresh did not run");
+                    }
+                })
+                .await;
+            seen += batch;
+            if (batch as u64) < BATCH {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// One round of housekeeping: sessions, flows and attempts that have ended.
+    pub async fn sweep(&self) -> Result<()> {
+        let now = self.clock.now();
+        let before = now - chrono::TimeDelta::days(KEEP_DAYS);
+        crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
+        flow::sweep(self.store.db(), before).await?;
+        refresh_attempt::sweep(self.store.db(), before).await?;
+        Ok(())
+    }
+}

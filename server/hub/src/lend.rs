@@ -1,0 +1,215 @@
+//! Handing out working tokens.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    Error, Result,
+    failure::{Failure, FailureCode},
+    hub::Hub,
+    keep::{
+        Need, Renewal,
+        health::leaves_token_usable,
+        schedule::{self, Life},
+    },
+    people::{Host, Scope},
+    secret::{Secret, digest},
+    store::{
+        ConnectionId,
+        credential::{self, Lendable},
+        words,
+    },
+    vault::Place,
+};
+
+/// A token that works, with what a host application needs to know about it.
+pub struct Lent {
+    /// The token.
+    pub access_token: Secret,
+    /// `Bearer`, or what the provider calls it.
+    pub token_type: String,
+    /// When it ends; none when it does not, or nobody says.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What it may be used for; none when the provider does not say.
+    pub scopes: Option<Vec<String>>,
+    /// The provider's id in the catalog.
+    pub provider: String,
+    /// The account's identity at the provider.
+    pub account_id: Option<String>,
+    /// The account, as a person calls it.
+    pub account_label: String,
+}
+
+/// Why no token was lent, with the connection it is about.
+pub struct Withheld {
+    /// What failed.
+    pub failure: Failure,
+    /// The provider's id in the catalog.
+    pub provider: String,
+    /// The account, as a person calls it.
+    pub account_label: String,
+}
+
+impl Hub {
+    /// Lends the token of a connection to whoever holds `key`.
+    ///
+    /// A token whose end is not near costs one SELECT and no write. Otherwise
+    /// it is renewed first; and when that fails for a reason that leaves it
+    /// usable, it is lent until its end.
+    ///
+    /// # Errors
+    /// `Ok(None)` when nobody holds such a key; [`Error::Forbidden`] when the
+    /// key has not the scope; [`Error::NotFound`] when there is no such
+    /// connection in the key's tenant.
+    pub async fn lend(
+        &self,
+        key: &str,
+        id: ConnectionId,
+        slot: &str,
+    ) -> Result<Option<Result<Lent, Withheld>>> {
+        let row = credential::lendable(self.store.db(), digest(key), id, slot).await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let host = Host::new(row.key_tenant, row.key_id, &row.key_scopes);
+        host.may(Scope::TokensRead)?;
+        let Some(stored) = Stored::of(row) else {
+            return Err(Error::NotFound);
+        };
+        let now = self.clock.now();
+        let answer = if stored.is_ready(now) {
+            Ok(stored)
+        } else {
+            self.make_ready(stored, id, slot, now).await?
+        };
+        let stored = match answer {
+            Ok(stored) => stored,
+            Err(withheld) => return Ok(Some(Err(withheld))),
+        };
+        let place = Place::credential(host.tenant(), id, slot, "access", stored.version);
+        let access_token = self.vault.open(place, &stored.access_sealed).await?;
+        self.reads.note(&host, id, now);
+        Ok(Some(Ok(Lent {
+            access_token,
+            token_type: stored.token_type,
+            expires_at: stored.life.expires_at,
+            scopes: stored.scopes_granted.as_deref().map(words),
+            provider: stored.provider,
+            account_id: stored.external_id,
+            account_label: stored.label,
+        })))
+    }
+
+    async fn make_ready(
+        &self,
+        stored: Stored,
+        id: ConnectionId,
+        slot: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Stored, Withheld>> {
+        if let Some(failure) = stored.ended() {
+            return Ok(Err(stored.withheld(failure)));
+        }
+        let renewal = self.renew(id, slot, Need::Now).await;
+        let failure = match &*renewal {
+            Ok(Renewal::Current(row)) => return Ok(Ok(stored.renewed(row))),
+            Ok(Renewal::Failed(failure)) => failure.clone(),
+            Err(Error::NotFound) => return Err(Error::NotFound),
+            Err(error) => {
+                tracing::error!(connection.id = %id, %error, "a token could not be renewed");
+                Failure::inferred(FailureCode::HubInternal, "refresh_not_run")
+                    .with_retry_at(Some(now + TimeDelta::seconds(5)))
+            }
+        };
+        let alive = stored.life.expires_at.is_none_or(|end| now < end);
+        if alive && leaves_token_usable(failure.code) {
+            return Ok(Ok(stored));
+        }
+        Ok(Err(stored.withheld(failure)))
+    }
+}
+
+/// The facts of one credential, as the one SELECT read them.
+struct Stored {
+    provider: String,
+    label: String,
+    external_id: Option<String>,
+    scopes_granted: Option<String>,
+    access_sealed: String,
+    token_type: String,
+    life: Life,
+    version: i64,
+    failure: Option<Failure>,
+    check_failure: Option<Failure>,
+    disconnected: bool,
+}
+
+impl Stored {
+    /// None when the key's tenant has no such connection. One that was ended
+    /// has no credential any more, and is answered with what became of it.
+    fn of(row: Lendable) -> Option<Self> {
+        Some(Self {
+            provider: row.provider?,
+            label: row.display_name.or(row.account_label)?,
+            external_id: row.external_id,
+            scopes_granted: row.scopes_granted,
+            disconnected: row.disconnected_at.is_some(),
+            access_sealed: match row.access_sealed {
+                Some(sealed) => sealed,
+                None => row.disconnected_at.map(|_| String::new())?,
+            },
+            token_type: row.token_type.unwrap_or_default(),
+            life: Life {
+                obtained_at: row.obtained_at.unwrap_or_default(),
+                expires_at: row.expires_at,
+                refreshable: row.refreshable.unwrap_or(false),
+            },
+            version: row.version.unwrap_or_default(),
+            failure: row.failure,
+            check_failure: row.check_failure,
+        })
+    }
+
+    /// Whether it may be lent as it is, without looking further.
+    fn is_ready(&self, now: DateTime<Utc>) -> bool {
+        let margin = schedule::lending_margin(self.life);
+        let fresh = self.life.expires_at.is_none_or(|end| now < end - margin);
+        fresh
+            && self.ended().is_none()
+            && self
+                .failure
+                .as_ref()
+                .is_none_or(|failure| leaves_token_usable(failure.code))
+    }
+
+    /// What ended it for good, if something did.
+    fn ended(&self) -> Option<Failure> {
+        if self.disconnected {
+            return Some(Failure::told(FailureCode::GrantRevokedOrExpired, "disconnected"));
+        }
+        self.check_failure
+            .clone()
+            .filter(|failure| !leaves_token_usable(failure.code))
+    }
+
+    fn renewed(self, row: &credential::Model) -> Self {
+        Self {
+            access_sealed: row.access_sealed.clone(),
+            token_type: row.token_type.clone(),
+            life: Life {
+                obtained_at: row.obtained_at,
+                expires_at: row.expires_at,
+                refreshable: row.refresh_sealed.is_some(),
+            },
+            version: row.version,
+            ..self
+        }
+    }
+
+    fn withheld(self, failure: Failure) -> Withheld {
+        Withheld {
+            failure,
+            provider: self.provider,
+            account_label: self.label,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Everything Linkwell does, with no HTTP server and no user interface.
+//!
+//! The floors, each standing only on those below it:
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | [`connect`], [`keep`], [`lend`], [`people`] | make or repair · refresh and check · hand out tokens · members and sessions |
+//! | [`dialect`], [`record`] | speak to a provider as its entry says · events and token reads |
+//! | [`catalog`], [`vault`], [`store`], [`outbound`] | providers as data · sealing · rows · the one HTTP client |
+//! | [`clock`], [`failure`], [`secret`] | time · the closed list of failure codes · values that cannot leak by type |
+
+pub mod catalog;
+pub mod clock;
+pub mod connect;
+pub mod dialect;
+mod error;
+pub mod failure;
+mod hub;
+pub mod keep;
+pub mod lend;
+pub mod outbound;
+pub mod people;
+pub mod prompt;
+pub mod record;
+pub mod secret;
+pub mod store;
+pub mod vault;
+
+pub use error::{Error, FieldProblem, Result};
+pub use hub::{Hub, Parts};

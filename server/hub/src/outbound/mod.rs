@@ -1,0 +1,336 @@
+//! The one HTTP client: every call that leaves the hub goes through here.
+//!
+//! It reaches public addresses only, checked at the moment of connecting, so
+//! that a name which changes its address between check and use gains nothing.
+//! It follows no redirect, uses no proxy and keeps no cookie; it reads at most
+//! [`MAX_BODY`] and waits at most [`Timeouts::total`]; it sends a request once.
+
+mod guard;
+
+use std::{
+    collections::BTreeMap,
+    error::Error as StdError,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+pub use guard::is_public;
+
+use crate::failure::{Failure, FailureCode};
+use guard::Guard;
+
+/// The most that is read of any answer, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// What calls may reach and how long they may take.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundPolicy {
+    /// Networks reached although private, also by plain http.
+    pub allow: Vec<IpNet>,
+    /// The same for single addresses at single ports: the hub's own sandbox.
+    pub allow_exact: Vec<SocketAddr>,
+    /// How long calls may take.
+    pub timeouts: Timeouts,
+}
+
+/// How long calls may take. A refresh lease lasts longer than `total`.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Name resolution, connection and TLS handshake.
+    pub connect: Duration,
+    /// From the first byte of the request to the last of the answer.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The guarded client. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbound(Arc<Inner>);
+
+struct Inner {
+    policy: OutboundPolicy,
+    clients: BTreeMap<Route, (Guard, reqwest::Client)>,
+}
+
+/// A resolver is told a name but neither scheme nor port, so every rule that
+/// depends on them is a client of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Route {
+    plain_http: bool,
+    /// A port that `allow_exact` speaks of.
+    port: Option<u16>,
+}
+
+/// One request.
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers; `User-Agent` is added.
+    pub headers: HeaderMap,
+    /// The body; its type is in the headers.
+    pub body: Option<Vec<u8>>,
+}
+
+/// One answer, complete.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// At most [`MAX_BODY`] bytes.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. It names no address and no header, so it may be logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Nothing left this machine.
+    #[error("not sent: {0}")]
+    NotSent(NotSent),
+    /// The request may have been read and acted upon.
+    #[error("sent, no answer: {0}")]
+    NoAnswer(NoAnswer),
+}
+
+/// Why nothing left this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// The address is not public and not allowed.
+    #[error("address_not_allowed")]
+    AddressNotAllowed,
+    /// Plain http to an address that is not allowed by name.
+    #[error("https_required")]
+    HttpsRequired,
+    /// The name has no address.
+    #[error("dns")]
+    Dns,
+    /// No connection, or no TLS session on it.
+    #[error("connect")]
+    Connect,
+    /// The certificate is not good for this name.
+    #[error("certificate")]
+    Certificate,
+}
+
+/// Why no complete answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It took longer than [`Timeouts::total`].
+    #[error("timeout_after_send")]
+    Timeout,
+    /// The connection ended before the answer did.
+    #[error("cut_after_send")]
+    Cut,
+    /// More than [`MAX_BODY`].
+    #[error("answer_too_large")]
+    TooLarge,
+}
+
+impl SendError {
+    /// The failure a person is told of.
+    pub fn failure(self) -> Failure {
+        let (code, detail) = match self {
+            Self::NotSent(why @ (NotSent::AddressNotAllowed | NotSent::HttpsRequired)) => {
+                (FailureCode::AccountOrTargetMismatch, why.to_string())
+            }
+            Self::NotSent(why) => (FailureCode::NetworkOrTimeout, why.to_string()),
+            Self::NoAnswer(why @ NoAnswer::TooLarge) => {
+                (FailureCode::ProviderLimitedOrDown, why.to_string())
+            }
+            Self::NoAnswer(why) => (FailureCode::NetworkOrTimeout, why.to_string()),
+        };
+        Failure::inferred(code, detail)
+    }
+}
+
+/// The TLS library or the platform refused to make a client.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be made: {0}")]
+pub struct NoClient(#[from] reqwest::Error);
+
+impl Outbound {
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`NoClient`] when the TLS library cannot start.
+    pub fn new(policy: OutboundPolicy) -> Result<Self, NoClient> {
+        let mut ports: Vec<_> = policy
+            .allow_exact
+            .iter()
+            .map(|at| Some(at.port()))
+            .collect();
+        ports.push(None);
+        let mut clients = BTreeMap::new();
+        for port in ports {
+            for plain_http in [false, true] {
+                let guard = Guard {
+                    allow: policy.allow.clone(),
+                    exact: policy
+                        .allow_exact
+                        .iter()
+                        .filter(|at| Some(at.port()) == port)
+                        .map(|at| at.ip().to_canonical())
+                        .collect(),
+                    allowed_only: plain_http,
+                };
+                if plain_http && guard.allow.is_empty() && guard.exact.is_empty() {
+                    continue;
+                }
+                let client = client(&guard, policy.timeouts)?;
+                clients.insert(Route { plain_http, port }, (guard, client));
+            }
+        }
+        Ok(Self(Arc::new(Inner { policy, clients })))
+    }
+
+    /// Sends a request once and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`SendError`] tells a request that was never sent from one that may have
+    /// been acted upon.
+    pub async fn send(&self, request: Request) -> Result<Answer, SendError> {
+        let (guard, client) = self.client(&request.url)?;
+        // A literal address never meets the resolver.
+        let literal = match request.url.host() {
+            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+            _ => None,
+        };
+        if literal.is_some_and(|ip| !guard.admits(ip)) {
+            return Err(SendError::NotSent(NotSent::AddressNotAllowed));
+        }
+        let mut builder = client
+            .request(request.method, request.url)
+            .headers(request.headers);
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
+        let response = builder.send().await.map_err(|error| classify(&error))?;
+        read(response).await
+    }
+
+    fn client(&self, url: &Url) -> Result<&(Guard, reqwest::Client), SendError> {
+        let plain_http = match url.scheme() {
+            "https" => false,
+            "http" => true,
+            _ => return Err(SendError::NotSent(NotSent::HttpsRequired)),
+        };
+        let port = url.port_or_known_default().filter(|port| {
+            self.0
+                .policy
+                .allow_exact
+                .iter()
+                .any(|at| at.port() == *port)
+        });
+        self.0
+            .clients
+            .get(&Route { plain_http, port })
+            .ok_or(SendError::NotSent(NotSent::HttpsRequired))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that makes a client"
+)]
+fn client(guard: &Guard, timeouts: Timeouts) -> Result<reqwest::Client, reqwest::Error> {
+    // Mozilla's roots travel with the program, because a bare container has
+    // none; the system's, if any, are added for companies with their own.
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|root| reqwest::Certificate::from_der(root))
+        .collect::<Result<Vec<_>, _>>()?;
+    reqwest::Client::builder()
+        .user_agent(HeaderValue::from_static(concat!(
+            "Linkwell/",
+            env!("CARGO_PKG_VERSION")
+        )))
+        .tls_certs_merge(roots)
+        .dns_resolver(Resolver(Arc::new(guard.clone())))
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total)
+        .redirect(reqwest::redirect::Policy::none())
+        // A code or a rotating token must never be sent twice.
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .build()
+}
+
+/// Asks the operating system and keeps only what the guard admits.
+struct Resolver(Arc<Guard>);
+
+/// A name had addresses, all of them forbidden.
+#[derive(Debug, thiserror::Error)]
+#[error("no address of this name may be reached")]
+struct Forbidden;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let admitted = guard.filter(found);
+            if admitted.is_empty() {
+                return Err(Forbidden.into());
+            }
+            Ok(Box::new(admitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn classify(error: &reqwest::Error) -> SendError {
+    let causes = || {
+        std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
+            (*cause).source()
+        })
+    };
+    if causes().any(|cause| cause.is::<Forbidden>()) {
+        SendError::NotSent(NotSent::AddressNotAllowed)
+    } else if error.is_dns() {
+        SendError::NotSent(NotSent::Dns)
+    } else if error.is_connect() {
+        let certificate = causes().any(|cause| cause.to_string().contains("certificate"));
+        SendError::NotSent(if certificate {
+            NotSent::Certificate
+        } else {
+            NotSent::Connect
+        })
+    } else if error.is_builder() {
+        SendError::NotSent(NotSent::Connect)
+    } else if error.is_timeout() {
+        SendError::NoAnswer(NoAnswer::Timeout)
+    } else {
+        SendError::NoAnswer(NoAnswer::Cut)
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Answer, SendError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(SendError::NoAnswer(NoAnswer::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
+}

@@ -1,0 +1,217 @@
+//! Keys with which host applications come in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Member, fields};
+use crate::{
+    Error, Hub, Result,
+    secret::{Secret, digest},
+    store::{ApiKeyId, PersonId, TenantId, api_key, tenant},
+};
+
+/// What every key begins with, so that scanners for leaked secrets know one.
+const PREFIX: &str = "lw_";
+
+/// 256 bits; 43 characters in base64url.
+const RANDOM_BYTES: usize = 32;
+
+/// How much of a key's end is kept readable.
+const HINT_CHARS: usize = 4;
+
+/// One thing a key may be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// See connections and how they are.
+    #[serde(rename = "connections:read")]
+    ConnectionsRead,
+    /// Import and disconnect connections.
+    #[serde(rename = "connections:write")]
+    ConnectionsWrite,
+    /// Borrow working tokens.
+    #[serde(rename = "tokens:read")]
+    TokensRead,
+    /// See what can be connected.
+    #[serde(rename = "catalog:read")]
+    CatalogRead,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 4] = [
+        Self::ConnectionsRead,
+        Self::ConnectionsWrite,
+        Self::TokensRead,
+        Self::CatalogRead,
+    ];
+
+    /// As it is stored, asked for and answered: `tokens:read`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionsRead => "connections:read",
+            Self::ConnectionsWrite => "connections:write",
+            Self::TokensRead => "tokens:read",
+            Self::CatalogRead => "catalog:read",
+        }
+    }
+}
+
+impl std::str::FromStr for Scope {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::as_str).join(", ");
+                Error::invalid("scopes", format!("Use one or more of {known}"))
+            })
+    }
+}
+
+/// A host application that has shown a living key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    tenant: TenantId,
+    key: ApiKeyId,
+    scopes: Vec<Scope>,
+}
+
+impl Host {
+    /// The tenant the key belongs to.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The key that was shown.
+    pub fn key(&self) -> ApiKeyId {
+        self.key
+    }
+
+    /// Answers whether the key may do `scope`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] with the scope that is needed.
+    pub fn may(&self, scope: Scope) -> Result<()> {
+        match self.scopes.contains(&scope) {
+            true => Ok(()),
+            false => Err(Error::Forbidden {
+                needs: scope.as_str(),
+            }),
+        }
+    }
+
+    /// The host that showed a key: one that was found by its digest and is not
+    /// revoked. `scopes` is space-separated, as stored; one that no longer
+    /// exists allows nothing.
+    pub(crate) fn new(tenant: TenantId, key: ApiKeyId, scopes: &str) -> Self {
+        Self {
+            tenant,
+            key,
+            scopes: scopes
+                .split_whitespace()
+                .filter_map(|scope| scope.parse().ok())
+                .collect(),
+        }
+    }
+}
+
+impl Hub {
+    /// Makes a key of the member's tenant. The answered secret is shown once
+    /// and stored nowhere.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::Invalid`] for `name` or `scopes`.
+    pub async fn create_api_key(
+        &self,
+        member: &Member,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<(api_key::Model, Secret)> {
+        member.may(Action::ManageApiKeys)?;
+        self.mint_key(member.tenant(), Some(member.person()), name, scopes)
+            .await
+    }
+
+    /// Makes a key of the tenant with that name, for the operator's command line.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such tenant, [`Error::Invalid`] for
+    /// `name` or `scopes`.
+    pub async fn create_api_key_for(
+        &self,
+        tenant_name: &str,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<(api_key::Model, Secret)> {
+        let tenant = tenant::by_name(self.store.db(), tenant_name.trim())
+            .await?
+            .ok_or(Error::NotFound)?;
+        self.mint_key(tenant.id, None, name, scopes).await
+    }
+
+    /// The tenant's keys that are not revoked, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn api_keys(&self, member: &Member) -> Result<Vec<api_key::Model>> {
+        member.may(Action::ManageApiKeys)?;
+        Ok(api_key::living(self.store.db(), member.tenant()).await?)
+    }
+
+    /// Ends a key at once.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`] also when it was revoked before.
+    pub async fn revoke_api_key(&self, member: &Member, id: ApiKeyId) -> Result<()> {
+        member.may(Action::ManageApiKeys)?;
+        match api_key::revoke(self.store.db(), member.tenant(), id, self.clock.now()).await? {
+            true => Ok(()),
+            false => Err(Error::NotFound),
+        }
+    }
+
+    /// Who showed this key; none when it is not a living one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn authenticate_key(&self, presented: &str) -> Result<Option<Host>> {
+        let row = api_key::by_secret(self.store.db(), digest(presented)).await?;
+        Ok(row.map(|row| Host::new(row.tenant_id, row.id, &row.scopes)))
+    }
+
+    async fn mint_key(
+        &self,
+        tenant: TenantId,
+        by: Option<PersonId>,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<(api_key::Model, Secret)> {
+        let name = fields::name("name", name)?;
+        if scopes.is_empty() {
+            return Err(Error::invalid("scopes", "Choose what the key may do"));
+        }
+        // In the order of the list, and each once.
+        let scopes = Scope::ALL
+            .into_iter()
+            .filter(|scope| scopes.contains(scope))
+            .map(Scope::as_str)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let secret = Secret::new(format!("{PREFIX}{}", Secret::random(RANDOM_BYTES).expose()));
+        let row = api_key::Model {
+            id: ApiKeyId::new(),
+            tenant_id: tenant,
+            name,
+            secret_hash: secret.digest(),
+            hint: secret.expose()[secret.expose().len() - HINT_CHARS..].to_owned(),
+            scopes,
+            created_by: by,
+            created_at: self.clock.now(),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        api_key::insert(self.store.db(), row.clone()).await?;
+        Ok((row, secret))
+    }
+}

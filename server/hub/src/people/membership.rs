@@ -1,0 +1,92 @@
+//! A person in a tenant, as authentication knows them.
+
+use super::Role;
+use crate::{
+    Hub, Result,
+    store::{PersonId, TenantId, member::{self, Membership}},
+};
+
+/// A person who has proven who they are, in the tenant they act for.
+///
+/// Only this room makes one. Holding one is what it takes to ask for anything
+/// of its tenant, within its [`Role`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    tenant: TenantId,
+    tenant_name: String,
+    person: PersonId,
+    name: String,
+    email: String,
+    role: Role,
+    session_epoch: i32,
+}
+
+impl Member {
+    /// The tenant the person acts for.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The tenant's name.
+    pub fn tenant_name(&self) -> &str {
+        &self.tenant_name
+    }
+
+    /// The person.
+    pub fn person(&self) -> PersonId {
+        self.person
+    }
+
+    /// The person's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The person's e-mail address, in lower case.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// What the person may do in the tenant.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The generation of sessions this one belongs to. Raising it ends every
+    /// older one.
+    pub fn session_epoch(&self) -> i32 {
+        self.session_epoch
+    }
+
+    /// To be called only where the person has just been authenticated.
+    pub(super) fn authenticated(row: Membership) -> Self {
+        Self {
+            tenant: row.tenant_id,
+            tenant_name: row.tenant_name,
+            person: row.person_id,
+            name: row.name,
+            email: row.email,
+            role: row.role,
+            session_epoch: row.session_epoch,
+        }
+    }
+}
+
+impl Hub {
+    /// Who a session belongs to: one query. None when the person left the
+    /// tenant, or ended their sessions after this one began with `epoch`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn member(
+        &self,
+        person: PersonId,
+        tenant: TenantId,
+        epoch: i32,
+    ) -> Result<Option<Member>> {
+        Ok(member::membership(self.store.db(), person, tenant)
+            .await?
+            .filter(|row| row.session_epoch == epoch)
+            .map(Member::authenticated))
+    }
+}

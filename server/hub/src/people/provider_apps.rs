@@ -1,0 +1,186 @@
+//! Client ids and secrets of provider apps: a tenant's own, or the operator's.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Action, Member};
+use crate::{
+    Error, Hub, Result,
+    dialect::ProviderApp,
+    secret::Secret,
+    store::{TenantId, provider_app},
+    vault::Place,
+};
+
+/// Longest client id or client secret, in bytes.
+const MAX_VALUE: usize = 4096;
+
+const CHANGED_MEANWHILE: Error =
+    Error::Conflict("Somebody else changed this provider app just now. Look at it again");
+
+/// Where the values of a provider app come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderAppSource {
+    /// The operator's environment.
+    Environment,
+    /// An admin of the tenant entered them.
+    Tenant,
+    /// Nowhere yet: its providers cannot be connected.
+    Missing,
+}
+
+/// How a provider app is set up for one tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderAppStatus {
+    /// The catalog's app id.
+    pub app: String,
+    /// Where its values come from.
+    pub source: ProviderAppSource,
+    /// The public half, when there is one.
+    pub client_id: Option<String>,
+    /// When an admin last changed it.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl Hub {
+    /// Every provider app of the catalog and how it is set up, sorted by id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn provider_apps(&self, member: &Member) -> Result<Vec<ProviderAppStatus>> {
+        member.may(Action::Look)?;
+        let rows = provider_app::of_tenant(self.store.db(), member.tenant()).await?;
+        let status = |app: &str| {
+            let own = rows.iter().find(|row| row.app == app);
+            let operators = self.operator_apps.get(app);
+            ProviderAppStatus {
+                app: app.to_owned(),
+                source: match (own, operators) {
+                    (Some(_), _) => ProviderAppSource::Tenant,
+                    (None, Some(_)) => ProviderAppSource::Environment,
+                    (None, None) => ProviderAppSource::Missing,
+                },
+                client_id: own
+                    .map(|row| &row.client_id)
+                    .or(operators.map(|app| &app.client_id))
+                    .cloned(),
+                updated_at: own.map(|row| row.updated_at),
+            }
+        };
+        Ok(self.catalog.apps().into_keys().map(status).collect())
+    }
+
+    /// Enters or replaces a tenant's own values. Without a `client_secret` the
+    /// one that is there stays.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`] for an app the catalog does
+    /// not have, [`Error::Invalid`] for `client_id` or `client_secret`,
+    /// [`Error::Conflict`] when somebody else was faster.
+    pub async fn set_provider_app(
+        &self,
+        member: &Member,
+        app: &str,
+        client_id: &str,
+        client_secret: Option<Secret>,
+    ) -> Result<()> {
+        member.may(Action::ManageProviderApps)?;
+        if !self.catalog.apps().contains_key(app) {
+            return Err(Error::NotFound);
+        }
+        let client_id = value("client_id", client_id, "Enter the client ID")?;
+        let enter_secret = "Enter the client secret";
+        let client_secret = client_secret
+            .map(|secret| value("client_secret", secret.expose(), enter_secret).map(Secret::new))
+            .transpose()?;
+
+        let tenant = member.tenant();
+        let old = provider_app::get(self.store.db(), tenant, app).await?;
+        let (version, client_secret_sealed) = match (client_secret, &old) {
+            (Some(secret), old) => {
+                let version = old.as_ref().map_or(1, |old| old.version + 1);
+                let sealed = self.vault.seal(place(tenant, app, version), &secret).await?;
+                (version, sealed)
+            }
+            (None, Some(old)) => (old.version, old.client_secret_sealed.clone()),
+            (None, None) => return Err(Error::invalid("client_secret", enter_secret)),
+        };
+        let row = provider_app::Model {
+            tenant_id: tenant,
+            app: app.to_owned(),
+            client_id,
+            client_secret_sealed,
+            version,
+            updated_at: self.clock.now(),
+        };
+        // Sealing may read the database, so it cannot happen inside a
+        // transaction; the version says whether the row is still the one read.
+        let written = match old {
+            Some(old) => provider_app::replace(self.store.db(), row, old.version).await?,
+            None => provider_app::insert(self.store.db(), row).await?,
+        };
+        match written {
+            true => Ok(()),
+            false => Err(CHANGED_MEANWHILE),
+        }
+    }
+
+    /// Forgets a tenant's own values; the operator's, if any, count again.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`] when there are none.
+    pub async fn remove_provider_app(&self, member: &Member, app: &str) -> Result<()> {
+        member.may(Action::ManageProviderApps)?;
+        match provider_app::delete(self.store.db(), member.tenant(), app).await? {
+            true => Ok(()),
+            false => Err(Error::NotFound),
+        }
+    }
+
+    /// The values to speak to a provider with: the tenant's own, or else the
+    /// operator's; none when it is not set up.
+    ///
+    /// # Errors
+    /// When the database or the vault fail.
+    pub(crate) async fn provider_app(
+        &self,
+        tenant: TenantId,
+        app: &str,
+    ) -> Result<Option<ProviderApp>> {
+        if let Some(row) = provider_app::get(self.store.db(), tenant, app).await? {
+            let place = place(tenant, app, row.version);
+            return Ok(Some(ProviderApp {
+                client_secret: self.vault.open(place, &row.client_secret_sealed).await?,
+                client_id: row.client_id,
+            }));
+        }
+        Ok(self.operator_apps.get(app).map(|app| ProviderApp {
+            client_id: app.client_id.clone(),
+            client_secret: Secret::new(app.client_secret.expose()),
+        }))
+    }
+}
+
+fn place(tenant: TenantId, app: &str, version: i32) -> Place<'static> {
+    Place {
+        tenant,
+        subject: Uuid::nil(),
+        field: format!("provider_app.{app}").into(),
+        version: version.into(),
+    }
+}
+
+/// What was pasted, without the blanks around it that pasting brings.
+fn value(field: &'static str, typed: &str, missing: &str) -> Result<String> {
+    let value = typed.trim();
+    if value.is_empty() {
+        return Err(Error::invalid(field, missing));
+    }
+    if value.len() > MAX_VALUE || value.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Error::invalid(
+            field,
+            "Copy it again from the provider: it has no blanks and fits on one line",
+        ));
+    }
+    Ok(value.to_owned())
+}

@@ -1,0 +1,114 @@
+//! Roles and actions: the one table of who may do what.
+
+use super::{Member, Role};
+use crate::{Error, Result};
+
+/// What a member may want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See connections, their state and their history.
+    Look,
+    /// Connect, reconnect, rename, check and disconnect accounts.
+    Connect,
+    /// Enter and remove client ids and secrets of provider apps.
+    ManageProviderApps,
+    /// Make and revoke keys for host applications.
+    ManageApiKeys,
+    /// Delete a connection together with its history.
+    DeleteConnection,
+}
+
+/// The least role that may do each action. An action that is not listed is
+/// denied to everybody.
+const LEAST_ROLE: [(Action, Role); 5] = [
+    (Action::Look, Role::Viewer),
+    (Action::Connect, Role::Member),
+    (Action::ManageProviderApps, Role::Admin),
+    (Action::ManageApiKeys, Role::Admin),
+    (Action::DeleteConnection, Role::Admin),
+];
+
+impl Action {
+    /// The least role that may do this; none when nobody may.
+    fn least_role(self) -> Option<Role> {
+        LEAST_ROLE
+            .iter()
+            .find(|(action, _)| *action == self)
+            .map(|(_, role)| *role)
+    }
+}
+
+impl Role {
+    /// Whether this role may do `action`.
+    pub fn may(self, action: Action) -> bool {
+        action
+            .least_role()
+            .is_some_and(|least| self.rank() >= least.rank())
+    }
+
+    /// The role as it is stored and read by a person: `admin`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Owner => 3,
+            Self::Admin => 2,
+            Self::Member => 1,
+            Self::Viewer => 0,
+        }
+    }
+}
+
+impl Member {
+    /// Answers whether this member may do `action`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] with the least role that may.
+    pub fn may(&self, action: Action) -> Result<()> {
+        if self.role().may(action) {
+            return Ok(());
+        }
+        Err(Error::Forbidden {
+            needs: action.least_role().map_or("nobody", Role::as_str),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written out, so that a change of the table has to be made twice.
+    #[test]
+    fn every_role_may_exactly_what_is_listed() {
+        use Action::*;
+        let expected: [(Role, &[Action]); 4] = [
+            (Role::Viewer, &[Look]),
+            (Role::Member, &[Look, Connect]),
+            (
+                Role::Admin,
+                &[Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection],
+            ),
+            (
+                Role::Owner,
+                &[Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection],
+            ),
+        ];
+        for (role, allowed) in expected {
+            for action in [Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection] {
+                assert_eq!(
+                    role.may(action),
+                    allowed.contains(&action),
+                    "{role:?} {action:?}"
+                );
+            }
+        }
+    }
+}

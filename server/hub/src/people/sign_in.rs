@@ -1,0 +1,189 @@
+//! Signing in, staying in, and putting everybody else out.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::{Member, fields, passwords::Verdict};
+use crate::{
+    Error, Hub, Result,
+    secret::Secret,
+    store::{TenantId, is_taken, member, person},
+    vault::Place,
+};
+
+/// What a browser gets when its person has signed in.
+pub struct SignedIn {
+    /// Who it is.
+    pub member: Member,
+    /// To be kept by the browser and handed to the next [`Hub::sign_in`]: it
+    /// gives this browser tries of its own, which nobody else can use up.
+    pub device_cookie: String,
+}
+
+impl Hub {
+    /// Signs a person in, to the tenant they joined first. Answers and works
+    /// alike for addresses that have an account and those that have none.
+    ///
+    /// `address` is where the request comes from, `device` the device cookie
+    /// the browser sent, if it did.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`], or [`Error::Throttled`] before the password
+    /// is looked at.
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: Secret,
+        address: IpAddr,
+        device: Option<&str>,
+    ) -> Result<SignedIn> {
+        let (Ok(email), true) = (
+            fields::email(email),
+            password.expose().len() <= fields::MAX_PASSWORD,
+        ) else {
+            return Err(Error::WrongCredentials);
+        };
+        match self.known_device(&email, device).await {
+            Some(known) => self.passwords.throttle.known(&known)?,
+            None => self.passwords.throttle.stranger(&email, address)?,
+        }
+        let row = member::first_membership(self.store.db(), &email).await?;
+        let stored = row.as_ref().map(|row| row.password_hash.clone());
+        let (Verdict::Right { renewed }, Some(row)) =
+            (self.passwords.verify(password, stored).await?, row)
+        else {
+            return Err(Error::WrongCredentials);
+        };
+        if let Some(renewed) = renewed {
+            // Only in place of the hash that was checked: it may have been
+            // changed in the meantime.
+            person::replace_hash(self.store.db(), row.person_id, &row.password_hash, &renewed)
+                .await?;
+        }
+        self.remember(Member::authenticated(row)).await
+    }
+
+    /// Makes the browser of a member who has just been authenticated one that
+    /// signed in before.
+    ///
+    /// # Errors
+    /// When the vault cannot seal.
+    pub async fn remember(&self, member: Member) -> Result<SignedIn> {
+        let device_cookie = self
+            .vault
+            .seal(device_of(member.email()), &Secret::random(16))
+            .await?;
+        Ok(SignedIn {
+            member,
+            device_cookie,
+        })
+    }
+
+    /// The name of the budget of a browser that signed in to this account before.
+    async fn known_device(&self, email: &str, device: Option<&str>) -> Option<String> {
+        let device = self.vault.open(device_of(email), device?).await.ok()?;
+        Some(format!("device {}", device.expose()))
+    }
+
+    /// Gives the person another password and ends every session but the one
+    /// that goes on with the answered member.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `current` or `new`, [`Error::Throttled`].
+    pub async fn change_password(
+        &self,
+        member: &Member,
+        current: Secret,
+        new: Secret,
+    ) -> Result<Member> {
+        let own = [member.email(), member.name(), member.tenant_name()];
+        fields::new_password("new", &new, &own)?;
+        let old = self.confirm(member, current).await?;
+        let new = self.passwords.hash(new).await?;
+        if !person::change_password(self.store.db(), member.person(), &old, &new).await? {
+            return Err(Error::Conflict("The password was changed somewhere else just now"));
+        }
+        self.reload(member).await
+    }
+
+    /// Gives the person another name and, once they have confirmed it with
+    /// their password, another e-mail address to sign in with.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `name`, `email` or `current`, [`Error::Throttled`].
+    pub async fn change_profile(
+        &self,
+        member: &Member,
+        name: &str,
+        email: &str,
+        current: Option<Secret>,
+    ) -> Result<Member> {
+        let mut problems = fields::Problems::default();
+        let name = problems.note(fields::name("name", name))?;
+        let email = problems.note(fields::email(email))?;
+        problems.none()?;
+        if email != member.email() {
+            let current = current.ok_or_else(|| {
+                Error::invalid("current", "Enter your password to change the e-mail address")
+            })?;
+            self.confirm(member, current).await?;
+        }
+        match person::change_profile(self.store.db(), member.person(), &name, &email).await {
+            Err(error) if is_taken(&error) => {
+                return Err(Error::invalid("email", "Use an address nobody else signs in with"));
+            }
+            other => other?,
+        }
+        self.reload(member).await
+    }
+
+    /// Ends every session of the person, on every device.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_all_sessions(&self, member: &Member) -> Result<()> {
+        person::raise_epoch(self.store.db(), member.person()).await?;
+        Ok(())
+    }
+
+    /// Asks a signed-in person for their password again; answers the stored hash.
+    async fn confirm(&self, member: &Member, current: Secret) -> Result<String> {
+        let wrong = || Error::invalid("current", "This is not your current password");
+        if current.expose().len() > fields::MAX_PASSWORD {
+            return Err(wrong());
+        }
+        self.passwords
+            .throttle
+            .known(&format!("person {}", member.person()))?;
+        let row = member::membership(self.store.db(), member.person(), member.tenant())
+            .await?
+            .ok_or(Error::NotFound)?;
+        match self
+            .passwords
+            .verify(current, Some(row.password_hash.clone()))
+            .await?
+        {
+            Verdict::Right { .. } => Ok(row.password_hash),
+            Verdict::Wrong => Err(wrong()),
+        }
+    }
+
+    async fn reload(&self, member: &Member) -> Result<Member> {
+        member::membership(self.store.db(), member.person(), member.tenant())
+            .await?
+            .map(Member::authenticated)
+            .ok_or(Error::NotFound)
+    }
+}
+
+/// Where a device cookie belongs. The address is part of it: for another
+/// account the cookie does not open.
+fn device_of(email: &str) -> Place<'static> {
+    Place {
+        tenant: TenantId::HUB,
+        subject: Uuid::nil(),
+        field: format!("device_cookie.{email}").into(),
+        version: 1,
+    }
+}

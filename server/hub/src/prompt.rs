@@ -1,0 +1,705 @@
+//! A failure in words: what failed, why, what it means, and the one thing to do.
+//!
+//! The only place that puts a [`Failure`] into words, so that hub, popup,
+//! e-mail and API say the same. The voice: sentence case, verb and object on
+//! buttons, no blame, no apologies, no codes, "most likely" only where we
+//! concluded it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::failure::{Certainty, Failure, FailureCode};
+
+/// What a person is told about a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prompt {
+    /// What happened, with its time when that matters.
+    pub what: String,
+    /// Why, honest about how sure that is.
+    pub why: String,
+    /// What it means for the person, when that is not obvious.
+    pub effect: Option<String>,
+    /// The one button; none when there is nothing to press.
+    pub action: Option<PromptAction>,
+    /// A quieter way out beside the button.
+    pub secondary: Option<PromptAction>,
+    /// Who can end it.
+    pub who: Who,
+}
+
+/// A button of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PromptAction {
+    /// Verb and object: `Reconnect Shopify`.
+    pub label: String,
+    /// What pressing it does.
+    pub kind: ActionKind,
+}
+
+/// What pressing a button does. Where that leads, the surface knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Signs in to the hub.
+    SignIn,
+    /// Starts a flow: for the connection when there is one, else for the provider.
+    Connect,
+    /// Connects the account that signed in as one more.
+    AddAccount,
+    /// Opens the page that says what is asked for.
+    Explain,
+    /// Proves the connection again now.
+    Check,
+    /// Opens the page of the provider app.
+    SetUp,
+    /// Opens the provider's own site.
+    OpenProvider,
+}
+
+/// Who can end a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The person who reads it.
+    You,
+    /// An admin: of the organisation here, or of its account at the provider.
+    Admin,
+    /// Whoever runs this hub.
+    Operator,
+    /// The provider, by itself.
+    Provider,
+    /// The hub, by itself.
+    Us,
+}
+
+/// What was going on when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum During {
+    /// A person was connecting or reconnecting an account.
+    Connecting,
+    /// The hub was refreshing, checking or using a connection.
+    Keeping,
+}
+
+/// What a failure is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The provider's name on screen: `Shopify`.
+    pub provider_name: &'a str,
+    /// What the account is called.
+    pub account: Option<&'a str>,
+    /// When it failed.
+    pub at: DateTime<Utc>,
+    /// What was going on.
+    pub during: During,
+    /// What the permissions that are missing allow, in words.
+    pub missing: &'a [String],
+}
+
+impl Prompt {
+    /// Puts `failure` into words.
+    pub fn of(failure: &Failure, subject: &Subject<'_>) -> Self {
+        let entry = entry(failure, subject);
+        let action = |(kind, label): (ActionKind, String)| PromptAction { label, kind };
+        Self {
+            what: sentence(&entry.what),
+            why: match entry.why {
+                Why::Fact(fact) => sentence(&fact),
+                Why::By { told, likely } => match failure.certainty {
+                    Certainty::Told => sentence(&told),
+                    Certainty::Inferred => sentence(&format!("Most likely {likely}")),
+                },
+            },
+            effect: entry.effect.as_deref().map(sentence),
+            action: entry.action.map(action),
+            secondary: entry.secondary.map(action),
+            who: entry.who,
+        }
+    }
+}
+
+/// One line of the table. Sentences are written without their last full stop.
+struct Entry {
+    what: String,
+    why: Why,
+    effect: Option<String>,
+    action: Option<(ActionKind, String)>,
+    secondary: Option<(ActionKind, String)>,
+    who: Who,
+}
+
+/// The cause of a failure.
+enum Why {
+    /// Known whoever says so: it is about ourselves.
+    Fact(String),
+    /// Known when the provider told, else the best guess, which reads on after
+    /// "Most likely".
+    By { told: String, likely: String },
+}
+
+impl Entry {
+    fn new(who: Who, what: impl Into<String>, why: Why) -> Self {
+        Self {
+            what: what.into(),
+            why,
+            effect: None,
+            action: None,
+            secondary: None,
+            who,
+        }
+    }
+
+    fn effect(mut self, effect: impl Into<String>) -> Self {
+        self.effect = Some(effect.into());
+        self
+    }
+
+    fn action(mut self, kind: ActionKind, label: impl Into<String>) -> Self {
+        self.action = Some((kind, label.into()));
+        self
+    }
+
+    fn secondary(mut self, kind: ActionKind, label: impl Into<String>) -> Self {
+        self.secondary = Some((kind, label.into()));
+        self
+    }
+}
+
+fn fact(text: impl Into<String>) -> Why {
+    Why::Fact(text.into())
+}
+
+fn by(told: impl Into<String>, likely: impl Into<String>) -> Why {
+    Why::By {
+        told: told.into(),
+        likely: likely.into(),
+    }
+}
+
+/// The table: one line per code, and per detail that deserves its own words.
+fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
+    use ActionKind::*;
+    use FailureCode as Code;
+
+    let p = subject.provider_name;
+    let when = date(subject.at);
+    let connecting = subject.during == During::Connecting;
+    let account = subject.account.unwrap_or("the account");
+    const UNCHANGED: &str = "Nothing was changed";
+    let stopped = if connecting {
+        UNCHANGED
+    } else {
+        "Automations cannot use it until then. Nothing was deleted"
+    };
+    let retry = match failure.retry_at {
+        Some(at) => format!("No action needed. We try again on {}", date(at)),
+        None => "No action needed. We keep trying and tell you when it works".to_owned(),
+    };
+    // A failure that heals by itself: while connecting somebody waits for it.
+    let heals = |entry: Entry, button: Option<(ActionKind, &str)>| match (connecting, button) {
+        (true, _) => entry.effect(UNCHANGED).action(Connect, "Try again"),
+        (false, Some((kind, label))) => entry.effect(&*retry).action(kind, label),
+        (false, None) => entry.effect(&*retry),
+    };
+
+    match (failure.code, failure.detail.as_str()) {
+        (Code::SignInSlow, _) => Entry::new(
+            Who::Us,
+            "Signing in is taking too long",
+            by(
+                "The sign-in service did not answer in time",
+                "the sign-in service is busy",
+            ),
+        )
+        .action(SignIn, "Try again"),
+        (Code::SignedOut, _) => Entry::new(
+            Who::You,
+            "You were signed out",
+            by(
+                "Your session ended",
+                "it ended after a while without use, or with a change of password",
+            ),
+        )
+        .action(SignIn, "Sign in"),
+        (Code::BrowserUnsupported, _) => Entry::new(
+            Who::You,
+            "This browser cannot finish the sign-in",
+            by(
+                "Cookies are off here",
+                "cookies are off, or this page was opened inside another app",
+            ),
+        )
+        .effect("Open this page in another browser, such as the one your phone came with"),
+        (Code::NotAllowed, role @ ("admin" | "owner" | "member")) => Entry::new(
+            Who::Admin,
+            "Your role does not allow this",
+            fact(format!("It needs the role of {} or more", article(role))),
+        )
+        .effect("An admin of your organisation can do it, or give you the role"),
+        (Code::NotAllowed, _) => Entry::new(
+            Who::You,
+            "This needs somebody who is signed in",
+            fact("Only members of the organisation may do it"),
+        )
+        .action(SignIn, "Sign in"),
+
+        (Code::SessionExpired, _) => Entry::new(
+            Who::You,
+            format!("{p} ended our session on {when}"),
+            by(
+                format!("{p} asks for a new sign-in"),
+                format!("it lasted as long as {p} lets sessions last, or you signed out there"),
+            ),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Sign in to {p} again")),
+        (Code::MfaOrChallengeRequired, "unsupported_method") => Entry::new(
+            Who::You,
+            format!("{p} wants an extra confirmation that only your device can give"),
+            fact("A passkey stays on the device it was made on"),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Use another sign-in method at {p}")),
+        (Code::MfaOrChallengeRequired, _) => Entry::new(
+            Who::You,
+            format!("{p} wants an extra confirmation"),
+            by(
+                "It asks for a code, a confirmation on your phone or a puzzle",
+                "it asks for a code, a confirmation on your phone or a puzzle",
+            ),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Continue at {p}")),
+        (Code::CheckpointOrSuspiciousLogin, _) => Entry::new(
+            Who::You,
+            format!("{p} stopped the sign-in to protect your account"),
+            by(
+                format!("{p} asks you to confirm that it was you"),
+                "it came from a new place or device, or the account is locked",
+            ),
+        )
+        .effect(stopped)
+        .action(OpenProvider, format!("Confirm at {p}")),
+        (Code::ProfileCookieMissing, _) => Entry::new(
+            Who::You,
+            "The imported browser session is incomplete",
+            by(
+                format!("{p} did not accept it"),
+                "some of its cookies were left out or are tied to your device",
+            ),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Sign in to {p} here")),
+        (Code::ConnectorAuthSelectorChanged, _) => Entry::new(
+            Who::Us,
+            format!("We no longer recognise the sign-in page of {p}"),
+            by(
+                format!("{p} changed its site"),
+                format!("{p} changed its site"),
+            ),
+        )
+        .effect("There is nothing for you to do. We look again every hour"),
+
+        (Code::NetworkOrTimeout, "refresh_elsewhere" | "outcome_unknown") => heals(
+            Entry::new(
+                Who::Us,
+                format!("The renewal of our access at {p} is not finished"),
+                fact(format!("We asked {p} and do not know its answer yet")),
+            ),
+            None,
+        ),
+        (Code::NetworkOrTimeout, _) => heals(
+            Entry::new(
+                Who::Provider,
+                format!("{p} did not answer"),
+                by(
+                    "The connection was refused or took too long",
+                    "the network between us is disturbed, or the service is down",
+                ),
+            ),
+            Some((Check, "Check now")),
+        ),
+        (Code::ConsentDeniedOrAbandoned, _) => Entry::new(
+            Who::You,
+            "The connection was not completed",
+            by(
+                format!("You chose Cancel at {p}"),
+                format!("the window of {p} was closed before you approved"),
+            ),
+        )
+        .effect(UNCHANGED)
+        .action(Connect, "Try again")
+        .secondary(Explain, "What we ask for"),
+
+        (Code::GrantRevokedOrExpired, detail) => {
+            let why = match detail {
+                "lost_rotation" => fact(format!(
+                    "{p} gave us new access for the old, and its answer did not reach us"
+                )),
+                "ended_without_refresh_token" => fact(format!(
+                    "{p} gave access for a limited time only, with no way to renew it"
+                )),
+                _ => by(
+                    format!("{p} says that our access was withdrawn or has ended"),
+                    format!("the app was removed in {p}, or the password was changed there"),
+                ),
+            };
+            Entry::new(
+                Who::You,
+                format!("{p} stopped accepting our access on {when}"),
+                why,
+            )
+            .effect(stopped)
+            .action(Connect, format!("Reconnect {p}"))
+        }
+        (Code::CredentialsRejected, "wrong_environment") => Entry::new(
+            Who::You,
+            format!("{p} rejected this key"),
+            fact("It belongs to test mode, and this connection is for live data"),
+        )
+        .effect(stopped)
+        .action(Connect, "Enter a live key"),
+        (Code::CredentialsRejected, _) => Entry::new(
+            Who::You,
+            format!("{p} rejected the key or password"),
+            by(
+                format!("{p} says that it is not, or no longer, valid").replace("valid", "good"),
+                "it was mistyped, replaced, or its user was disabled",
+            ),
+        )
+        .effect(stopped)
+        .action(Connect, "Enter new credentials"),
+        (Code::PermissionMissing, _) => Entry::new(
+            Who::You,
+            match subject.missing {
+                [] => format!("A permission at {p} is missing"),
+                missing => format!("One thing does not work: {}", lower(&missing.join(", "))),
+            },
+            by(
+                "That permission was not granted",
+                "that permission was left out when it was connected",
+            ),
+        )
+        .effect("Everything else works")
+        .action(Connect, "Add permission"),
+        (Code::AdminApprovalRequired, _) => Entry::new(
+            Who::Admin,
+            format!("Your organisation at {p} must allow this app"),
+            by(
+                format!("{p} lets only apps in that an admin has approved"),
+                format!("an admin's rule at {p} keeps new apps out"),
+            ),
+        )
+        .effect(format!("Ask an admin of your organisation at {p} to allow it, then try again"))
+        .action(Connect, "Try again"),
+
+        (Code::AppConfigInvalid, "provider_app_missing") => Entry::new(
+            Who::Operator,
+            format!("{p} is not set up yet"),
+            fact(format!("Nobody has entered the client ID and secret of the {p} app")),
+        )
+        .effect("An admin, or whoever runs this hub, can do that")
+        .action(SetUp, format!("Set up {p}")),
+        (Code::AppConfigInvalid, "provider_not_in_catalog") => Entry::new(
+            Who::Operator,
+            format!("This hub no longer knows {p}"),
+            fact("Its entry was taken out of the catalog"),
+        )
+        .effect("Whoever runs this hub can put it back. Nothing was deleted"),
+        (Code::AppConfigInvalid, _) => Entry::new(
+            Who::Operator,
+            format!("The hub is not set up correctly for {p}"),
+            by(
+                format!("{p} does not accept the client ID, the secret or the redirect address"),
+                "the client ID, the secret or the redirect address is not the registered one",
+            ),
+        )
+        .effect("An admin, or whoever runs this hub, can correct it")
+        .action(SetUp, format!("Check the {p} app")),
+
+        (Code::ProviderLimitedOrDown, _) => {
+            let (what, why) = match (failure.certainty, failure.retry_at) {
+                (Certainty::Told, Some(until)) => (
+                    format!("{p} asked us to slow down"),
+                    fact(format!("It takes our calls again on {}", date(until))),
+                ),
+                _ => (
+                    format!("{p} is limiting or not working right now"),
+                    by(
+                        format!("{p} answered that it cannot serve us at the moment"),
+                        format!("{p} has a disturbance or is being maintained"),
+                    ),
+                ),
+            };
+            heals(Entry::new(Who::Provider, what, why), None)
+        }
+
+        (Code::AccountOrTargetMismatch, "address_not_allowed") => Entry::new(
+            Who::You,
+            "We may not call this address",
+            fact("It leads into a private network, and whoever runs this hub has not allowed that"),
+        )
+        .effect(stopped)
+        .action(Connect, "Use a public address"),
+        (Code::AccountOrTargetMismatch, "https_required") => Entry::new(
+            Who::You,
+            "We may not call this address",
+            fact("It is not encrypted: it does not begin with https"),
+        )
+        .effect(stopped)
+        .action(Connect, "Use an encrypted address"),
+        (Code::AccountOrTargetMismatch, "environment") => Entry::new(
+            Who::You,
+            format!("This belongs to another environment of {p}"),
+            fact("A test key opens only test data, and a live key only live data"),
+        )
+        .effect(stopped)
+        .action(Connect, "Choose the right one"),
+        (Code::AccountOrTargetMismatch, "other_account") => Entry::new(
+            Who::You,
+            format!("This is a different account of {p}"),
+            fact(match &failure.provider_text {
+                Some(signed_in) => format!(
+                    "You signed in as {signed_in}, but this connection belongs to {account}"
+                ),
+                None => format!("This connection belongs to {account}"),
+            }),
+        )
+        .effect(UNCHANGED)
+        .action(Connect, format!("Use {account}"))
+        .secondary(AddAccount, "Add as a second account"),
+        (Code::AccountOrTargetMismatch, _) => Entry::new(
+            Who::You,
+            "This is a different account or address",
+            by(
+                format!("{p} answered for something else than {account}"),
+                "the address was mistyped, or another account was signed in",
+            ),
+        )
+        .effect(stopped)
+        .action(Connect, "Choose the right one"),
+
+        (Code::FlowExpiredOrInvalid, detail) => Entry::new(
+            Who::You,
+            "This attempt cannot be used any more",
+            match detail {
+                "other_browser" => fact("It was started in another browser, or by somebody else"),
+                _ => by(
+                    "It has expired, or was used already",
+                    "it has expired, was used already, or came from another browser",
+                ),
+            },
+        )
+        .effect(UNCHANGED)
+        .action(Connect, "Start again"),
+        (Code::RefusedByProvider, _) => Entry::new(
+            Who::You,
+            format!("{p} refuses this account"),
+            by(
+                format!("{p} says that the account may not be used this way"),
+                "the account is frozen, or its plan does not include access for apps",
+            ),
+        )
+        .effect("We ask again every day")
+        .action(OpenProvider, format!("Open {p}")),
+
+        (Code::HubInternal, detail) => heals(
+            Entry::new(
+                Who::Us,
+                "Something went wrong on our side",
+                match detail.starts_with("unmapped:") {
+                    true => fact(format!("{p} answered in a way we do not know yet")),
+                    false => fact("It is not about your account, and it was recorded here"),
+                },
+            ),
+            None,
+        ),
+    }
+}
+
+/// `12 May at 09:10 UTC`.
+fn date(at: DateTime<Utc>) -> String {
+    at.format("%-d %B at %H:%M UTC").to_string()
+}
+
+fn article(role: &str) -> String {
+    match role {
+        "admin" | "owner" => format!("an {role}"),
+        other => format!("a {other}"),
+    }
+}
+
+/// Capital at the beginning, full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(characters).chain(['.']).collect()
+}
+
+/// A meaning such as `See orders`, to go on with after a colon.
+fn lower(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_lowercase).into_iter().flatten();
+    first.chain(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    /// Details with words of their own, beside one that has none.
+    const DETAILS: [&str; 16] = [
+        "raw_code",
+        "admin",
+        "unsupported_method",
+        "refresh_elsewhere",
+        "outcome_unknown",
+        "lost_rotation",
+        "ended_without_refresh_token",
+        "wrong_environment",
+        "provider_app_missing",
+        "provider_not_in_catalog",
+        "address_not_allowed",
+        "https_required",
+        "environment",
+        "other_account",
+        "other_browser",
+        "unmapped:shopify:E1234",
+    ];
+
+    fn subject(during: During) -> Subject<'static> {
+        Subject {
+            provider_name: "Shopify",
+            account: Some("shop@a.de"),
+            at: Utc.with_ymd_and_hms(2026, 5, 12, 9, 10, 0).unwrap(),
+            during,
+            missing: &[],
+        }
+    }
+
+    fn every_prompt() -> Vec<(Failure, During, Prompt)> {
+        let later = Utc.with_ymd_and_hms(2026, 5, 12, 14, 5, 0).unwrap();
+        let mut prompts = Vec::new();
+        for code in FailureCode::ALL {
+            for detail in DETAILS {
+                for failure in [Failure::told(code, detail), Failure::inferred(code, detail)] {
+                    for retry_at in [None, Some(later)] {
+                        for during in [During::Connecting, During::Keeping] {
+                            let failure = failure.clone().with_retry_at(retry_at);
+                            let prompt = Prompt::of(&failure, &subject(during));
+                            prompts.push((failure, during, prompt));
+                        }
+                    }
+                }
+            }
+        }
+        prompts
+    }
+
+    fn texts(prompt: &Prompt) -> Vec<&str> {
+        let labels = [&prompt.action, &prompt.secondary];
+        [&prompt.what, &prompt.why]
+            .into_iter()
+            .chain(&prompt.effect)
+            .map(String::as_str)
+            .chain(labels.into_iter().flatten().map(|action| action.label.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn every_prompt_follows_the_rules_of_style() {
+        const NEVER: [&str; 14] = [
+            "please", "sorry", "oops", "invalid", "failed to", "error", "!", "authorize",
+            "submit", "learn more", "contact support", "..", "  ", "your data is safe",
+        ];
+        for (failure, _, prompt) in every_prompt() {
+            for text in texts(&prompt) {
+                let lower = text.to_lowercase();
+                for word in NEVER {
+                    assert!(!lower.contains(word), "{word:?} in {text:?} ({failure:?})");
+                }
+                assert!(!text.contains('_'), "a code in {text:?}");
+                assert!(!text.contains("E1234") && !text.contains("raw"), "{text:?}");
+                assert!(text.starts_with(char::is_uppercase), "{text:?}");
+                assert!(text.chars().count() <= 120, "too long: {text:?}");
+            }
+            for code in FailureCode::ALL {
+                assert!(!texts(&prompt).iter().any(|text| text.contains(code.as_str())));
+            }
+            for line in [&prompt.what, &prompt.why].into_iter().chain(&prompt.effect) {
+                assert!(line.ends_with('.'), "{line:?}");
+            }
+            for action in prompt.action.iter().chain(&prompt.secondary) {
+                assert!(!action.label.ends_with('.') && action.label.len() <= 48, "{action:?}");
+                assert_ne!(action.label, "OK");
+            }
+        }
+    }
+
+    #[test]
+    fn guesses_are_marked_and_only_guesses() {
+        for (failure, _, prompt) in every_prompt() {
+            let lines = format!("{} {:?}", prompt.what, prompt.effect).to_lowercase();
+            assert!(!lines.contains("likely"), "{failure:?}");
+            if failure.certainty == Certainty::Told {
+                assert!(!prompt.why.contains("likely"), "{failure:?}: {}", prompt.why);
+            }
+        }
+        for code in FailureCode::ALL {
+            let why = |failure: Failure| Prompt::of(&failure, &subject(During::Keeping)).why;
+            let own_business = [FailureCode::NotAllowed, FailureCode::HubInternal];
+            assert_eq!(
+                why(Failure::inferred(code, "raw_code")).starts_with("Most likely"),
+                !own_business.contains(&code),
+                "{code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_must_act_has_a_button_or_is_named() {
+        for (failure, during, prompt) in every_prompt() {
+            let has_way_out = prompt.action.is_some() || prompt.effect.is_some();
+            assert!(has_way_out, "{failure:?} {during:?}");
+            // What heals by itself asks for nothing but patience.
+            if during == During::Keeping && prompt.action.is_none() && failure.code.is_transient() {
+                let effect = prompt.effect.unwrap();
+                assert!(effect.starts_with("No action needed."), "{effect}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_are_those_a_person_reads() {
+        let gone = Failure::inferred(FailureCode::GrantRevokedOrExpired, "invalid_grant");
+        let prompt = Prompt::of(&gone, &subject(During::Keeping));
+        assert_eq!(
+            prompt.what,
+            "Shopify stopped accepting our access on 12 May at 09:10 UTC."
+        );
+        assert_eq!(
+            prompt.why,
+            "Most likely the app was removed in Shopify, or the password was changed there."
+        );
+        assert_eq!(prompt.action.unwrap().label, "Reconnect Shopify");
+
+        let other = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
+            .with_text("info@b.de");
+        let prompt = Prompt::of(&other, &subject(During::Connecting));
+        assert_eq!(
+            prompt.why,
+            "You signed in as info@b.de, but this connection belongs to shop@a.de."
+        );
+
+        let missing = ["See orders".to_owned(), "Post comments".to_owned()];
+        let subject = Subject {
+            missing: &missing,
+            ..subject(During::Keeping)
+        };
+        let left_out = Failure::told(FailureCode::PermissionMissing, "insufficient_scope");
+        let prompt = Prompt::of(&left_out, &subject);
+        assert_eq!(prompt.what, "One thing does not work: see orders, Post comments.");
+    }
+}

@@ -1,0 +1,118 @@
+//! One linked account of one tenant: who it is and what was found of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectionId, PersonId, TenantId};
+use crate::failure::Failure;
+
+/// What fills an entry's `{variables}`: a shop's name, a realm, an API host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Variables(pub BTreeMap<String, String>);
+
+/// What became of the grant at the provider when the connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// The provider confirmed it.
+    #[sea_orm(string_value = "revoked")]
+    Revoked,
+    /// The provider no longer knew the grant.
+    #[sea_orm(string_value = "already_gone")]
+    AlreadyGone,
+    /// The provider has no way; a person removes the app there.
+    #[sea_orm(string_value = "by_hand")]
+    ByHand,
+    /// It was asked and did not confirm; a person removes the app there.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+}
+
+impl Revocation {
+    /// The word that is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::AlreadyGone => "already_gone",
+            Self::ByHand => "by_hand",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "connection")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ConnectionId,
+    pub tenant_id: TenantId,
+    pub provider: String,
+    /// The account's identity at the provider; unknown until it was asked.
+    pub external_id: Option<String>,
+    /// The provider's name for the account.
+    pub account_label: String,
+    /// The person's name for it.
+    pub display_name: Option<String>,
+    pub variables: Variables,
+    /// Space-separated.
+    #[sea_orm(column_type = "Text")]
+    pub scopes_asked: String,
+    /// Space-separated; none when the provider does not say.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub scopes_granted: Option<String>,
+    pub created_by: Option<PersonId>,
+    pub created_at: DateTime<Utc>,
+    /// When a call with this connection's token last succeeded.
+    pub last_ok_at: Option<DateTime<Utc>>,
+    /// What the last check found wrong, until one finds it right.
+    pub failure: Option<Failure>,
+    pub failed_at: Option<DateTime<Utc>>,
+    pub disconnected_at: Option<DateTime<Utc>>,
+    pub revocation: Option<Revocation>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// What a person calls this connection.
+    pub fn name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(&self.account_label)
+    }
+}
+
+/// A connection, only if it is the tenant's.
+pub async fn of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    id: ConnectionId,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id)
+        .filter(Column::TenantId.eq(tenant))
+        .one(db)
+        .await
+}
+
+/// The tenant's connection to that account of that provider.
+pub async fn of_account(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    provider: &str,
+    external_id: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::ExternalId.eq(external_id))
+        .one(db)
+        .await
+}

@@ -1,0 +1,233 @@
+//! The sealed secret of a connection, with the facts that decide when it is
+//! renewed and the lease that lets one process at a time do so.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, Condition, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect,
+    entity::prelude::*,
+};
+use uuid::Uuid;
+
+use super::{ApiKeyId, ConnectionId, TenantId, api_key, connection};
+use crate::failure::Failure;
+
+/// The slot of the token every connection has. A provider that answers with a
+/// second token (Slack's user token) fills a second slot.
+pub const MAIN: &str = "main";
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credential")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub connection_id: ConnectionId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub slot: String,
+    pub tenant_id: TenantId,
+    #[sea_orm(column_type = "Text")]
+    pub access_sealed: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub refresh_sealed: Option<String>,
+    /// The refresh token before this one, until this one has worked.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub previous_refresh_sealed: Option<String>,
+    pub token_type: String,
+    pub obtained_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub refresh_expires_at: Option<DateTime<Utc>>,
+    /// Raised by every change of the secret, and bound into its seal.
+    pub version: i64,
+    pub next_refresh_at: Option<DateTime<Utc>>,
+    pub lease_owner: Option<Uuid>,
+    pub lease_until: Option<DateTime<Utc>>,
+    /// Raised by every lease, so that a late holder cannot write.
+    pub fence: i64,
+    /// Refreshes that failed since the last one that worked.
+    pub failures: i32,
+    pub failure: Option<Failure>,
+    pub failed_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether a refresh has failed for good: only a person can mend it.
+    pub fn is_dead(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| !failure.code.is_transient())
+    }
+}
+
+/// One slot of a connection.
+pub async fn get(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+    slot: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((connection, slot.to_owned())).one(db).await
+}
+
+/// Every slot of a connection.
+pub async fn of_connection(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::ConnectionId.eq(connection))
+        .order_by_asc(Column::Slot)
+        .all(db)
+        .await
+}
+
+/// Which credentials are due, the longest due first. Nothing is claimed here:
+/// [`take_lease`] lets one process at a time act on a row.
+pub async fn due(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<(ConnectionId, String)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::ConnectionId, Column::Slot])
+        .filter(Column::NextRefreshAt.lte(now))
+        .filter(unleased(now))
+        .order_by_asc(Column::NextRefreshAt)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+fn unleased(now: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(Column::LeaseUntil.is_null())
+        .add(Column::LeaseUntil.lt(now))
+}
+
+/// Takes the lease of a credential that nobody holds and that is still at
+/// `version`. Answers the row with its new fence, or none when another process
+/// was faster.
+pub async fn take_lease(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    owner: Uuid,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
+    Ok(Entity::update_many()
+        .col_expr(Column::LeaseOwner, Expr::value(owner))
+        .col_expr(Column::LeaseUntil, Expr::value(until))
+        .col_expr(Column::Fence, Expr::col(Column::Fence).add(1))
+        .filter(key(row.connection_id, &row.slot))
+        .filter(Column::Version.eq(row.version))
+        .filter(unleased(now))
+        .exec_with_returning(db)
+        .await?
+        .pop())
+}
+
+/// Writes what a refresh changed, if the lease (`fence`) and the secret
+/// (`version`) are still the ones it started from. False when they are not.
+pub async fn compare_and_swap(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+    slot: &str,
+    version: i64,
+    fence: Option<i64>,
+    mut change: ActiveModel,
+) -> Result<bool, DbErr> {
+    change.lease_owner = Set(None);
+    change.lease_until = Set(None);
+    let mut update = Entity::update_many()
+        .set(change)
+        .filter(key(connection, slot))
+        .filter(Column::Version.eq(version));
+    if let Some(fence) = fence {
+        update = update.filter(Column::Fence.eq(fence));
+    }
+    Ok(update.exec(db).await?.rows_affected == 1)
+}
+
+fn key(connection: ConnectionId, slot: &str) -> Condition {
+    Condition::all()
+        .add(Column::ConnectionId.eq(connection))
+        .add(Column::Slot.eq(slot))
+}
+
+/// All that lending a token needs, read in one statement.
+#[derive(Debug, FromQueryResult)]
+#[expect(missing_docs, reason = "columns of the tables they come from")]
+pub struct Lendable {
+    pub key_id: ApiKeyId,
+    pub key_tenant: TenantId,
+    pub key_scopes: String,
+    pub provider: Option<String>,
+    pub account_label: Option<String>,
+    pub display_name: Option<String>,
+    pub external_id: Option<String>,
+    pub scopes_granted: Option<String>,
+    pub check_failure: Option<Failure>,
+    pub disconnected_at: Option<DateTime<Utc>>,
+    pub access_sealed: Option<String>,
+    pub refreshable: Option<bool>,
+    pub token_type: Option<String>,
+    pub obtained_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub version: Option<i64>,
+    pub failure: Option<Failure>,
+}
+
+/// The key with that digest and, if it is the key's tenant's, the credential.
+/// One SELECT: the hot path.
+pub async fn lendable(
+    db: &impl ConnectionTrait,
+    secret_hash: Vec<u8>,
+    connection_id: ConnectionId,
+    slot: &str,
+) -> Result<Option<Lendable>, DbErr> {
+    use sea_orm::sea_query::{Expr, Query};
+    let statement = Query::select()
+        .expr_as(Expr::col((api_key::Entity, api_key::Column::Id)), "key_id")
+        .expr_as(Expr::col((api_key::Entity, api_key::Column::TenantId)), "key_tenant")
+        .expr_as(Expr::col((api_key::Entity, api_key::Column::Scopes)), "key_scopes")
+        .column((connection::Entity, connection::Column::Provider))
+        .column((connection::Entity, connection::Column::AccountLabel))
+        .column((connection::Entity, connection::Column::DisplayName))
+        .column((connection::Entity, connection::Column::ExternalId))
+        .column((connection::Entity, connection::Column::ScopesGranted))
+        .expr_as(Expr::col((connection::Entity, connection::Column::Failure)), "check_failure")
+        .column((connection::Entity, connection::Column::DisconnectedAt))
+        .column((Entity, Column::AccessSealed))
+        .expr_as(Expr::col((Entity, Column::RefreshSealed)).is_not_null(), "refreshable")
+        .column((Entity, Column::TokenType))
+        .column((Entity, Column::ObtainedAt))
+        .column((Entity, Column::ExpiresAt))
+        .column((Entity, Column::Version))
+        .expr_as(Expr::col((Entity, Column::Failure)), "failure")
+        .from(api_key::Entity)
+        .join(
+            JoinType::LeftJoin,
+            connection::Entity,
+            Expr::col((connection::Entity, connection::Column::TenantId))
+                .equals((api_key::Entity, api_key::Column::TenantId))
+                .and(Expr::col((connection::Entity, connection::Column::Id)).eq(connection_id)),
+        )
+        .join(
+            JoinType::LeftJoin,
+            Entity,
+            Expr::col((Entity, Column::ConnectionId))
+                .equals((connection::Entity, connection::Column::Id))
+                .and(Expr::col((Entity, Column::Slot)).eq(slot)),
+        )
+        .and_where(Expr::col((api_key::Entity, api_key::Column::SecretHash)).eq(secret_hash))
+        .and_where(Expr::col((api_key::Entity, api_key::Column::RevokedAt)).is_null())
+        .to_owned();
+    Lendable::find_by_statement(db.get_database_backend().build(&statement))
+        .one(db)
+        .await
+}

@@ -1,0 +1,163 @@
+//! Facts others may react to, numbered per tenant without gaps.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ExprTrait, FromJsonQueryResult, QueryOrder, QuerySelect, entity::prelude::*,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectionId, EventId, FlowId, PersonId, TenantId, tenant};
+use crate::failure::Failure;
+
+/// What happened, one per transition and never per attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum Kind {
+    #[sea_orm(string_value = "connection.created")]
+    #[serde(rename = "connection.created")]
+    ConnectionCreated,
+    #[sea_orm(string_value = "connection.reconnected")]
+    #[serde(rename = "connection.reconnected")]
+    ConnectionReconnected,
+    #[sea_orm(string_value = "connection.refreshed")]
+    #[serde(rename = "connection.refreshed")]
+    ConnectionRefreshed,
+    #[sea_orm(string_value = "connection.degraded")]
+    #[serde(rename = "connection.degraded")]
+    ConnectionDegraded,
+    #[sea_orm(string_value = "connection.action_required")]
+    #[serde(rename = "connection.action_required")]
+    ConnectionActionRequired,
+    #[sea_orm(string_value = "connection.healed")]
+    #[serde(rename = "connection.healed")]
+    ConnectionHealed,
+    #[sea_orm(string_value = "connection.checked")]
+    #[serde(rename = "connection.checked")]
+    ConnectionChecked,
+    #[sea_orm(string_value = "connection.renamed")]
+    #[serde(rename = "connection.renamed")]
+    ConnectionRenamed,
+    #[sea_orm(string_value = "connection.disconnected")]
+    #[serde(rename = "connection.disconnected")]
+    ConnectionDisconnected,
+    #[sea_orm(string_value = "connection.deleted")]
+    #[serde(rename = "connection.deleted")]
+    ConnectionDeleted,
+    #[sea_orm(string_value = "flow.changed")]
+    #[serde(rename = "flow.changed")]
+    FlowChanged,
+}
+
+/// What an event carries besides its subject; never a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub struct Data {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowId>,
+    /// The handle the opener of a flow chose for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "event")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub seq: i64,
+    pub id: EventId,
+    pub kind: Kind,
+    pub connection_id: Option<ConnectionId>,
+    /// Who did it; none when the hub did.
+    pub person_id: Option<PersonId>,
+    pub data: Data,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An event before it has a number.
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub struct New {
+    pub tenant: TenantId,
+    pub kind: Kind,
+    pub connection: Option<ConnectionId>,
+    pub person: Option<PersonId>,
+    pub data: Data,
+}
+
+/// Appends an event inside the transaction of the fact it tells.
+///
+/// Raising the tenant's counter locks its row until the commit, so numbers are
+/// given in commit order: a reader that has seen number n will never find a
+/// smaller one appear later.
+pub async fn append(db: &impl ConnectionTrait, new: New, now: DateTime<Utc>) -> Result<i64, DbErr> {
+    let seq = tenant::Entity::update_many()
+        .col_expr(
+            tenant::Column::EventSeq,
+            Expr::col(tenant::Column::EventSeq).add(1),
+        )
+        .filter(tenant::Column::Id.eq(new.tenant))
+        .exec_with_returning(db)
+        .await?
+        .first()
+        .map(|tenant| tenant.event_seq)
+        .ok_or_else(|| DbErr::RecordNotFound("tenant of an event".into()))?;
+    Entity::insert(ActiveModel {
+        tenant_id: Set(new.tenant),
+        seq: Set(seq),
+        id: Set(EventId::new()),
+        kind: Set(new.kind),
+        connection_id: Set(new.connection),
+        person_id: Set(new.person),
+        data: Set(new.data),
+        at: Set(now),
+    })
+    .exec_without_returning(db)
+    .await?;
+    Ok(seq)
+}
+
+/// The tenant's events after number `after`, oldest first, at most `limit`.
+pub async fn after(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Seq.gt(after))
+        .order_by_asc(Column::Seq)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// The newest events of a connection, newest first.
+pub async fn of_connection(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(Column::Kind.ne(Kind::FlowChanged))
+        .order_by_desc(Column::Seq)
+        .limit(limit)
+        .all(db)
+        .await
+}

@@ -1,0 +1,156 @@
+//! One attempt to make, extend or repair a connection. It ends; it is never
+//! reused.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{QueryOrder, entity::prelude::*};
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectionId, FlowId, PersonId, TenantId, connection::Variables};
+use crate::failure::Failure;
+
+/// Where a flow stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))")]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The person is at the provider.
+    #[sea_orm(string_value = "waiting")]
+    Waiting,
+    /// The person came back; code and account are being checked.
+    #[sea_orm(string_value = "checking")]
+    Checking,
+    /// Another account signed in than the connection belongs to; the person
+    /// decides.
+    #[sea_orm(string_value = "other_account")]
+    OtherAccount,
+    /// It made or repaired a connection.
+    #[sea_orm(string_value = "connected")]
+    Connected,
+    /// It ended with a failure.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// The person ended it on our side.
+    #[sea_orm(string_value = "cancelled")]
+    Cancelled,
+}
+
+impl Status {
+    /// The word that is stored, sent and compared.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Checking => "checking",
+            Self::OtherAccount => "other_account",
+            Self::Connected => "connected",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "flow")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: FlowId,
+    pub tenant_id: TenantId,
+    pub person_id: PersonId,
+    /// Digest of the browser session it was started in.
+    pub session_hash: Vec<u8>,
+    pub provider: String,
+    /// A random word the opener chose, to follow the flow before it knows its
+    /// id; only ever looked up together with the person.
+    pub handle: Option<String>,
+    /// The connection to repair or extend; none makes a new one.
+    pub connection_id: Option<ConnectionId>,
+    #[sea_orm(unique)]
+    pub state_hash: Vec<u8>,
+    /// Digest of the PKCE verifier, which is only in the browser's cookie.
+    pub verifier_hash: Option<Vec<u8>>,
+    pub variables: Variables,
+    /// Space-separated.
+    #[sea_orm(column_type = "Text")]
+    pub scopes: String,
+    pub redirect_uri: String,
+    /// Whether it was opened in a window of its own.
+    pub popup: bool,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub consumed_at: Option<DateTime<Utc>>,
+    pub status: Status,
+    pub result_connection_id: Option<ConnectionId>,
+    pub failure: Option<Failure>,
+    /// The sealed grant of another account, while the person decides.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub held_sealed: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Takes a flow out of circulation: one statement, so that of any number of
+/// callbacks with one state exactly one goes on.
+pub async fn consume(
+    db: &impl ConnectionTrait,
+    state_hash: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
+    Ok(Entity::update_many()
+        .col_expr(Column::ConsumedAt, Expr::value(now))
+        .col_expr(Column::Status, Expr::value(Status::Checking))
+        .filter(Column::StateHash.eq(state_hash))
+        .filter(Column::ConsumedAt.is_null())
+        .filter(Column::Status.eq(Status::Waiting))
+        .filter(Column::ExpiresAt.gt(now))
+        .exec_with_returning(db)
+        .await?
+        .pop())
+}
+
+/// A person's flow by the word its opener chose.
+pub async fn by_handle(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    handle: &str,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Handle.eq(handle))
+        .order_by_desc(Column::CreatedAt)
+        .one(db)
+        .await
+}
+
+/// A person's flows that are still under way.
+pub async fn under_way(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::ExpiresAt.gt(now))
+        .filter(Column::Status.is_in([Status::Waiting, Status::Checking, Status::OtherAccount]))
+        .order_by_desc(Column::CreatedAt)
+        .all(db)
+        .await
+}
+
+/// Forgets flows that expired before `before`, and with them anything held.
+pub async fn sweep(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await
+        .map(|_| ())
+}

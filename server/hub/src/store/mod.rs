@@ -1,0 +1,133 @@
+//! Rows and their queries: one file per table, on SQLite or PostgreSQL.
+//!
+//! Rows hold facts. What follows from them (a status, a due time's meaning) is
+//! computed above, by pure functions. No transaction spans a network call.
+
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+pub mod api_key;
+pub mod connection;
+pub mod credential;
+pub mod data_key;
+pub mod event;
+pub mod flow;
+mod ids;
+pub mod member;
+pub mod node;
+pub mod person;
+pub mod provider_app;
+pub mod refresh_attempt;
+pub mod session;
+pub mod tenant;
+pub mod token_read;
+
+pub use ids::*;
+
+/// The database: one pool, shared by everything that reads or writes rows.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+}
+
+/// How long a statement waits for SQLite's single writer, or for a free
+/// connection of the pool.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the pool. `sqlite::memory:` is one connection that lives as long
+    /// as the store; a SQLite file is opened in WAL mode with full
+    /// synchronisation, because a rotated refresh token that was reported as
+    /// stored must survive a power cut.
+    pub async fn open(url: &str) -> Result<Self, DbErr> {
+        let memory = url.contains(":memory:");
+        let mut options = ConnectOptions::new(url);
+        options
+            .sqlx_logging(false)
+            .acquire_timeout(PATIENCE)
+            .set_application_name("linkwell")
+            .max_connections(if memory { 1 } else { 8 })
+            .test_before_acquire(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .busy_timeout(PATIENCE)
+                    .create_if_missing(true)
+                    .pragma("journal_mode", "WAL")
+                    .pragma("synchronous", "FULL")
+            });
+        if memory {
+            options.min_connections(1).idle_timeout(None).max_lifetime(None);
+        }
+        Ok(Self {
+            db: Database::connect(options).await?,
+        })
+    }
+
+    /// Wraps a pool that is open already.
+    pub fn new(db: DatabaseConnection) -> Self {
+        Self { db }
+    }
+
+    /// The pool, for reads that need no transaction.
+    pub fn db(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// The pool, to hang a statement counter on before it is shared.
+    pub fn db_mut(&mut self) -> &mut DatabaseConnection {
+        &mut self.db
+    }
+
+    /// Begins a short write transaction; dropped without a commit, it is rolled
+    /// back. SQLite takes its write lock at once, so that a read inside cannot
+    /// go stale.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.db
+            .begin_with_options(TransactionOptions {
+                isolation_level: None::<IsolationLevel>,
+                access_mode: None::<AccessMode>,
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            })
+            .await
+    }
+
+    /// The database's own clock, so that several processes agree on leases.
+    pub async fn time(&self) -> Result<chrono::DateTime<chrono::Utc>, DbErr> {
+        let expression = match self.db.get_database_backend() {
+            DbBackend::Postgres => "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS t",
+            _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) AS t",
+        };
+        let row = self
+            .db
+            .query_one_raw(sea_orm::Statement::from_string(
+                self.db.get_database_backend(),
+                expression,
+            ))
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("time".into()))?;
+        chrono::DateTime::from_timestamp_micros(row.try_get("", "t")?)
+            .ok_or_else(|| DbErr::Type("the database's time is outside the calendar".into()))
+    }
+
+    /// Answers when the database can be written to; used by readiness.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.db.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+}
+
+/// Whether `error` says that a unique value was taken already.
+pub fn is_taken(error: &DbErr) -> bool {
+    matches!(
+        error.sql_err(),
+        Some(sea_orm::SqlErr::UniqueConstraintViolation(_))
+    )
+}
+
+/// Space-separated words, as scopes are stored (arrays differ per database).
+pub fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}

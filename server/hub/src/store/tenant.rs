@@ -1,0 +1,48 @@
+//! One organisation.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
+
+use super::TenantId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenant")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TenantId,
+    #[sea_orm(unique)]
+    pub name: String,
+    /// Number of the tenant's newest event; see [`super::event::append`].
+    pub event_seq: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The tenant of that name, if there is one.
+pub async fn by_name(db: &impl ConnectionTrait, name: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Name.eq(name)).one(db).await
+}
+
+/// Adds a tenant.
+pub async fn insert(
+    db: &impl ConnectionTrait,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Result<TenantId, DbErr> {
+    let id = TenantId::new();
+    Entity::insert(ActiveModel {
+        id: Set(id),
+        name: Set(name.to_owned()),
+        event_seq: Set(0),
+        created_at: Set(now),
+    })
+    .exec_without_returning(db)
+    .await?;
+    Ok(id)
+}

@@ -1,0 +1,485 @@
+//! The catalog: every entry by table, and what a mistake in a file looks like.
+
+use std::{fs, path::PathBuf};
+
+use hub::{
+    catalog::{Catalog, Origin, Problem, Variables, oauth::Pkce},
+    clock::Clock,
+    dialect::{AuthorizeAsk, Dialect, ProviderApp},
+    outbound::{Outbound, OutboundPolicy},
+    secret::Secret,
+};
+
+fn catalog() -> Catalog {
+    let catalog = Catalog::embedded().unwrap_or_else(|problems| panic!("{}", problems[0]));
+    catalog.with_global("sandbox_origin", "http://localhost:3001")
+}
+
+/// A directory of extra files, removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn with(name: &str, text: &str) -> Self {
+        let random = Secret::random(9);
+        let path = std::env::temp_dir().join(format!("catalog-{}", random.expose()));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(name), text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn problems(name: &str, text: &str) -> Vec<Problem> {
+    let directory = Directory::with(name, text);
+    let result = Catalog::embedded().unwrap().with_directory(&directory.0);
+    result.err().expect("problems")
+}
+
+/// The embedded file, for tests that break one line of it.
+fn shopify() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/shopify.toml")).unwrap()
+}
+
+#[test]
+fn every_provider_is_there() {
+    let ids: Vec<_> = catalog().iter().map(|p| p.id.clone()).collect();
+    let by_name = [
+        "github",
+        "google-gmail",
+        "google-drive",
+        "microsoft",
+        "quickbooks",
+        "sandbox",
+        "shopify",
+        "slack",
+        "stripe-connect",
+    ];
+    assert_eq!(ids, by_name);
+}
+
+#[test]
+fn the_sandbox_is_offered_only_while_it_runs() {
+    let off = Catalog::embedded().unwrap();
+    assert!(off.get("sandbox").is_none());
+    assert!(off.search("sandbox").is_empty());
+    let on = catalog();
+    assert_eq!(on.get("sandbox").unwrap().name(), "Sandbox Shop");
+}
+
+#[test]
+fn products_share_their_app() {
+    let catalog = catalog();
+    let google: Vec<_> = catalog.apps()["google"]
+        .iter()
+        .map(|p| p.id.as_str())
+        .collect();
+    assert_eq!(google, ["google-gmail", "google-drive"]);
+    assert_eq!(catalog.apps()["github"].len(), 1);
+    assert!(
+        catalog.get("google").is_none(),
+        "a shared app cannot be connected"
+    );
+}
+
+#[test]
+fn search_knows_names_aliases_and_shelves() {
+    let catalog = catalog();
+    let found = |query| {
+        catalog
+            .search(query)
+            .iter()
+            .map(|p| p.id.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("GOOGLE D"), ["google-drive"]);
+    assert_eq!(found("intuit"), ["quickbooks"]);
+    assert_eq!(found(" finance "), ["quickbooks", "stripe-connect"]);
+    assert_eq!(
+        found("s")[..3],
+        ["sandbox", "shopify", "slack"],
+        "names that begin with it come first"
+    );
+    assert!(found("no such thing").is_empty());
+    assert_eq!(found("").len(), catalog.iter().count());
+}
+
+#[test]
+fn every_entry_makes_an_authorize_address() {
+    let dialect = Dialect::new(
+        Outbound::new(OutboundPolicy::default()).unwrap(),
+        Clock::manual("2026-11-20T10:00:00Z".parse().unwrap()),
+    );
+    for provider in catalog().iter() {
+        let id = &provider.id;
+        let (state, verifier) = (Secret::random(32), Secret::random(32));
+        let app = ProviderApp {
+            client_id: "the-client".into(),
+            client_secret: Secret::new("the-secret"),
+        };
+        let variables: Variables = provider
+            .questions()
+            .map(|question| (question.name.clone(), question.placeholder.clone()))
+            .collect();
+        let ask = AuthorizeAsk {
+            redirect_uri: "https://hub.example/oauth/callback/x",
+            state: &state,
+            verifier: Some(&verifier),
+            scopes: &provider.default_scopes(),
+            variables: &variables,
+            login_hint: None,
+            reconsent: false,
+            locale: None,
+        };
+        let url = dialect
+            .authorize_url(provider, &app, &ask)
+            .unwrap_or_else(|e| panic!("{id}: {e}"));
+        let query: Variables = url.query_pairs().into_owned().collect();
+        assert_eq!(query["state"], state.expose(), "{id}");
+        assert_eq!(query["client_id"], "the-client", "{id}");
+        assert_eq!(query["redirect_uri"], ask.redirect_uri, "{id}");
+        assert_eq!(query["response_type"], "code", "{id}");
+        assert!(!query["scope"].is_empty(), "{id}");
+        assert!(!url.as_str().contains(verifier.expose()), "{id}");
+        assert!(!url.as_str().contains("the-secret"), "{id}");
+
+        let authorize = &provider.oauth().authorize;
+        if authorize.pkce == Pkce::Off {
+            assert!(
+                authorize
+                    .pkce_reason
+                    .as_ref()
+                    .is_some_and(|why| why.len() > 20),
+                "{id}"
+            );
+            assert!(!query.contains_key("code_challenge"), "{id}");
+        } else {
+            assert_eq!(query["code_challenge_method"], "S256", "{id}");
+            assert_eq!(query["code_challenge"].len(), 43, "{id}");
+        }
+    }
+}
+
+#[test]
+fn every_entry_reads_well() {
+    for provider in catalog().iter() {
+        let id = &provider.id;
+        assert!(
+            provider.about.summary.ends_with('.'),
+            "{id}: a sentence ends with a full stop"
+        );
+        assert!(!provider.setup.steps.is_empty(), "{id}");
+        assert!(provider.about.usually_takes.is_some(), "{id}");
+        for scope in &provider.scopes {
+            assert!(
+                !scope.meaning.is_empty() && !scope.meaning.ends_with('.'),
+                "{id}: {}",
+                scope.name
+            );
+            assert!(
+                scope.benefit.starts_with("so that "),
+                "{id}: {}",
+                scope.name
+            );
+        }
+        let visible = provider
+            .scopes
+            .iter()
+            .filter(|scope| scope.default && !scope.technical);
+        assert!(
+            (1..=4).contains(&visible.count()),
+            "{id}: a few permissions are enough to begin"
+        );
+        for question in provider.questions() {
+            assert!(!question.help.is_empty(), "{id}: {}", question.name);
+            assert!(
+                question.read(&question.placeholder).is_ok(),
+                "{id}: the example is a good answer"
+            );
+        }
+        let told: Variables = provider
+            .variables
+            .iter()
+            .filter(|variable| variable.from == Origin::Person)
+            .map(|variable| (variable.name.clone(), variable.placeholder.clone()))
+            .collect();
+        assert!(provider.remove_url(&told).is_some(), "{id}");
+    }
+}
+
+#[test]
+fn a_shop_is_understood_however_it_is_pasted() {
+    let catalog = catalog();
+    let shop = catalog.get("shopify").unwrap().questions().next().unwrap();
+    for typed in [
+        "my-store",
+        "  My-Store ",
+        "my-store.myshopify.com",
+        "https://my-store.myshopify.com",
+        "https://My-Store.myshopify.com/admin?x=1#y",
+        "https://admin.shopify.com/store/my-store",
+        "https://admin.shopify.com/store/my-store/orders",
+    ] {
+        assert_eq!(shop.read(typed).as_deref(), Ok("my-store"), "{typed}");
+    }
+    for typed in [
+        "",
+        "my store",
+        "evil.example",
+        "my-store.myshopify.com.evil.example",
+        "a@b",
+        "-x",
+        "x\ny",
+        "..",
+        "https://",
+    ] {
+        assert!(shop.read(typed).is_err(), "{typed}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_counted_with_implied_and_renamed_scopes() {
+    let catalog = catalog();
+    let missing = |id: &str, asked: &[&str], granted: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        catalog
+            .get(id)
+            .unwrap()
+            .missing_scopes(&owned(asked), &owned(granted))
+    };
+    assert_eq!(
+        missing(
+            "shopify",
+            &["read_products", "write_products"],
+            &["write_products"]
+        ),
+        [""; 0]
+    );
+    assert_eq!(
+        missing(
+            "shopify",
+            &["read_products", "read_orders"],
+            &["read_products"]
+        ),
+        ["read_orders"]
+    );
+    let email = "https://www.googleapis.com/auth/userinfo.email";
+    assert_eq!(
+        missing("google-gmail", &["openid", "email"], &[email]),
+        [""; 0]
+    );
+    assert_eq!(
+        missing(
+            "microsoft",
+            &["offline_access", "User.Read"],
+            &["User.Read"]
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
+fn an_extra_file_adds_and_a_like_named_one_overrides() {
+    let other = shopify().replace("name = \"Shopify\"", "name = \"Our own Shopify\"");
+    for (file, id) in [("shopify.toml", "shopify"), ("our-shop.toml", "our-shop")] {
+        let directory = Directory::with(file, &other);
+        let catalog = Catalog::embedded()
+            .unwrap()
+            .with_directory(&directory.0)
+            .unwrap();
+        assert_eq!(catalog.get(id).unwrap().name(), "Our own Shopify");
+        let names = catalog.iter().filter(|p| p.name() == "Shopify").count();
+        assert_eq!(names, usize::from(file != "shopify.toml"));
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_file_and_line() {
+    let text = shopify();
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "category = \"e-commerce\"",
+            "category = \"shops\"",
+            "unknown variant `shops`",
+        ),
+        (
+            "[oauth.token]",
+            "[oauth.token]\nsurprise = 1",
+            "unknown field `surprise`",
+        ),
+        ("summary = ", "slogan = ", "unknown field `slogan`"),
+        (
+            "https://{shop}.myshopify.com/admin/oauth/authorize",
+            "http://{shop}.myshopify.com/a",
+            "must begin with https://",
+        ),
+        (
+            "https://{shop}.myshopify.com/admin/oauth/authorize",
+            "not an address",
+            "is not an address",
+        ),
+        (
+            "https://{shop}.myshopify.com/admin/oauth/authorize",
+            "https://u:p@{shop}.x.com/a",
+            "user name",
+        ),
+        (
+            "https://{shop}.myshopify.com/admin/oauth/authorize",
+            "https://{store}.myshopify.com/",
+            "names `store`, which is not declared",
+        ),
+        (
+            "https://{shop}.myshopify.com/admin/oauth/access_token",
+            "https://{shop.myshopify.com/",
+            "`{` is not followed by",
+        ),
+        (
+            "pattern = \"[a-z0-9][a-z0-9-]{0,60}\"",
+            "pattern = \"[a-z\"",
+            "is not a pattern",
+        ),
+        (
+            "pattern = \"[a-z0-9][a-z0-9-]{0,60}\"",
+            "pattern = \".+\"",
+            "could lead a token astray",
+        ),
+        (
+            "default = \"2026-07\"",
+            "default = \"2026-08\"",
+            "does not match its own pattern",
+        ),
+        (
+            "\"token:402\" = \"PROVIDER_LIMITED_OR_DOWN\"",
+            "\"token:402\" = \"OUT_OF_MONEY\"",
+            "`OUT_OF_MONEY` is not a failure code",
+        ),
+        ("\"token:402\"", "\"elsewhere:402\"", "is not place:code"),
+        ("pkce_reason = ", "#", "needs a `pkce_reason`"),
+        (
+            "token_lifetime = \"1h\"",
+            "token_lifetime = \"soon\"",
+            "is not a duration",
+        ),
+        (
+            "colour = \"#7ab55c\"",
+            "colour = \"green\"",
+            "is not a colour",
+        ),
+        (
+            "checked = \"2026-11-20\"",
+            "checked = \"lately\"",
+            "is not a date",
+        ),
+        (
+            "regions = [\"global\"]",
+            "regions = [\"Europe\"]",
+            "`Europe` is neither",
+        ),
+        (
+            "id = [\"answer:/data/shop/id\"]",
+            "id = [\"data.shop.id\"]",
+            "must begin with token:",
+        ),
+        (
+            "id = [\"answer:/data/shop/id\"]",
+            "id = [\"answer:data\"]",
+            "is not a JSON pointer",
+        ),
+        (
+            "id = [\"answer:/data/shop/id\"]",
+            "id = [\"variable:none\"]",
+            "`none` is not declared",
+        ),
+        (
+            "implies = [\"read_products\"]",
+            "implies = [\"read_thoughts\"]",
+            "`read_thoughts`, which is not described",
+        ),
+        (
+            "header = \"x-shopify-access-token\"",
+            "header = \"X Shopify\"",
+            "is not a header name",
+        ),
+    ];
+    for &(good, bad, expected) in cases {
+        assert!(text.contains(good), "{good}");
+        let broken = text.replacen(good, bad, 1);
+        let found = problems("shopify.toml", &broken);
+        let at = text.find(good).unwrap();
+        let line = text[..at].matches('\n').count() + 1;
+        let problem = &found[0];
+        assert!(problem.message.contains(expected), "{bad}: {problem}");
+        assert!(problem.file.ends_with("shopify.toml"), "{problem}");
+        let near = problem.line.unwrap_or_else(|| panic!("no line: {problem}"));
+        assert!(near.abs_diff(line) <= 3, "line {line} expected: {problem}");
+        assert!(
+            problem
+                .to_string()
+                .contains(&format!("shopify.toml:{near}: ")),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn whole_tables_that_are_missing_are_named() {
+    let text = shopify();
+    let cut = |from: &str, to: &str| {
+        let (start, end) = (text.find(from).unwrap(), text.find(to).unwrap());
+        format!("{}{}", &text[..start], &text[end..])
+    };
+    let cases = [
+        (cut("[brand]", "[auth]"), "[brand] is missing"),
+        (cut("[auth]", "[app]"), "[auth] is missing"),
+        (cut("[app]", "[[variable]]"), "[app] is missing"),
+        (cut("[identity]", "[[scope]]"), "[identity] is missing"),
+        (
+            cut("[oauth.token]", "[oauth.refresh]"),
+            "missing field `token`",
+        ),
+        (
+            text.replace("name = \"Shopify\"\n", ""),
+            "missing field `name`",
+        ),
+        (
+            text.replace("default = true\n", ""),
+            "no scope is asked for by default",
+        ),
+    ];
+    for (broken, expected) in cases {
+        let found = problems("shopify.toml", &broken);
+        assert!(
+            found.iter().any(|p| p.message.contains(expected)),
+            "{expected}: {:?}",
+            found[0]
+        );
+    }
+}
+
+#[test]
+fn a_product_needs_its_app() {
+    let gmail = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/catalog/google-gmail.toml"
+    ))
+    .unwrap();
+    let orphan = gmail.replace("app = \"google\"", "app = \"gogle\"");
+    assert!(
+        problems("google-gmail.toml", &orphan)[0]
+            .message
+            .contains("no file `gogle.toml`")
+    );
+    let greedy = format!("{gmail}\n[auth]\nkind = \"oauth2\"\n");
+    let found = problems("google-gmail.toml", &greedy);
+    assert!(
+        found[0]
+            .message
+            .contains("belongs into the shared app's file"),
+        "{}",
+        found[0]
+    );
+}

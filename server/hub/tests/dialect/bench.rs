@@ -1,0 +1,267 @@
+//! The counterpart and the engine on one bench.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use hub::{
+    catalog::{Catalog, Variables},
+    clock::Clock,
+    dialect::{CallbackGrant, Dialect, Grant, ProviderApp, RefreshAnswer},
+    failure::Failure,
+    outbound::{Outbound, OutboundPolicy},
+    secret::Secret,
+};
+
+/// A request as the peer saw it.
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Variables,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    pub(crate) fn form(&self) -> Variables {
+        url::form_urlencoded::parse(self.body.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<(VecDeque<Response>, Vec<Seen>)>>);
+
+/// A peer, an engine that may reach it, and a clock that stands still.
+pub(crate) struct Bench {
+    script: Script,
+    pub(crate) address: SocketAddr,
+    pub(crate) dialect: Dialect,
+    pub(crate) clock: Clock,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let script = Script::default();
+        let app = Router::new().fallback(answer).with_state(script.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let clock = Clock::manual("2026-11-20T10:00:00Z".parse().unwrap());
+        let outbound = Outbound::new(OutboundPolicy {
+            allow_exact: vec![address],
+            ..OutboundPolicy::default()
+        });
+        Self {
+            dialect: Dialect::new(outbound.unwrap(), clock.clone()),
+            script,
+            address,
+            clock,
+        }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(crate) fn will_answer(&self, answer: impl IntoResponse) {
+        self.script
+            .0
+            .lock()
+            .unwrap()
+            .0
+            .push_back(answer.into_response());
+    }
+
+    /// The requests since the last look.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.script.0.lock().unwrap().1)
+    }
+
+    /// An embedded entry with its hosts led to the peer: everything else in it
+    /// is tested as it is shipped.
+    pub(crate) fn entry(&self, id: &str, hosts: &[&str]) -> Catalog {
+        let file = format!("{}/catalog/{id}.toml", env!("CARGO_MANIFEST_DIR"));
+        let mut text = fs::read_to_string(file).unwrap();
+        for host in hosts {
+            text = text.replace(&format!("\nurl = \"https://{host}"), "\nurl = \"{peer}");
+        }
+        self.catalog(id, &text)
+    }
+
+    /// A made-up entry: `extra` is put behind the tables every entry needs.
+    pub(crate) fn made_up(&self, extra: &str) -> Catalog {
+        let mut text = String::from(MADE_UP);
+        if !extra.contains("[oauth.authorize]") {
+            text.push_str(
+                "[oauth.authorize]\nurl = \"{peer}/authorize\"\nincremental = \"merge\"\n",
+            );
+        }
+        if !extra.contains("[oauth.token]") {
+            text.push_str("[oauth.token]\nurl = \"{peer}/token\"\nclient_auth = \"basic\"\n");
+        }
+        if !extra.contains("[oauth.refresh]") {
+            text.push_str("[oauth.refresh]\nmode = \"refresh_token\"\n");
+        }
+        if !extra.contains("[identity.call]") {
+            text.push_str("[identity]\nid = [\"answer:/id\"]\nlabel = [\"answer:/name\"]\n[identity.call]\nurl = \"{peer}/me\"\n");
+        }
+        self.catalog("made-up", &(text + extra))
+    }
+
+    fn catalog(&self, id: &str, text: &str) -> Catalog {
+        let random = Secret::random(9);
+        let directory = std::env::temp_dir().join(format!("dialect-{}", random.expose()));
+        fs::create_dir(&directory).unwrap();
+        let text =
+            format!("{text}\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n");
+        fs::write(directory.join(format!("{id}.toml")), text).unwrap();
+        let catalog = Catalog::embedded().unwrap().with_directory(&directory);
+        fs::remove_dir_all(directory).unwrap();
+        catalog
+            .unwrap_or_else(|problems| panic!("{}", problems[0]))
+            .with_global("peer", &format!("http://{}", self.address))
+    }
+
+    pub(crate) async fn exchange(&self, catalog: &Catalog, id: &str) -> Result<Grant, Failure> {
+        let callback = CallbackGrant {
+            code: Secret::new("the-code"),
+            state: None,
+            variables: Variables::new(),
+            account_hint: None,
+            granted_scopes: None,
+        };
+        let provider = catalog.get(id).unwrap();
+        let variables = variables(&[("shop", "my-store")]);
+        let verifier = Secret::new("the-verifier");
+        let back = "https://hub.example/cb";
+        self.dialect
+            .exchange(
+                provider,
+                &app(),
+                &variables,
+                &callback,
+                Some(&verifier),
+                back,
+            )
+            .await
+    }
+
+    pub(crate) async fn refresh(&self, catalog: &Catalog, id: &str) -> RefreshAnswer {
+        let provider = catalog.get(id).unwrap();
+        let variables = variables(&[("shop", "my-store"), ("realmId", "42")]);
+        let presented = Secret::new("old-refresh-token");
+        self.dialect
+            .refresh(provider, &app(), &variables, &presented)
+            .await
+    }
+}
+
+async fn answer(
+    State(script): State<Script>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut script = script.0.lock().unwrap();
+    script.1.push(Seen {
+        method,
+        path: uri.path().to_owned(),
+        query: url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
+        headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    });
+    script
+        .0
+        .pop_front()
+        .unwrap_or_else(|| StatusCode::IM_A_TEAPOT.into_response())
+}
+
+const MADE_UP: &str = r##"
+[provider]
+name = "Made up"
+summary = "For tests."
+category = "productivity"
+regions = ["global"]
+we_will_not = ["be shipped"]
+remove_url = "https://made-up.example/apps"
+checked = "2026-11-20"
+confidence = "high"
+sources = ["this test"]
+[brand]
+icon = "none"
+colour = "#000000"
+[auth]
+kind = "oauth2"
+[app]
+name = "app"
+redirect_rules = "None."
+steps = ["None."]
+"##;
+
+pub(crate) fn app() -> ProviderApp {
+    ProviderApp {
+        client_id: "client:1".into(),
+        client_secret: Secret::new("hush"),
+    }
+}
+
+pub(crate) fn variables(pairs: &[(&str, &str)]) -> Variables {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+pub(crate) fn json(text: &str) -> Response {
+    ([("content-type", "application/json")], text.to_owned()).into_response()
+}
+
+pub(crate) fn status(status: u16, text: &str) -> Response {
+    (StatusCode::from_u16(status).unwrap(), text.to_owned()).into_response()
+}
+
+pub(crate) fn kind(answer: &RefreshAnswer) -> (&'static str, String) {
+    let (kind, failure) = match answer {
+        RefreshAnswer::Renewed(_) => return ("renewed", String::new()),
+        RefreshAnswer::Refused(failure) => ("refused", failure),
+        RefreshAnswer::NotSent(failure) => ("not sent", failure),
+        RefreshAnswer::Unclear(failure) => ("unclear", failure),
+        RefreshAnswer::Later(failure) => ("later", failure),
+    };
+    (
+        kind,
+        format!("{} {}", failure.code.as_str(), failure.detail),
+    )
+}
+
+pub(crate) fn failed<T>(result: Result<T, Failure>) -> Failure {
+    result.err().expect("a failure")
+}

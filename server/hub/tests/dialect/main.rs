@@ -1,0 +1,8 @@
+//! The OAuth engine against a counterpart on loopback that answers whatever a
+//! provider was seen to answer.
+
+mod authorize;
+mod bench;
+mod checks;
+mod exchange;
+mod refresh;

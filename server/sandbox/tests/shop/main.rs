@@ -1,0 +1,6 @@
+//! The shop, driven over HTTP on a real socket.
+
+mod breaking;
+mod consent;
+mod support;
+mod tokens;

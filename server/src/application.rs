@@ -1,0 +1,364 @@
+//! The composition root: puts the hub, its HTTP surface and its background
+//! together. Used by the program and, with other parts, by the tests.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
+
+use axum::Router;
+use hub::{
+    Hub, Parts,
+    catalog::{Catalog, Problem},
+    clock::Clock,
+    dialect::{Dialect, ProviderApp},
+    keep::{Keeper, spool::Spool},
+    outbound::{Outbound, OutboundPolicy},
+    people::Passwords,
+    record::{Changes, ReadLog},
+    secret::Secret,
+    store::{Store, data_key},
+    vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
+};
+use migrations::{Migrator, MigratorTrait};
+use sandbox::{Client, Sandbox, Settings};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, PaginatorTrait};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    config::{self, Place, Serve},
+    http, jobs,
+};
+
+/// What a hub is made from, so that tests can bring their own.
+pub struct Ingredients {
+    /// A migrated database.
+    pub store: Store,
+    /// The clock everything follows.
+    pub clock: Clock,
+    /// What wraps the data keys.
+    pub wrapper: Arc<dyn KeyWrapper>,
+    /// All providers.
+    pub catalog: Catalog,
+    /// What outbound calls may reach.
+    pub outbound: OutboundPolicy,
+    /// Where people and providers reach this hub.
+    pub public_url: Url,
+    /// Provider apps of the operator.
+    pub operator_apps: BTreeMap<String, ProviderApp>,
+    /// Whether anybody may sign up.
+    pub open_sign_up: bool,
+    /// Where answers wait that the database could not take.
+    pub spool: Spool,
+}
+
+/// A hub with its HTTP surface.
+#[derive(Clone)]
+pub struct Application {
+    /// Everything the product does.
+    pub hub: Hub,
+    /// Cancelled when the process is asked to stop; streams end then.
+    pub stopping: CancellationToken,
+}
+
+/// Why the hub did not start, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages are the documentation")]
+pub enum StartError {
+    #[error("the data directory {path} cannot be used: {error}")]
+    Data { path: String, error: std::io::Error },
+    #[error("the database cannot be used: {0}")]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error("the master key in {0} does not open what is stored; nothing was changed")]
+    WrongMasterKey(String),
+    #[error("the vault cannot be used: {0}")]
+    Vault(#[from] VaultError),
+    #[error("the catalog has mistakes:\n{}", .0.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"))]
+    Catalog(Vec<Problem>),
+    #[error("no client for outbound calls: {0}")]
+    Outbound(#[from] hub::outbound::NoClient),
+    #[error("{address} cannot be listened on: {error}")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("the sandbox shop did not start: {0}")]
+    Sandbox(std::io::Error),
+    #[error("the hub did not start: {0}")]
+    Hub(#[from] hub::Error),
+    #[error("serving ended: {0}")]
+    Serving(std::io::Error),
+}
+
+impl Application {
+    /// Puts an application together, without listening and without background.
+    pub fn new(ingredients: Ingredients) -> Result<Self, StartError> {
+        let Ingredients { store, clock, wrapper, catalog, outbound, public_url, operator_apps, open_sign_up, spool } =
+            ingredients;
+        let hub = Hub::new(Parts {
+            vault: Vault::new(store.clone(), clock.clone(), wrapper),
+            dialect: Dialect::new(Outbound::new(outbound)?, clock.clone()),
+            passwords: Passwords::new(clock.clone()),
+            store,
+            clock,
+            catalog,
+            public_url,
+            operator_apps,
+            open_sign_up,
+            spool,
+            keeper: Keeper::default(),
+            changes: Changes::default(),
+            reads: ReadLog::default(),
+        });
+        Ok(Self {
+            hub,
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// What must be true before a request is served: the master key opens what
+    /// is stored, and nothing waits in the spool.
+    pub async fn make_ready(&self) -> Result<(), StartError> {
+        self.hub.vault.prove_master_key().await?;
+        self.hub.drain_spool().await?;
+        Ok(())
+    }
+
+    /// The whole HTTP surface.
+    pub fn router(&self) -> Router {
+        http::router(self)
+    }
+}
+
+/// Opens the database of `place`, migrated.
+pub async fn open_store(place: &Place) -> Result<Store, StartError> {
+    create_private_directory(&place.data)?;
+    let store = Store::open(&place.database_url()).await?;
+    migrate(&store).await?;
+    Ok(store)
+}
+
+/// Brings the database up to date. Processes that start together take turns.
+pub async fn migrate(store: &Store) -> Result<(), DbErr> {
+    /// A number nobody else uses for an advisory lock.
+    const TURN: &str = "SELECT pg_advisory_xact_lock(7305814261)";
+    let turn = match store.db().get_database_backend() {
+        DatabaseBackend::Postgres => {
+            let turn = store.begin().await?;
+            turn.execute_unprepared(TURN).await?;
+            Some(turn)
+        }
+        _ => None,
+    };
+    Migrator::up(store.db(), None).await?;
+    match turn {
+        Some(turn) => turn.commit().await,
+        None => Ok(()),
+    }
+}
+
+/// Reads the catalog, with the operator's own files on top.
+pub fn open_catalog(directory: Option<&Path>) -> Result<Catalog, StartError> {
+    let catalog = Catalog::embedded().map_err(StartError::Catalog)?;
+    match directory {
+        Some(directory) => catalog.with_directory(directory).map_err(StartError::Catalog),
+        None => Ok(catalog),
+    }
+}
+
+/// Opens everything `place` names, for a command or for serving.
+pub async fn open(
+    place: &Place,
+    catalog: Catalog,
+    public_url: Url,
+    outbound: OutboundPolicy,
+    mut operator_apps: BTreeMap<String, ProviderApp>,
+    open_sign_up: bool,
+) -> Result<Application, StartError> {
+    let store = open_store(place).await?;
+    let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
+    let wrapper = place.master_key(nothing_sealed)?;
+    let clock = Clock::system();
+    if store.db().get_database_backend() == DatabaseBackend::Postgres {
+        clock.follow(store.time().await?);
+    }
+    for (app, from_environment) in config::operator_apps(catalog.apps().into_keys()) {
+        operator_apps.entry(app).or_insert(from_environment);
+    }
+    let spool = Spool::open(&place.data.join("spool")).map_err(|error| StartError::Data {
+        path: place.data.join("spool").display().to_string(),
+        error,
+    })?;
+    let application = Application::new(Ingredients {
+        store,
+        clock,
+        wrapper: Arc::new(wrapper),
+        catalog,
+        outbound,
+        public_url,
+        operator_apps,
+        open_sign_up,
+        spool,
+    })?;
+    match application.make_ready().await {
+        Err(StartError::Vault(VaultError::WrongMasterKey)) => {
+            let origin = match &place.master_key {
+                Some(_) => "LINKWELL_MASTER_KEY".to_owned(),
+                None => place.master_key_path().display().to_string(),
+            };
+            Err(StartError::WrongMasterKey(origin))
+        }
+        ready => ready.map(|()| application),
+    }
+}
+
+/// Serves until the process is asked to stop, then lets requests, jobs and
+/// streams end.
+pub async fn serve(settings: Serve) -> Result<(), StartError> {
+    let listener = listen(settings.listen).await?;
+    let address = listener.local_addr().map_err(StartError::Serving)?;
+    let public_url = settings.public_url.clone().unwrap_or_else(|| {
+        Url::parse(&format!("http://{address}/")).expect("a socket address makes an origin")
+    });
+    let mut catalog = open_catalog(settings.place.catalog.as_deref())?;
+    let mut outbound = OutboundPolicy {
+        allow: settings.outbound_allow.clone(),
+        ..OutboundPolicy::default()
+    };
+    let mut operator_apps = BTreeMap::new();
+    let stopping = CancellationToken::new();
+    let mut shop = None;
+    if settings.sandbox {
+        create_private_directory(&settings.place.data)?;
+        let opened = open_sandbox(&settings, address, &public_url, &stopping).await?;
+        catalog = catalog.with_global("sandbox_origin", opened.origin.as_str().trim_end_matches('/'));
+        outbound.allow_exact.extend(opened.addresses());
+        operator_apps.insert("sandbox".to_owned(), opened.app);
+        shop = Some((opened.serving, opened.origin));
+    }
+    let application = open(
+        &settings.place,
+        catalog,
+        public_url.clone(),
+        outbound,
+        operator_apps,
+        settings.open_sign_up,
+    )
+    .await?;
+    let application = Application {
+        stopping: stopping.clone(),
+        ..application
+    };
+    let background = jobs::start(&application);
+    tracing::info!(%address, public_url = %public_url, "Linkwell is ready at {public_url}");
+    if let Some((_, origin)) = &shop {
+        tracing::info!(sandbox.url = %origin, "The sandbox shop is at {origin}control");
+    }
+    tokio::spawn(jobs::stop_on_signal(stopping.clone()));
+    let router = application.router();
+    let served = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(stopping.clone().cancelled_owned())
+    .into_future();
+    // A request that does not end must not keep the process: its task is
+    // dropped, while refreshes under way are waited for below.
+    let served = jobs::until_stopped(served, &stopping).await;
+    stopping.cancel();
+    background.finish(&application).await;
+    if let Some((serving, _)) = shop {
+        serving.abort();
+    }
+    tracing::info!("Linkwell has stopped");
+    served.map_err(StartError::Serving)
+}
+
+struct OpenedSandbox {
+    origin: Url,
+    address: SocketAddr,
+    app: ProviderApp,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl OpenedSandbox {
+    /// The sandbox listens on IPv4 only; `localhost` may be looked up as both.
+    fn addresses(&self) -> [SocketAddr; 1] {
+        [self.address]
+    }
+}
+
+async fn open_sandbox(
+    settings: &Serve,
+    hub: SocketAddr,
+    public_url: &Url,
+    stopping: &CancellationToken,
+) -> Result<OpenedSandbox, StartError> {
+    let listener = match settings.sandbox_listen {
+        Some(address) => listen(address).await?,
+        None => {
+            let next = SocketAddr::from((Ipv4Addr::LOCALHOST, hub.port().wrapping_add(1)));
+            match listen(next).await {
+                Ok(listener) => listener,
+                Err(_) => listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
+            }
+        }
+    };
+    let address = listener.local_addr().map_err(StartError::Sandbox)?;
+    // Another host than the hub's, as every provider is: cookies of one are
+    // not sent to the other.
+    let origin = Url::parse(&format!("http://localhost:{}/", address.port()))
+        .expect("a port makes an origin");
+    let clock = Clock::system();
+    let shop = Sandbox::open(Settings {
+        public_url: origin.clone(),
+        state_file: Some(settings.place.data.join("sandbox.json")),
+        clock: Arc::new(move || clock.now()),
+    })
+    .map_err(StartError::Sandbox)?;
+    let app = register_with_sandbox(&shop, public_url);
+    let router = shop.router();
+    let stopped = stopping.clone().cancelled_owned();
+    let serving = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the sandbox shop stopped");
+        }
+    });
+    Ok(OpenedSandbox { origin, address, app, serving })
+}
+
+/// Registers the hub at a sandbox, as an operator does at a real provider.
+pub fn register_with_sandbox(shop: &Sandbox, public_url: &Url) -> ProviderApp {
+    let secret = Secret::random(32);
+    let client_id = "linkwell".to_owned();
+    shop.register_client(Client {
+        id: client_id.clone(),
+        secret: secret.expose().to_owned(),
+        redirect_uris: vec![format!("{public_url}oauth/callback/sandbox")],
+        webhook: None,
+    });
+    ProviderApp {
+        client_id,
+        client_secret: secret,
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen { address, error })
+}
+
+fn create_private_directory(path: &Path) -> Result<(), StartError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| StartError::Data {
+        path: path.display().to_string(),
+        error,
+    })
+}

@@ -1,0 +1,161 @@
+//! Every setting, as a flag or a variable of the environment: the doc comments
+//! below are what `linkwell serve --help` prints.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use clap::Args;
+use hub::{
+    dialect::ProviderApp,
+    secret::Secret,
+    vault::{MasterKey, MasterKeyError},
+};
+use ipnet::IpNet;
+use url::Url;
+
+/// Where the data is. Every command that touches data takes these.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Directory of the database, the master key and the spool
+    #[arg(long, env = "LINKWELL_DATA", default_value = "data", value_name = "DIR")]
+    pub data: PathBuf,
+
+    /// A postgres:// URL; without one, SQLite in the data directory
+    #[arg(long, env = "LINKWELL_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub database: Option<String>,
+
+    /// The master key itself, 32 bytes in base64
+    #[arg(
+        long,
+        env = "LINKWELL_MASTER_KEY",
+        hide_env_values = true,
+        value_name = "BASE64",
+        conflicts_with = "master_key_file"
+    )]
+    pub master_key: Option<String>,
+
+    /// File of the master key; without one, master.key in the data directory,
+    /// made at the first start
+    #[arg(long, env = "LINKWELL_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// Directory of extra or overriding provider files
+    #[arg(long, env = "LINKWELL_CATALOG", value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// What a running hub needs to know.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "flattened into the flags above")]
+    pub place: Place,
+
+    /// Address to listen on
+    #[arg(long, env = "LINKWELL_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// Where people and providers reach this hub; without one, the address it
+    /// listens on
+    #[arg(long, env = "LINKWELL_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<Url>,
+
+    /// Offer the sandbox shop, a provider to try things with
+    #[arg(long, env = "LINKWELL_SANDBOX")]
+    pub sandbox: bool,
+
+    /// Address the sandbox shop listens on; without one, the port after the
+    /// hub's on the loopback interface, or any free one
+    #[arg(long, env = "LINKWELL_SANDBOX_LISTEN", value_name = "ADDRESS")]
+    pub sandbox_listen: Option<SocketAddr>,
+
+    /// Networks that outbound calls may reach although they are private
+    #[arg(
+        long,
+        env = "LINKWELL_OUTBOUND_ALLOW",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub outbound_allow: Vec<IpNet>,
+
+    /// Let anybody sign up, not only the first owner
+    #[arg(long, env = "LINKWELL_OPEN_SIGN_UP")]
+    pub open_sign_up: bool,
+
+    /// Write logs as JSON
+    #[arg(long, env = "LINKWELL_LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// Only an origin: pages, callbacks and cookies are made from it.
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let is_origin = matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if is_origin {
+        Ok(url)
+    } else {
+        Err("give scheme, host and port only, like https://hub.example.com".into())
+    }
+}
+
+impl Place {
+    /// The address of the database.
+    pub fn database_url(&self) -> String {
+        self.database.clone().unwrap_or_else(|| {
+            format!("sqlite://{}?mode=rwc", self.data.join("linkwell.db").display())
+        })
+    }
+
+    /// The file the master key is expected in.
+    pub fn master_key_path(&self) -> PathBuf {
+        self.master_key_file
+            .clone()
+            .unwrap_or_else(|| self.data.join("master.key"))
+    }
+
+    /// Reads the master key; a missing file is made only while `may_create`,
+    /// that is while nothing is sealed that another key would be needed for.
+    pub fn master_key(&self, may_create: bool) -> Result<MasterKey, MasterKeyError> {
+        if let Some(text) = &self.master_key {
+            return MasterKey::from_text(&Secret::new(text), "LINKWELL_MASTER_KEY");
+        }
+        let path = self.master_key_path();
+        match MasterKey::from_file(&path) {
+            Err(MasterKeyError::Missing(_)) if may_create => MasterKey::create_file(&path),
+            read => read,
+        }
+    }
+}
+
+/// The provider apps that the environment gives, by app id:
+/// `LINKWELL_PROVIDER_<ID>_CLIENT_ID` and `…_CLIENT_SECRET`, the id in capitals
+/// with `_` for `-`.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn operator_apps<'a>(apps: impl Iterator<Item = &'a str>) -> BTreeMap<String, ProviderApp> {
+    apps.filter_map(|app| {
+        let name = app.to_uppercase().replace('-', "_");
+        let read = |part: &str| {
+            std::env::var(format!("LINKWELL_PROVIDER_{name}_{part}"))
+                .ok()
+                .filter(|value| !value.is_empty())
+        };
+        let client_id = read("CLIENT_ID")?;
+        let client_secret = Secret::new(read("CLIENT_SECRET").unwrap_or_default());
+        Some((
+            app.to_owned(),
+            ProviderApp {
+                client_id,
+                client_secret,
+            },
+        ))
+    })
+    .collect()
+}

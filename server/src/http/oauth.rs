@@ -1,0 +1,360 @@
+//! The browser's side of a flow: leaving for a provider and coming back.
+//!
+//! A form may not be answered with a redirect to another site under our
+//! `form-action 'self'`, so starting a flow answers with a page of ours that
+//! leads on. The callback answers with a redirect to a clean address at once:
+//! no code stays in the history or in a `Referer`.
+
+use std::collections::BTreeMap;
+
+use app::{Site, Viewer, documents};
+use axum::{
+    Extension, Form, Json, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use hub::{
+    Error, Hub,
+    connect::{Ask, Callback, Finished, OtherAccount, Prepared},
+    people::Member,
+    store::{ConnectionId, FlowId, flow},
+};
+use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
+
+use super::{State as Shared, pages, problem::{Answer, Problem}, sessions};
+
+/// The routes of a flow.
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/connections/{id}/prepare", post(prepare))
+        .route("/connections/{id}/disconnect", post(disconnect))
+        .route("/oauth/start/{provider}", get(to_provider_page).post(start))
+        .route("/oauth/callback/{provider}", get(callback).post(posted_callback))
+        .route("/flows/{id}", get(finished))
+        .route("/flows/{id}/cancel", post(cancel))
+        .route("/flows/{id}/other-account", post(other_account))
+}
+
+fn signed_in(viewer: Viewer) -> Answer<Member> {
+    viewer.member.ok_or_else(Problem::unauthenticated)
+}
+
+/// Digest of this browser's session, which the callback must come with.
+async fn session_digest(session: &Session) -> Vec<u8> {
+    session
+        .id()
+        .map(|id| sessions::id_hash(&id))
+        .unwrap_or_default()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PrepareBody {
+    variables: BTreeMap<String, String>,
+    scopes: Vec<String>,
+    connection: Option<ConnectionId>,
+    handle: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PrepareAnswer {
+    flow_id: FlowId,
+    auth_url: String,
+    state: String,
+    expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+async fn prepare(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+    Path(provider): Path<String>,
+    jar: CookieJar,
+    body: Option<Json<PrepareBody>>,
+) -> Answer<Response> {
+    let member = signed_in(viewer)?;
+    let body = body.map(|Json(body)| body).unwrap_or_default();
+    let ask = Ask {
+        variables: body.variables,
+        scopes: body.scopes,
+        connection: body.connection,
+        handle: body.handle,
+        popup: false,
+        session: session_digest(&session).await,
+    };
+    let prepared = shared.hub.prepare(&member, &provider, ask).await?;
+    let answer = PrepareAnswer {
+        flow_id: prepared.flow,
+        auth_url: prepared.auth_url.to_string(),
+        state: prepared.state.expose().to_owned(),
+        expires_at: prepared.expires_at,
+    };
+    Ok((jar.add(flow_cookie(&shared.hub, &prepared)), Json(answer)).into_response())
+}
+
+/// Readable only by the server, sent back on the provider's redirect (`Lax`),
+/// gone with the flow.
+fn flow_cookie(hub: &Hub, prepared: &Prepared) -> Cookie<'static> {
+    let lifetime = prepared.expires_at - hub.clock.now();
+    Cookie::build((
+        cookie_name(hub, &prepared.cookie_name),
+        prepared.cookie_value.clone(),
+    ))
+    .path("/")
+    .http_only(true)
+    .secure(sessions::is_secure(&hub.public_url))
+    .same_site(SameSite::Lax)
+    .max_age(time::Duration::seconds(lifetime.num_seconds()))
+    .build()
+}
+
+fn cookie_name(hub: &Hub, name: &str) -> String {
+    if sessions::is_secure(&hub.public_url) {
+        format!("__Host-{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Somebody opened the address itself: nothing starts by a GET.
+async fn to_provider_page(Path(provider): Path<String>) -> Redirect {
+    Redirect::to(&app::paths::connect(&provider))
+}
+
+/// The Connect form: `var.<name>` for what was typed, `scope` as often as
+/// needed, `connection`, `handle`, `popup`.
+async fn start(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+    Path(provider): Path<String>,
+    jar: CookieJar,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let Some(member) = viewer.member.clone() else {
+        return Redirect::to(app::paths::SIGN_IN).into_response();
+    };
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+    };
+    let ask = Ask {
+        variables: fields
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("var.")?.to_owned(), value.clone())))
+            .collect(),
+        scopes: fields
+            .iter()
+            .filter(|(key, _)| key == "scope")
+            .map(|(_, value)| value.clone())
+            .collect(),
+        connection: field("connection").and_then(|id| id.parse().ok()),
+        handle: field("handle"),
+        popup: field("popup").is_some(),
+        session: session_digest(&session).await,
+    };
+    match shared.hub.prepare(&member, &provider, ask).await {
+        Ok(prepared) => {
+            let page = pages::opening(&shared, &viewer, &provider, prepared.auth_url.as_str());
+            (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
+        }
+        Err(Error::Invalid(problems)) => pages::back_to_provider(&provider, &fields, &problems),
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+async fn callback(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+    Path(provider): Path<String>,
+    jar: CookieJar,
+    Query(params): Query<Vec<(String, String)>>,
+) -> Response {
+    come_back(shared, viewer, session, provider, jar, params).await
+}
+
+/// A provider that posts its answer (`response_mode=form_post`). Our cookies
+/// are not sent with a post from another site, so the page answers with a form
+/// that posts the same once more, from here.
+async fn posted_callback(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+    Path(provider): Path<String>,
+    jar: CookieJar,
+    headers: HeaderMap,
+    Form(params): Form<Vec<(String, String)>>,
+) -> Response {
+    let from_here = headers
+        .get("sec-fetch-site")
+        .map(|site| site == "same-origin")
+        .unwrap_or(viewer.member.is_some());
+    if !from_here {
+        return Html(documents::post_again(&shared.site, viewer.theme, &params)).into_response();
+    }
+    come_back(shared, viewer, session, provider, jar, params).await
+}
+
+async fn come_back(
+    shared: Shared,
+    viewer: Viewer,
+    session: Session,
+    provider: String,
+    jar: CookieJar,
+    params: Vec<(String, String)>,
+) -> Response {
+    let hub = &shared.hub;
+    let cookies = jar.clone();
+    let cookie = |name: &str| {
+        cookies
+            .get(&cookie_name(hub, name))
+            .map(|cookie| cookie.value().to_owned())
+    };
+    let finished = hub
+        .finish(Callback {
+            provider: &provider,
+            params: &params,
+            cookie: &cookie,
+            session: Some(session_digest(&session).await),
+            member: viewer.member.as_ref(),
+        })
+        .await;
+    match finished {
+        Ok(Finished::Flow { flow, cookie_name: name }) => {
+            let gone = Cookie::build((cookie_name(hub, &name), ""))
+                .path("/")
+                .secure(sessions::is_secure(&hub.public_url))
+                .http_only(true)
+                .build();
+            (jar.remove(gone), Redirect::to(&after(&flow))).into_response()
+        }
+        Ok(Finished::NoFlow(_)) => Redirect::to("/flows/ended").into_response(),
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+/// Where a person lands: on the row of the connection when they stayed in one
+/// tab, else on the page that closes the window.
+fn after(flow: &flow::Model) -> String {
+    match (flow.popup, flow.status, flow.result_connection_id) {
+        (false, flow::Status::Connected, Some(id)) => app::paths::hub_row(&id.to_string()),
+        _ => format!("/flows/{}", flow.id),
+    }
+}
+
+async fn finished(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(id): Path<String>,
+) -> Response {
+    let found = match (viewer.member.as_ref(), id.parse::<FlowId>()) {
+        (Some(member), Ok(id)) => shared.hub.flow_by_id(member, id).await,
+        _ => Err(Error::NotFound),
+    };
+    match found {
+        Ok(view) => Html(pages::finished(&shared, &viewer, &view).await).into_response(),
+        Err(Error::NotFound) => (
+            StatusCode::NOT_FOUND,
+            Html(pages::no_flow(&shared, &viewer)),
+        )
+            .into_response(),
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+async fn cancel(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(handle): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let member = signed_in(viewer)?;
+    shared.hub.cancel_flow(&member, &handle).await?;
+    let wants_page = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    Ok(match wants_page {
+        true => Redirect::to(app::paths::HUB).into_response(),
+        false => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+#[derive(Deserialize)]
+struct OtherAccountForm {
+    answer: OtherAccountAnswer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OtherAccountAnswer {
+    Add,
+    Discard,
+}
+
+async fn other_account(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(id): Path<String>,
+    Form(form): Form<OtherAccountForm>,
+) -> Response {
+    let Some(member) = viewer.member.as_ref() else {
+        return Redirect::to(app::paths::SIGN_IN).into_response();
+    };
+    let Ok(id) = id.parse::<FlowId>() else {
+        return pages::error(&shared, &viewer, Error::NotFound);
+    };
+    let answer = match form.answer {
+        OtherAccountAnswer::Add => OtherAccount::Add,
+        OtherAccountAnswer::Discard => OtherAccount::Discard,
+    };
+    match shared.hub.answer_other_account(member, id, answer).await {
+        Ok(flow) if flow.status == flow::Status::Connected => {
+            Redirect::to(&after(&flow)).into_response()
+        }
+        Ok(flow) => match flow.popup {
+            true => Redirect::to(&format!("/flows/{}", flow.id)).into_response(),
+            false => Redirect::to(app::paths::HUB).into_response(),
+        },
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+#[derive(Serialize)]
+struct DisconnectAnswer {
+    revocation: hub::store::connection::Revocation,
+    /// Where a person removes the access, when the provider did not confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remove_url: Option<String>,
+}
+
+async fn disconnect(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(id): Path<String>,
+) -> Answer<Json<DisconnectAnswer>> {
+    use hub::store::connection::Revocation;
+    let member = signed_in(viewer)?;
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let revocation = shared.hub.disconnect(&member, id).await?;
+    let listed = shared.hub.connection(&member, id).await?;
+    let by_hand = matches!(revocation, Revocation::ByHand | Revocation::Failed);
+    let remove_url = shared
+        .hub
+        .catalog
+        .get(&listed.connection.provider)
+        .filter(|_| by_hand)
+        .and_then(|provider| provider.remove_url(&listed.connection.variables.0));
+    Ok(Json(DisconnectAnswer {
+        revocation,
+        remove_url,
+    }))
+}
+

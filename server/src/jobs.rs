@@ -1,0 +1,157 @@
+//! The background: apalis ticks, and the work is the hub's.
+//!
+//! The credentials table is the queue (`next_refresh_at`, `lease_until`), so a
+//! tick carries nothing and losing one loses nothing. A provider's failure is
+//! an outcome that the hub stores; a job fails only when our own database
+//! cannot be reached, and then the next tick tries again.
+
+use std::{future::Future, str::FromStr, time::Duration};
+
+use apalis::prelude::*;
+use apalis_cron::{CronScheduler, Tick};
+use cron::Schedule;
+use hub::Hub;
+use sea_orm::{ConnectionTrait, DatabaseBackend};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::application::Application;
+
+/// How often due credentials are looked for. Seconds come first.
+const KEEP_EVERY: &str = "*/10 * * * * *";
+/// How often what has ended is swept away.
+const SWEEP_EVERY: &str = "0 */10 * * * *";
+/// How long reads of tokens are gathered before they are written.
+const GATHER_READS: Duration = Duration::from_millis(500);
+/// How long requests, jobs and refreshes have to end when the process stops.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// The background of a serving hub.
+pub struct Background {
+    monitor: JoinHandle<()>,
+    reads: JoinHandle<()>,
+}
+
+/// Starts the background; it ends when the application is stopping.
+pub fn start(application: &Application) -> Background {
+    let Application { hub, stopping } = application.clone();
+    // Another process may have the same name in its own memory: workers of a
+    // cron backend are registered nowhere else.
+    let (keeper, sweeper) = (hub.clone(), hub.clone());
+    let stopped = stopping.clone();
+    let monitor = tokio::spawn(async move {
+        let monitor = Monitor::new()
+            .register(move |_| {
+                WorkerBuilder::new("keep")
+                    .backend(CronScheduler::new(schedule(KEEP_EVERY)))
+                    .data(keeper.clone())
+                    .build(keep)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("sweep")
+                    .backend(CronScheduler::new(schedule(SWEEP_EVERY)))
+                    .data(sweeper.clone())
+                    .build(sweep)
+            })
+            .shutdown_timeout(GRACE);
+        let signal = stopped.clone();
+        let ended = monitor
+            .run_with_signal(async move {
+                signal.cancelled().await;
+                Ok(())
+            })
+            .await;
+        // A monitor that ends early leaves tokens to die unseen.
+        if !stopped.is_cancelled() {
+            tracing::error!(?ended, "the background stopped; stopping the hub");
+            stopped.cancel();
+        }
+    });
+    let reads = tokio::spawn(async move {
+        while stopping.run_until_cancelled(hub.reads.some()).await.is_some() {
+            stopping.run_until_cancelled(tokio::time::sleep(GATHER_READS)).await;
+            flush_reads(&hub).await;
+        }
+    });
+    Background { monitor, reads }
+}
+
+fn schedule(expression: &str) -> Schedule {
+    Schedule::from_str(expression).expect("our own schedules are well formed")
+}
+
+async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    if hub.store.db().get_database_backend() == DatabaseBackend::Postgres {
+        hub.clock.follow(hub.store.time().await?);
+    }
+    if !hub.spool.is_empty() {
+        hub.drain_spool().await?;
+    }
+    hub.refresh_due().await?;
+    hub.finish_disconnects().await?;
+    Ok(())
+}
+
+async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    Ok(hub.sweep().await?)
+}
+
+async fn flush_reads(hub: &Hub) {
+    if let Err(error) = hub.reads.flush(&hub.store).await {
+        tracing::error!(%error, "token reads could not be written and stay in memory");
+    }
+}
+
+impl Background {
+    /// Waits for jobs and refreshes under way, and writes what is remembered.
+    pub async fn finish(self, application: &Application) {
+        let tasks = &application.hub.keeper.tasks;
+        tasks.close();
+        let ended = tokio::time::timeout(GRACE, async {
+            tasks.wait().await;
+            let _ = self.monitor.await;
+        });
+        if ended.await.is_err() {
+            tracing::warn!("some work did not end in time; it is taken up at the next start");
+        }
+        self.reads.abort();
+        flush_reads(&application.hub).await;
+    }
+}
+
+/// Runs `serving` until it ends, or until [`GRACE`] after the process was asked
+/// to stop.
+pub async fn until_stopped<T: Default>(
+    serving: impl Future<Output = T>,
+    stopping: &CancellationToken,
+) -> T {
+    let patience = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = patience => T::default(),
+    }
+}
+
+/// Asks everything to stop when the process is interrupted or terminated.
+pub async fn stop_on_signal(stopping: CancellationToken) {
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+    tracing::info!("stopping");
+    stopping.cancel();
+}

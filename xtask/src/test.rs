@@ -1,0 +1,168 @@
+//! `cargo xtask test`: every check there is, one stage after the other.
+
+mod postgres;
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Error, Result, anyhow};
+
+use crate::{
+    site, tools,
+    workspace::{Workspace, run},
+};
+use postgres::Postgres;
+
+/// What `cargo xtask test` can be told.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Only this stage (and the site, when the stage needs it).
+    #[arg(long)]
+    only: Option<Stage>,
+}
+
+/// A part of the checks, in the order they run: what fails soonest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stage {
+    /// The site builds: every class has its CSS, every icon exists.
+    #[value(skip)]
+    Site,
+    /// Formatting and clippy, for the server and for the browser.
+    Lint,
+    /// All Rust tests, on SQLite.
+    Rust,
+    /// The tests of server and hub again, on PostgreSQL.
+    Postgres,
+    /// The browser suite in end2end/.
+    E2e,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [
+        Self::Site,
+        Self::Lint,
+        Self::Rust,
+        Self::Postgres,
+        Self::E2e,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Lint => "lint",
+            Self::Rust => "rust",
+            Self::Postgres => "postgres",
+            Self::E2e => "e2e",
+        }
+    }
+
+    fn run(self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Site => site::build(workspace),
+            Self::Lint => lint(workspace),
+            Self::Rust => run(&mut workspace.cargo(&["test", "--workspace"])),
+            Self::Postgres => postgres(workspace),
+            Self::E2e => e2e(workspace),
+        }
+    }
+}
+
+/// Runs the stages until one fails, and says at the end how each went.
+pub fn test(workspace: &Workspace, options: &Options) -> Result<()> {
+    let stages = Stage::ALL.into_iter().filter(|stage| match options.only {
+        None => true,
+        // Linting reads sources only; everything else runs the server with its site.
+        Some(Stage::Lint) => *stage == Stage::Lint,
+        Some(only) => *stage == only || *stage == Stage::Site,
+    });
+    let mut summary = Vec::new();
+    let mut failure: Option<Error> = None;
+    for stage in stages {
+        if failure.is_some() {
+            summary.push((stage, "not run", Duration::ZERO));
+            continue;
+        }
+        println!("\n=== {} ===", stage.name());
+        let started = Instant::now();
+        failure = stage.run(workspace).err();
+        let outcome = if failure.is_some() { "FAILED" } else { "ok" };
+        summary.push((stage, outcome, started.elapsed()));
+    }
+
+    println!("\n=== summary ===");
+    for (stage, outcome, time) in &summary {
+        println!(
+            "{:<10} {outcome:<8} {:>6.1} s",
+            stage.name(),
+            time.as_secs_f32()
+        );
+    }
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))?;
+    run(&mut workspace.cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    // The islands' browser side exists only for this target; clippy follows
+    // from the entry into `app`.
+    tools::wasm_target()?;
+    run(&mut workspace.cargo(&[
+        "clippy",
+        "--package=frontend",
+        "--target=wasm32-unknown-unknown",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn postgres(workspace: &Workspace) -> Result<()> {
+    let postgres = Postgres::start(workspace)?;
+    println!("LINKWELL_TEST_DATABASE={}", postgres.url());
+    run(workspace
+        .cargo(&["test", "--package=linkwell", "--package=hub"])
+        .env("LINKWELL_TEST_DATABASE", postgres.url()))
+}
+
+fn e2e(workspace: &Workspace) -> Result<()> {
+    let suite = workspace.root.join("end2end");
+    if !suite.join("package-lock.json").exists() {
+        return Err(anyhow!("end2end/ has no package-lock.json"));
+    }
+    let browsers = tools::browsers()?;
+    run(&mut workspace.cargo(&["build", "--package=linkwell"]))?;
+    tools::npm_ci(&suite)?;
+    run(Command::new("npx")
+        .args(["--no-install", "playwright", "test"])
+        .current_dir(&suite)
+        .env("LINKWELL_BIN", workspace.binary("debug"))
+        .env("CHROMIUM", browsers.chromium)
+        .env("FIREFOX", browsers.firefox))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_stage_but_the_site_can_be_asked_for_by_the_name_it_prints() {
+        for stage in Stage::ALL {
+            let asked = Stage::from_str(stage.name(), false).ok();
+            assert_eq!(asked, (stage != Stage::Site).then_some(stage));
+        }
+    }
+}

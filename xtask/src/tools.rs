@@ -1,0 +1,110 @@
+//! Programs from outside the workspace: npm packages and browsers.
+
+use std::{
+    env, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::{Workspace, output, run};
+
+/// The npm packages of `xtask/npm/NAME`, installed outside the sources.
+///
+/// Returns their `node_modules`. Their install scripts are not run: what they
+/// would do is done by the task that needs it, in sight.
+pub fn npm_packages(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let source = workspace.root.join("xtask/npm").join(name);
+    let directory = workspace.target.join("npm").join(name);
+    fs::create_dir_all(&directory)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(source.join(file), directory.join(file))
+            .with_context(|| format!("xtask/npm/{name}/{file}"))?;
+    }
+    npm_ci(&directory)?;
+    Ok(directory.join("node_modules"))
+}
+
+/// Installs exactly what the lock file in `directory` says, unless it is there.
+pub fn npm_ci(directory: &Path) -> Result<()> {
+    let lock = fs::read(directory.join("package-lock.json"))
+        .with_context(|| format!("no package-lock.json in {}", directory.display()))?;
+    let installed = directory.join("node_modules/.installed-lock.json");
+    if fs::read(&installed).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    if find("npm").is_none() {
+        bail!("npm was not found: install Node.js 20 or newer");
+    }
+    run(Command::new("npm")
+        .args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ])
+        .current_dir(directory))?;
+    // Written last, so that an interrupted installation is not mistaken for a whole one.
+    fs::write(installed, lock)?;
+    Ok(())
+}
+
+/// Makes sure Rust can compile for the browser.
+pub fn wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let libraries =
+        output(Command::new("rustc").args(["--print=target-libdir", "--target", TARGET]))?;
+    if Path::new(libraries.trim()).exists() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", TARGET]))
+}
+
+/// The two browsers the end-to-end suite drives.
+pub struct Browsers {
+    /// Chromium or Chrome.
+    pub chromium: PathBuf,
+    /// Firefox; its extended support release is the one the suite is pinned to.
+    pub firefox: PathBuf,
+}
+
+/// Finds the browsers, installing Debian's when they are missing and we may.
+pub fn browsers() -> Result<Browsers> {
+    if let Some(browsers) = installed_browsers() {
+        return Ok(browsers);
+    }
+    if is_root() && find("apt-get").is_some() {
+        run(Command::new("apt-get").args(["update", "--quiet"]))?;
+        run(Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+            .args(["chromium", "firefox-esr"]))?;
+    }
+    installed_browsers().context(
+        "the browser tests need Chromium and Firefox ESR on the PATH \
+         (Debian: apt-get install --no-install-recommends chromium firefox-esr)",
+    )
+}
+
+fn installed_browsers() -> Option<Browsers> {
+    let any = |names: &[&str]| names.iter().find_map(|name| find(name));
+    Some(Browsers {
+        chromium: any(&["chromium", "chromium-browser", "google-chrome"])?,
+        firefox: any(&["firefox-esr", "firefox"])?,
+    })
+}
+
+/// Looks a program up on the PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Whether this process may do everything, as in a build container.
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
