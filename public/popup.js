@@ -1,3 +1,5 @@
+// The pages that stand alone.
+//
 // The page a provider sends a person back to. It tells the page that is waiting
 // to ask the server now, and never what the outcome is: a forged hint costs one
 // harmless read. Where it worked, it closes its window or goes back to the row.
@@ -15,12 +17,13 @@ if (page) {
     window.opener.postMessage(handle, window.location.origin);
   }
   const back = page.dataset.return;
-  // A provider that isolates its window also takes away its name and its opener,
-  // but a window without toolbars is still the one that was opened here.
-  const opened = window.name === "linkwell-oauth" || !window.toolbar.visible;
-  if (back && opened) {
+  if (back && page.dataset.popup) {
     setTimeout(() => window.close(), 600);
   } else if (back) {
     window.location.replace(back);
   }
 }
+
+// A provider that posts its answer: our cookies come along only when this site
+// posts it again.
+document.querySelector("form[data-post-again]")?.submit();

@@ -11,24 +11,35 @@ use crate::{
     site::{Site, Theme},
 };
 
-/// How a flow ended, for the page the provider sends a person back to.
+/// How a flow stands, for the page the provider sends a person back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What was connected.
-    pub provider: Provider,
+    /// The flow's id.
+    pub flow: String,
     /// The attempt's handle: a hint for the page that is waiting, and no more.
     pub handle: String,
-    /// The connection and its account, or why there is none.
-    pub result: Result<Linked, Prompt>,
+    /// Whether the flow has a window of its own.
+    pub popup: bool,
+    /// What was connected.
+    pub provider: Provider,
+    /// How it ended.
+    pub ending: Ending,
 }
 
-/// What a flow made or repaired.
+/// How a flow ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Linked {
-    /// The connection's id.
-    pub connection: String,
-    /// The account's name.
-    pub account: String,
+pub enum Ending {
+    /// There is a working connection.
+    Linked {
+        /// The connection's id.
+        connection: String,
+        /// The account's name.
+        account: String,
+    },
+    /// There is none, and why.
+    NotLinked(Prompt),
+    /// Another account signed in than the connection belongs to.
+    OtherAccount(Prompt),
 }
 
 /// The page that leads on to a provider. It exists because a form may not be
@@ -49,44 +60,100 @@ pub fn opening(site: &Site, theme: Theme, provider: &Provider, auth_url: &str) -
 /// The page a provider sends a person back to. Where it worked it closes its
 /// window, or goes back to the row in the same tab; otherwise it says what to do.
 pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
-    let Outcome { provider, handle, result } = outcome;
-    let name = provider.name.clone();
-    let hint = handle.clone();
-    match result {
-        Ok(Linked { connection, account }) => {
-            let row = paths::hub_row(connection);
+    let Outcome { flow, handle, popup, provider, ending } = outcome.clone();
+    let popup = popup.then_some("true");
+    let plate = provider.clone();
+    match ending {
+        Ending::Linked { connection, account } => {
+            let title = format!("{} connected", provider.name);
+            let row = paths::hub_row(&connection);
             let link = row.clone();
-            page(site, theme, &format!("{name} connected"), None, || view! {
-                <main class="lone" data-flow=hint data-return=row>
-                    <BrandPlate provider=provider.clone()/>
-                    <h1 role="status">{format!("{name} connected")}</h1>
-                    <p class="muted">{account.clone()}</p>
+            page(site, theme, &title.clone(), None, || view! {
+                <main class="lone" data-flow=handle data-popup=popup data-return=row>
+                    <BrandPlate provider=plate/>
+                    <h1 role="status">{title}</h1>
+                    <p class="muted">{account}</p>
                     <p>"Done. You can close this page."</p>
                     <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
                 </main>
             })
         }
-        Err(prompt) => {
-            let again = paths::connect(&provider.id);
-            let action = match prompt.action.clone() {
-                Some(Action { label, kind: ActionKind::Open { url } }) => (label, url),
-                Some(Action { label, kind: ActionKind::SetUp }) => {
-                    (label, paths::PROVIDER_APPS.to_owned())
-                }
-                Some(Action { label, .. }) => (label, again),
-                None => ("Go to connections".to_owned(), paths::HUB.to_owned()),
+        Ending::NotLinked(prompt) => {
+            let title = prompt.what.clone();
+            let Prompt { action, secondary, details, .. } = prompt.clone();
+            let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
+            let (label, address) = action.map_or_else(fallback, |action| lead(action, &provider));
+            let secondary = secondary.map(|action| lead(action, &provider));
+            page(site, theme, &title, None, || view! {
+                <main class="lone" data-flow=handle>
+                    <BrandPlate provider=plate/>
+                    <h1 class="visually-hidden">{format!("{} was not connected", provider.name)}</h1>
+                    <div role="alert"><PromptLines prompt/></div>
+                    <a class="btn" data-kind="primary" href=address>{label}</a>
+                    {secondary.map(|(label, address)| view! {
+                        <a class="btn" data-kind="quiet" href=address>{label}</a>
+                    })}
+                    {details.map(|details| view! { <SupportDetails details/> })}
+                </main>
+            })
+        }
+        Ending::OtherAccount(prompt) => {
+            let title = prompt.what.clone();
+            let label = |action: &Option<Action>, otherwise: &str| {
+                action.as_ref().map_or(otherwise.to_owned(), |action| action.label.clone())
             };
-            page(site, theme, &prompt.what, None, || view! {
-                <main class="lone" data-flow=hint>
-                    <BrandPlate provider=provider.clone()/>
-                    <h1 class="visually-hidden">{format!("{name} was not connected")}</h1>
-                    <div role="alert"><PromptLines prompt=prompt.clone()/></div>
-                    <a class="btn" data-kind="primary" href=action.1>{action.0}</a>
-                    {prompt.details.clone().map(|details| view! { <SupportDetails details/> })}
+            let discard = label(&prompt.action, "Keep what was connected");
+            let add = label(&prompt.secondary, "Add as a second account");
+            page(site, theme, &title, None, || view! {
+                <main class="lone" data-flow=handle>
+                    <BrandPlate provider=plate/>
+                    <h1 class="visually-hidden">"Another account signed in"</h1>
+                    <div role="alert"><PromptLines prompt/></div>
+                    <form method="post" action=paths::other_account(&flow)>
+                        <button class="btn" data-kind="primary" name="answer" value="discard">
+                            {discard}
+                        </button>
+                        <button class="btn" data-kind="plain" name="answer" value="add">
+                            {add}
+                        </button>
+                    </form>
                 </main>
             })
         }
     }
+}
+
+/// Where a prompt's button leads from a page without islands.
+fn lead(action: Action, provider: &Provider) -> (String, String) {
+    let address = match action.kind {
+        ActionKind::SignIn => paths::SIGN_IN.to_owned(),
+        ActionKind::SetUp { app } => paths::provider_app(&app),
+        ActionKind::Open { url } => url,
+        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Explain => {
+            paths::connect(&provider.id)
+        }
+        ActionKind::Check => paths::HUB.to_owned(),
+    };
+    (action.label, address)
+}
+
+/// A page that posts what it was posted once more, from this site. A browser
+/// sends our cookies only then, and they say whose flow it is.
+pub fn post_again(site: &Site, theme: Theme, fields: &[(String, String)]) -> String {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name.clone() value=value.clone()/> })
+        .collect_view();
+    page(site, theme, "One moment", None, || view! {
+        <main class="lone">
+            <h1>"One moment"</h1>
+            <p class="muted">"The provider sent you back. The connection is checked next."</p>
+            <form method="post" data-post-again>
+                {fields}
+                <button class="btn" data-kind="primary">"Continue"</button>
+            </form>
+        </main>
+    })
 }
 
 /// The one page that ever shows a new API key.

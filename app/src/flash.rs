@@ -24,6 +24,7 @@ pub enum Notice {
     NotWorking,
     Disconnected,
     DisconnectedHere,
+    Removed,
     AppSaved,
     AppRemoved,
     KeyRevoked,
@@ -44,6 +45,7 @@ impl Notice {
             Self::DisconnectedHere => {
                 "Disconnected here. The provider did not confirm it, so remove Linkwell there too."
             }
+            Self::Removed => "Removed from the list.",
             Self::AppSaved => "Saved. The provider can be connected now.",
             Self::AppRemoved => "Removed. What is connected keeps working until it needs renewing.",
             Self::KeyRevoked => "Key revoked. Requests with it are refused from now on.",
@@ -101,13 +103,20 @@ impl Problem {
     }
 }
 
+impl From<Problem> for String {
+    fn from(problem: Problem) -> Self {
+        problem.text().to_owned()
+    }
+}
+
 /// What one form leaves for the next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
     /// What went well.
     pub notice: Option<Notice>,
-    /// What has to be put right: the field's name, or nothing for the whole form.
-    pub problems: Vec<(String, Problem)>,
+    /// What has to be put right, in words: the field's name, or nothing for the
+    /// whole form, and what to do.
+    pub problems: Vec<(String, String)>,
     /// What was typed, by field.
     pub values: BTreeMap<String, String>,
 }
@@ -119,13 +128,13 @@ impl Flash {
     }
 
     /// Says what has to be put right in a field, or in the whole form (`""`).
-    pub fn rejected(field: &str, problem: Problem) -> Self {
+    pub fn rejected(field: &str, problem: impl Into<String>) -> Self {
         Self::default().and(field, problem)
     }
 
     /// Adds another problem.
-    pub fn and(mut self, field: &str, problem: Problem) -> Self {
-        self.problems.push((field.to_owned(), problem));
+    pub fn and(mut self, field: &str, problem: impl Into<String>) -> Self {
+        self.problems.push((field.to_owned(), problem.into()));
         self
     }
 
@@ -136,11 +145,11 @@ impl Flash {
     }
 
     /// What is wrong with a field, in words.
-    pub fn problem(&self, field: &str) -> Option<&'static str> {
+    pub fn problem(&self, field: &str) -> Option<String> {
         self.problems
             .iter()
             .find(|(name, _)| name == field)
-            .map(|(_, problem)| problem.text())
+            .map(|(_, problem)| problem.clone())
     }
 
     /// What was typed into a field.

@@ -14,16 +14,24 @@ pub mod paths;
 pub mod words;
 
 #[cfg(feature = "ssr")]
+mod app;
+#[cfg(feature = "ssr")]
 pub mod documents;
 #[cfg(feature = "ssr")]
 pub mod flash;
 #[cfg(feature = "ssr")]
+pub mod load;
+#[cfg(feature = "ssr")]
 pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod server_fns;
 #[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
 mod site;
 
+#[cfg(feature = "ssr")]
+pub use app::App;
 #[cfg(feature = "ssr")]
 pub use shell::Document;
 #[cfg(feature = "ssr")]

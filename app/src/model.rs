@@ -51,7 +51,7 @@ pub enum Status {
     Disconnected,
 }
 
-/// The three parts of the hub page, in their order.
+/// The parts of the hub page, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Section {
     /// Somebody must act.
@@ -60,6 +60,8 @@ pub enum Section {
     Connected,
     /// What can be connected.
     Available,
+    /// What was ended; kept for its history.
+    Disconnected,
 }
 
 impl Status {
@@ -70,7 +72,7 @@ impl Status {
             Self::Connected | Self::Retrying { .. } | Self::NotCheckedYet | Self::Paused => {
                 Section::Connected
             }
-            Self::Disconnected => Section::Available,
+            Self::Disconnected => Section::Disconnected,
         }
     }
 }
@@ -86,6 +88,8 @@ pub struct Prompt {
     pub effect: Option<String>,
     /// The single button; none when nobody needs to act.
     pub action: Option<Action>,
+    /// A quieter way out beside the button.
+    pub secondary: Option<Action>,
     /// What support needs to know; shown on demand.
     pub details: Option<Details>,
 }
@@ -103,12 +107,21 @@ pub struct Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
+    /// Signs in to Linkwell.
+    SignIn,
     /// Starts a flow for this connection, or for the provider when there is none.
     Connect,
+    /// Connects the account that signed in as one more.
+    AddAccount,
+    /// Opens the page that says what is asked for.
+    Explain,
     /// Proves the connection again.
     Check,
     /// Opens the page where the provider app is set up.
-    SetUp,
+    SetUp {
+        /// The provider app's id.
+        app: String,
+    },
     /// Opens a page elsewhere.
     Open {
         /// An `https` address from the catalog.
@@ -204,6 +217,8 @@ pub enum AttemptStatus {
     Received,
     /// The code is exchanged and the account is being proven.
     Checking,
+    /// Another account signed in than expected; the person decides.
+    OtherAccount,
     /// Done: there is a working connection.
     Connected,
     /// Ended without a connection; the prompt says why.
@@ -214,9 +229,11 @@ pub enum AttemptStatus {
     Expired,
 }
 
-/// One attempt to connect or repair: `GET /flows/{handle}`.
+/// One attempt to connect or repair: `GET /api/view/flow/{handle}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
+    /// The flow's id.
+    pub flow_id: String,
     /// How far it is.
     pub status: AttemptStatus,
     /// The connection it made or repaired.

@@ -50,7 +50,17 @@ pub fn start(provider: &str) -> String {
 
 /// An attempt, as JSON.
 pub fn attempt(handle: &str) -> String {
-    format!("/flows/{handle}")
+    format!("/api/view/flow/{handle}")
+}
+
+/// How an attempt ended, and where a person decides about it.
+pub fn flow(id: &str) -> String {
+    format!("/flows/{id}")
+}
+
+/// Where a person decides about another account than expected.
+pub fn other_account(id: &str) -> String {
+    format!("/flows/{id}/other-account")
 }
 
 /// Where an attempt is given up.

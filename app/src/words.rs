@@ -31,6 +31,7 @@ pub fn section(section: Section) -> &'static str {
         Section::ActionNeeded => "Action needed",
         Section::Connected => "Connected",
         Section::Available => "Available",
+        Section::Disconnected => "Disconnected",
     }
 }
 
@@ -109,6 +110,9 @@ pub mod attempt {
 
     /// The provider answered.
     pub const CHECKING: &str = "Checking the connection";
+
+    /// Another account signed in than expected.
+    pub const OTHER_ACCOUNT: &str = "Another account signed in. Decide in the other window, or here.";
 
     /// Left alone for ten minutes.
     pub const EXPIRED: &str = "This attempt has expired. Nothing was changed.";

@@ -11,7 +11,7 @@ use apalis::prelude::*;
 use apalis_cron::{CronScheduler, Tick};
 use cron::Schedule;
 use hub::Hub;
-use sea_orm::{ConnectionTrait, DatabaseBackend};
+use sea_orm::DatabaseBackend;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -121,17 +121,17 @@ impl Background {
 
 /// Runs `serving` until it ends, or until [`GRACE`] after the process was asked
 /// to stop.
-pub async fn until_stopped<T: Default>(
-    serving: impl Future<Output = T>,
+pub async fn until_stopped(
+    serving: impl Future<Output = std::io::Result<()>>,
     stopping: &CancellationToken,
-) -> T {
+) -> std::io::Result<()> {
     let patience = async {
         stopping.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
         served = serving => served,
-        () = patience => T::default(),
+        () = patience => Ok(()),
     }
 }
 

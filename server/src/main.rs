@@ -1,1 +1,22 @@
-fn main(){}
+//! The `linkwell` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use linkwell::{
+    cli::{self, Cli, Command},
+    telemetry,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(matches!(&cli.command, Command::Serve(settings) if settings.log_json));
+    match cli::run(cli.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("linkwell: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Made-up data for every state.
 
 use app::{
-    documents::{Linked, Outcome},
+    documents::{Ending, Outcome},
     model::*,
 };
 
@@ -47,6 +47,7 @@ fn revoked() -> Prompt {
         why: "Most likely the app was removed in Shopify.".to_owned(),
         effect: Some("Automations that use it are paused. Nothing was deleted.".to_owned()),
         action: Some(Action { label: "Reconnect Shopify".to_owned(), kind: ActionKind::Connect }),
+        secondary: None,
         details: Some(Details {
             code: "GRANT_REVOKED_OR_EXPIRED".to_owned(),
             at: Some(moment(240, "12 May 2026, 09:10 UTC")),
@@ -95,6 +96,7 @@ pub fn hub() -> Hub {
                     why: "Your organisation there reviews new apps first.".to_owned(),
                     effect: None,
                     action: None,
+                    secondary: None,
                     details: None,
                 }),
                 ..linked("2", provider("microsoft", "Microsoft 365", ""), "mia@alder-ash.example", Status::WaitingForAdmin)
@@ -107,6 +109,7 @@ pub fn hub() -> Hub {
                     why: "No action needed. Next try in 4 min.".to_owned(),
                     effect: None,
                     action: None,
+                    secondary: None,
                     details: None,
                 }),
                 ..linked("5", quickbooks(), "Alder & Ash Ltd, EUR", Status::Retrying { at: Some(NOW + 260) })
@@ -394,22 +397,39 @@ pub fn api_keys() -> Vec<ApiKeyRow> {
 
 pub fn finished() -> Outcome {
     Outcome {
-        provider: shopify(),
+        flow: "1".to_owned(),
         handle: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-        result: Ok(Linked {
+        popup: false,
+        provider: shopify(),
+        ending: Ending::Linked {
             connection: "1".to_owned(),
             account: "alder-ash.myshopify.com".to_owned(),
-        }),
+        },
     }
 }
 
 pub fn denied() -> Outcome {
     Outcome {
-        result: Err(Prompt {
+        ending: Ending::NotLinked(Prompt {
             what: "The connection was not completed.".to_owned(),
-            why: "You chose Cancel at Shopify. Nothing was connected.".to_owned(),
-            effect: None,
+            why: "You chose Cancel at Shopify.".to_owned(),
+            effect: Some("Nothing was changed.".to_owned()),
             action: Some(Action { label: "Try again".to_owned(), kind: ActionKind::Connect }),
+            secondary: Some(Action { label: "What we ask for".to_owned(), kind: ActionKind::Explain }),
+            details: None,
+        }),
+        ..finished()
+    }
+}
+
+pub fn other_account() -> Outcome {
+    Outcome {
+        ending: Ending::OtherAccount(Prompt {
+            what: "You signed in as info@b.example, but this connection belongs to shop@a.example.".to_owned(),
+            why: "Shopify was still signed in with another account.".to_owned(),
+            effect: Some("Nothing was changed.".to_owned()),
+            action: Some(Action { label: "Use shop@a.example".to_owned(), kind: ActionKind::Connect }),
+            secondary: Some(Action { label: "Add as a second account".to_owned(), kind: ActionKind::AddAccount }),
             details: None,
         }),
         ..finished()
@@ -422,6 +442,7 @@ pub fn error() -> Prompt {
         why: "Nothing was changed. Try again in a minute.".to_owned(),
         effect: Some("Reference 0199-7c1e".to_owned()),
         action: None,
+        secondary: None,
         details: None,
     }
 }

@@ -124,13 +124,19 @@ fn document(name: &str, site: &Site, theme: Theme) -> Option<String> {
         "opening" => documents::opening(site, theme, &f::shopify(), "/documents/finished"),
         "finished" => documents::finished(site, theme, &f::finished()),
         "denied" => documents::finished(site, theme, &f::denied()),
+        "other-account" => documents::finished(site, theme, &f::other_account()),
+        "post-again" => {
+            documents::post_again(site, theme, &[("code".to_owned(), "made up".to_owned())])
+        }
         "new-key" => documents::new_key(site, theme, "Shop robot", "lwk_4nqv0E2mVb1xk7cXh9sT3rWfZyPdUaLg8JoQi5eMBt6"),
         "error" => documents::error(site, theme, &f::error()),
         _ => return None,
     })
 }
 
-const DOCUMENTS: [&str; 5] = ["opening", "finished", "denied", "new-key", "error"];
+const DOCUMENTS: [&str; 7] = [
+    "opening", "finished", "denied", "other-account", "post-again", "new-key", "error",
+];
 
 fn dist() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../dist"))

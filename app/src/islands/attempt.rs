@@ -34,6 +34,8 @@ pub enum Phase {
     Slow,
     /// The provider answered.
     Checking,
+    /// Another account signed in than expected; the flow's id.
+    Undecided(String),
     /// It worked; the connection's id.
     Connected(String),
     /// It did not work, and why.
@@ -47,7 +49,10 @@ pub enum Phase {
 impl Phase {
     /// Whether an answer is still awaited.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Unsure | Self::Slow | Self::Checking)
+        matches!(
+            self,
+            Self::Waiting | Self::Unsure | Self::Slow | Self::Checking | Self::Undecided(_)
+        )
     }
 
     /// The line that takes the place of the row's fact.
@@ -57,6 +62,7 @@ impl Phase {
             Self::Unsure => Some(words::attempt::still_waiting(provider)),
             Self::Slow => Some(words::attempt::SLOW.to_owned()),
             Self::Checking => Some(words::attempt::CHECKING.to_owned()),
+            Self::Undecided(_) => Some(words::attempt::OTHER_ACCOUNT.to_owned()),
             Self::Failed(Some(prompt)) => Some(format!("{} {}", prompt.what, prompt.why)),
             Self::Cancelled => Some(words::attempt::CANCELLED.to_owned()),
             Self::Expired => Some(words::attempt::EXPIRED.to_owned()),
@@ -131,9 +137,8 @@ impl Tracker {
         let opened = handle.as_ref().and_then(|_| open_window());
         form.set_target(if opened.is_some() { words::POPUP } else { "_self" });
         if let (Some(handle), Some(opened)) = (handle, opened) {
-            if let Ok(Some(field)) = form.query_selector("input[name=handle]") {
-                field.unchecked_into::<HtmlInputElement>().set_value(&handle);
-            }
+            fill(&form, "handle", &handle);
+            fill(&form, "popup", "1");
             self.begin(handle, opened);
         }
     }
@@ -216,6 +221,7 @@ impl Tracker {
                 (AttemptStatus::Received | AttemptStatus::Checking, _) => {
                     self.phase.set(Phase::Checking);
                 }
+                (AttemptStatus::OtherAccount, _) => self.phase.set(Phase::Undecided(attempt.flow_id)),
                 (AttemptStatus::Connected, Some(id)) => self.end(Phase::Connected(id)),
                 (AttemptStatus::Connected | AttemptStatus::Failed, _) => {
                     self.end(Phase::Failed(attempt.prompt));
@@ -270,6 +276,12 @@ impl Tracker {
             },
             WATCH_EVERY,
         );
+    }
+}
+
+fn fill(form: &HtmlFormElement, name: &str, value: &str) {
+    if let Ok(Some(field)) = form.query_selector(&format!("input[name={name}]")) {
+        field.unchecked_into::<HtmlInputElement>().set_value(value);
     }
 }
 

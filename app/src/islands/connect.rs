@@ -40,7 +40,7 @@ pub fn ConnectForm(
         tracker.phase.with(|phase| match phase {
             Phase::Waiting => "Waiting".to_owned(),
             Phase::Checking => "Checking".to_owned(),
-            Phase::Unsure | Phase::Slow => "Open window again".to_owned(),
+            Phase::Unsure | Phase::Slow | Phase::Undecided(_) => "Open window again".to_owned(),
             Phase::Idle | Phase::Connected(_) => label.get(),
             Phase::Failed(_) | Phase::Cancelled | Phase::Expired => "Try again".to_owned(),
         })
@@ -58,6 +58,7 @@ pub fn ConnectForm(
             on:submit=move |event: SubmitEvent| tracker.submit(&event)
         >
             <input type="hidden" name="handle"/>
+            <input type="hidden" name="popup"/>
             {connection.map(|id| view! { <input type="hidden" name="connection" value=id/> })}
             {children.map(|children| children())}
             <div class="connect-buttons">
@@ -71,6 +72,12 @@ pub fn ConnectForm(
                     <span>{text}</span>
                     <span class="visually-hidden">{spoken}</span>
                 </button>
+                {move || match tracker.phase.get() {
+                    Phase::Undecided(flow) => Some(view! {
+                        <a class="btn" data-kind="plain" href=paths::flow(&flow)>"Decide here"</a>
+                    }),
+                    _ => None,
+                }}
                 <button
                     type="button"
                     class="btn"

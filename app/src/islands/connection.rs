@@ -66,7 +66,7 @@ pub fn ConnectionOverview(
             let Prompt { action, details, .. } = prompt.clone();
             let provider = provider.clone();
             let control = action.filter(|_| may_manage).map(|Action { label, kind }| match kind {
-                ActionKind::Connect => view! {
+                ActionKind::Connect | ActionKind::AddAccount | ActionKind::Explain => view! {
                     <ConnectForm
                         provider
                         connection=Some(id.get_value())
@@ -77,8 +77,9 @@ pub fn ConnectionOverview(
                 }
                 .into_any(),
                 ActionKind::Check => view! { <CheckForm id=id.get_value() label check checking/> }.into_any(),
-                ActionKind::SetUp => view! {
-                    <a class="btn" data-kind="primary" href=paths::PROVIDER_APPS>{label}</a>
+                ActionKind::SignIn => ().into_any(),
+            ActionKind::SetUp { app } => view! {
+                    <a class="btn" data-kind="primary" href=paths::provider_app(&app)>{label}</a>
                 }
                 .into_any(),
                 ActionKind::Open { url } => view! {

@@ -387,6 +387,7 @@ fn SectionRows(rows: Rows, section: Section, may_manage: bool) -> impl IntoView 
         Section::ActionNeeded => "action-needed",
         Section::Connected => "connected",
         Section::Available => "available",
+        Section::Disconnected => "disconnected",
     };
     view! {
         <section class="rows-section" aria-labelledby=anchor hidden=empty>

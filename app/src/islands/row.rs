@@ -75,7 +75,7 @@ pub fn ConnectionRow(
     let button = move || {
         let id = id.get_value();
         action.get().map(|Action { label, kind }| match kind {
-            ActionKind::Connect => view! {
+            ActionKind::Connect | ActionKind::AddAccount | ActionKind::Explain => view! {
                 <ConnectForm
                     provider=provider.clone()
                     connection=Some(id)
@@ -98,8 +98,9 @@ pub fn ConnectionRow(
                 </form>
             }
             .into_any(),
-            ActionKind::SetUp => view! {
-                <a class="btn" data-kind="primary" href=paths::PROVIDER_APPS>{label}</a>
+            ActionKind::SignIn => ().into_any(),
+            ActionKind::SetUp { app } => view! {
+                <a class="btn" data-kind="primary" href=paths::provider_app(&app)>{label}</a>
             }
             .into_any(),
             ActionKind::Open { url } => view! {

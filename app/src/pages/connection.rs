@@ -27,7 +27,7 @@ pub fn ConnectionView(
             <form id="rename" class="inline-form" method="post" action="/api/rename_connection">
                 <input type="hidden" name="id" value=connection.id.clone()/>
                 <Field
-                    name="account"
+                    name="name"
                     label="Name"
                     help="Shown in the list. Useful when you have several accounts of one app."
                     value=connection.account

@@ -18,7 +18,7 @@ pub use connect::ConnectView;
 pub use connection::ConnectionView;
 pub use disconnect::DisconnectView;
 pub use hub::HubView;
-pub use missing::MissingView;
+pub use missing::{BrokenView, ForbiddenView, MissingView};
 pub use provider_app::ProviderAppView;
 pub use provider_apps::ProviderAppsView;
 pub use setup::SetupView;

@@ -99,7 +99,7 @@ pub fn ProblemSummary() -> impl IntoView {
             .problems
             .iter()
             .map(|(field, problem)| {
-                let text = problem.text();
+                let text = problem.clone();
                 match field.is_empty() {
                     true => view! { <li>{text}</li> }.into_any(),
                     false => view! { <li><a href=format!("#{field}")>{text}</a></li> }.into_any(),

@@ -1,4 +1,7 @@
 //! The frame of every page: skip link, header, main part, live region.
+//!
+//! Each part forgets its type (`into_any`): a page's type would otherwise hold
+//! the types of everything on it, which the compiler follows only so deep.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -49,6 +52,7 @@ pub fn Frame(
         </main>
         <p id="announcer" class="visually-hidden" aria-live="polite" role="status"></p>
     }
+    .into_any()
 }
 
 #[component]
@@ -78,6 +82,7 @@ fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoVi
             </div>
         </header>
     }
+    .into_any()
 }
 
 #[component]
@@ -116,6 +121,7 @@ fn ThemeMenu(theme: Theme) -> impl IntoView {
             <form method="post" action="/api/set_theme">{choices}</form>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -143,6 +149,7 @@ fn AccountMenu(person: Person) -> impl IntoView {
             </form>
         </div>
     }
+    .into_any()
 }
 
 /// A page of the settings, with their navigation.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{Site, Viewer, documents};
+use app::{Viewer, documents};
 use axum::{
     Extension, Form, Json, Router,
     extract::{Path, Query, State},

@@ -71,16 +71,14 @@ impl Checker<'_> {
         let of_the_app = [
             ("[auth]", own.auth.is_some()),
             ("[app]", own.app.is_some()),
-            ("[oauth", own.oauth.is_some()),
+            ("[oauth.authorize]", own.oauth.is_some()),
         ];
         for (table, present) in of_the_app {
             if self.shared.is_some() && present {
-                self.near(
-                    table,
-                    format!("{table}…] belongs into the shared app's file").replace("]…]", "]"),
-                );
+                let message = format!("{table} belongs into the shared app's file");
+                self.near(table, message);
             } else if self.shared.is_none() && !present {
-                self.whole(format!("{table}…] is missing").replace("]…]", "]"));
+                self.whole(format!("{table} is missing"));
             }
         }
         if own.provider.is_none() {

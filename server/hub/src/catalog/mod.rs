@@ -111,6 +111,11 @@ impl Catalog {
         self.iter().find(|provider| provider.id == id)
     }
 
+    /// Every provider there is an entry for, offered here or not, sorted by name.
+    pub fn all(&self) -> impl Iterator<Item = &Provider> {
+        self.0.providers.iter()
+    }
+
     /// The providers offered, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Provider> {
         self.0

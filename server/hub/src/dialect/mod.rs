@@ -149,6 +149,10 @@ pub struct Identity {
 }
 
 /// What became of a refresh.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per network call, taken apart where it arrives"
+)]
 pub enum RefreshAnswer {
     /// New tokens.
     Renewed(Grant),

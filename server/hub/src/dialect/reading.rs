@@ -71,8 +71,10 @@ impl Reading {
         }
         let texts = all(texts);
         words.push_str(&texts.join(" "));
+        // `"error": false` and `"code": 0` say that all is well.
+        let is_error = |code: &String| code != "false" && code != "0";
         Self {
-            codes: all(errors),
+            codes: all(errors).into_iter().filter(is_error).collect(),
             words,
             texts,
             status: None,

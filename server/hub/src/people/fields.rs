@@ -1,6 +1,6 @@
 //! What people type about themselves, and when it cannot be accepted.
 
-use email_address::EmailAddress;
+use email_address::{EmailAddress, Options};
 
 use crate::{Error, FieldProblem, Result, secret::Secret};
 
@@ -58,7 +58,8 @@ const OBVIOUS: [&str; 28] = [
 /// An e-mail address as it is stored and compared: trimmed, in lower case.
 pub fn email(typed: &str) -> Result<String> {
     let email = typed.trim().to_lowercase();
-    if email.len() <= MAX_EMAIL && EmailAddress::is_valid(&email) {
+    let plain = Options::default().without_display_text().without_domain_literal();
+    if email.len() <= MAX_EMAIL && EmailAddress::parse_with_options(&email, plain).is_ok() {
         return Ok(email);
     }
     Err(Error::invalid(

@@ -1,6 +1,6 @@
 //! A person in a tenant, as authentication knows them.
 
-use super::Role;
+use super::{Action, Role};
 use crate::{
     Hub, Result,
     store::{PersonId, TenantId, member::{self, Membership}},
@@ -88,5 +88,28 @@ impl Hub {
             .await?
             .filter(|row| row.session_epoch == epoch)
             .map(Member::authenticated))
+    }
+
+    /// What a person of the same tenant is called; none when they are no longer
+    /// in it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn person_name(&self, member: &Member, person: PersonId) -> Result<Option<String>> {
+        let names = member::names(self.store.db(), member.tenant).await?;
+        Ok(names.into_iter().find(|(id, ..)| *id == person).map(|(_, name, _)| name))
+    }
+
+    /// Who may change the settings of the member's tenant, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn admin_names(&self, member: &Member) -> Result<Vec<String>> {
+        let names = member::names(self.store.db(), member.tenant).await?;
+        Ok(names
+            .into_iter()
+            .filter(|(_, _, role)| role.may(Action::ManageProviderApps))
+            .map(|(_, name, _)| name)
+            .collect())
     }
 }

@@ -111,6 +111,23 @@ fn joined() -> Select<Entity> {
         .column_as(tenant::Column::Name, "tenant_name")
 }
 
+/// Who is in the tenant: person, name and role, by name.
+pub async fn names(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<(PersonId, String, Role)>, DbErr> {
+    let rows = joined()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(person::Column::Name)
+        .into_model::<Membership>()
+        .all(db)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.person_id, row.name, row.role))
+        .collect())
+}
+
 /// Whether the tenant has anybody in it.
 pub async fn any(db: &impl ConnectionTrait, tenant: TenantId) -> Result<bool, DbErr> {
     Entity::find()

@@ -26,6 +26,8 @@ async fn refresh_answers_are_sorted_with_care() {
         r#"{"error":"invalid_grant","error_description":"Token old-refresh-token was revoked"}"#;
     let cases: Vec<(u16, &str, &str, &str)> = vec![
         (200, r#"{"access_token":"a"}"#, "renewed", ""),
+        (200, r#"{"access_token":"a","error":null}"#, "renewed", ""),
+        (200, r#"{"access_token":"a","error":false}"#, "renewed", ""),
         (201, r#"{"access_token":"a"}"#, "renewed", ""),
         (
             400,

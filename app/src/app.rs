@@ -1,0 +1,204 @@
+//! Which address shows which page.
+
+use hub::{Error, Hub, Result};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    ParamSegment, SsrMode, StaticSegment,
+    components::{Route, Router, Routes},
+    hooks::{use_params_map, use_query_map},
+};
+
+use crate::{load, model, pages::*, site::Viewer};
+
+/// Every page. Each is drawn whole before the first byte leaves, so that all
+/// of them work without JavaScript and can still say 404.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let parts = (StaticSegment("settings"), StaticSegment("provider-apps"));
+    view! {
+        <Router>
+            <Routes fallback=Missing>
+                <Route path=StaticSegment("") view=HubPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("setup") view=SetupView ssr=SsrMode::Async/>
+                <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("connect"), ParamSegment("provider"))
+                    view=ConnectPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("connections"), ParamSegment("id"))
+                    view=ConnectionPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("disconnect"))
+                    view=DisconnectPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=parts view=ProviderAppsPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("provider-apps"), ParamSegment("app"))
+                    view=ProviderAppPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("api-keys"))
+                    view=ApiKeysPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("account"))
+                    view=AccountPage
+                    ssr=SsrMode::Async
+                />
+            </Routes>
+        </Router>
+    }
+}
+
+/// Who is looking; members only come this far.
+fn member() -> Result<hub::people::Member> {
+    expect_context::<Viewer>().member.ok_or(Error::NotFound)
+}
+
+/// Draws what was loaded, or says why it cannot be shown.
+fn drawn<T: 'static, V: IntoView + 'static>(
+    loaded: Result<T>,
+    view: impl FnOnce(T) -> V,
+) -> AnyView {
+    match loaded {
+        Ok(model) => view(model).into_any(),
+        Err(error) => {
+            let (status, known) = match &error {
+                Error::NotFound => (http::StatusCode::NOT_FOUND, true),
+                Error::Forbidden { .. } => (http::StatusCode::FORBIDDEN, true),
+                _ => (http::StatusCode::INTERNAL_SERVER_ERROR, false),
+            };
+            if !known {
+                tracing::error!(%error, "a page could not be drawn");
+            }
+            expect_context::<ResponseOptions>().set_status(status);
+            match error {
+                Error::Forbidden { .. } => view! { <ForbiddenView/> }.into_any(),
+                Error::NotFound => view! { <MissingView/> }.into_any(),
+                _ => view! { <BrokenView/> }.into_any(),
+            }
+        }
+    }
+}
+
+fn param(name: &'static str) -> String {
+    use_params_map().read_untracked().get(name).unwrap_or_default()
+}
+
+fn query(name: &'static str) -> String {
+    use_query_map().read_untracked().get(name).unwrap_or_default()
+}
+
+#[component]
+fn Missing() -> impl IntoView {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    view! { <MissingView/> }
+}
+
+#[component]
+fn HubPage() -> impl IntoView {
+    let query = query("q");
+    page(async move { load::hub_page(&hub(), &member()?).await }, move |hub: model::Hub| {
+        view! { <HubView hub query/> }
+    })
+}
+
+#[component]
+fn SignInPage() -> impl IntoView {
+    let next = query("next");
+    view! { <SignInView next/> }
+}
+
+#[component]
+fn ConnectPage() -> impl IntoView {
+    let (provider, repairs) = (param("provider"), query("connection").parse().ok());
+    page(
+        async move { load::connect_page(&hub(), &member()?, &provider, repairs).await },
+        |page| view! { <ConnectView page/> },
+    )
+}
+
+#[component]
+fn ConnectionPage() -> impl IntoView {
+    let id = param("id");
+    page(
+        async move {
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            load::connection_page(&hub(), &member()?, id).await
+        },
+        |page| view! { <ConnectionView page/> },
+    )
+}
+
+#[component]
+fn DisconnectPage() -> impl IntoView {
+    let id = param("id");
+    page(
+        async move {
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            load::disconnect_page(&hub(), &member()?, id).await
+        },
+        |page| view! { <DisconnectView page/> },
+    )
+}
+
+#[component]
+fn ProviderAppsPage() -> impl IntoView {
+    page(async move { load::provider_apps(&hub(), &member()?).await }, |apps| {
+        view! { <ProviderAppsView apps/> }
+    })
+}
+
+#[component]
+fn ProviderAppPage() -> impl IntoView {
+    let app = param("app");
+    page(
+        async move { load::provider_app_page(&hub(), &member()?, &app).await },
+        |page| view! { <ProviderAppView page/> },
+    )
+}
+
+#[component]
+fn ApiKeysPage() -> impl IntoView {
+    let now = hub().clock.now().timestamp();
+    page(async move { load::api_keys(&hub(), &member()?).await }, move |keys| {
+        view! { <ApiKeysView now keys/> }
+    })
+}
+
+#[component]
+fn AccountPage() -> impl IntoView {
+    let person = expect_context::<Viewer>().person;
+    drawn(person.ok_or(Error::NotFound), |person| view! { <AccountView person/> })
+}
+
+fn hub() -> Hub {
+    expect_context()
+}
+
+/// Loads, then draws.
+fn page<T: 'static, V: IntoView + 'static>(
+    load: impl Future<Output = Result<T>> + Send + 'static,
+    view: impl FnOnce(T) -> V + Send + 'static,
+) -> impl IntoView
+where
+    T: Send,
+{
+    view! {
+        <Suspense>
+            {Suspend::new(async move { drawn(load.await, view) })}
+        </Suspense>
+    }
+}

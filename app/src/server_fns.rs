@@ -1,0 +1,147 @@
+//! What the forms of pages do: parse, call the hub, redirect with a word about
+//! it. None of them answers an error: leptos would put its text into the
+//! address. What went wrong travels in the flash.
+
+#![expect(missing_docs, reason = "the fields are the arguments that `#[server]` makes a struct of")]
+
+use hub::{
+    Error, Hub, Result,
+    people::Member,
+    store::connection::Revocation,
+};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use crate::{
+    flash::{Flash, Notice, Problem},
+    paths,
+    site::Viewer,
+};
+
+fn hub() -> Hub {
+    expect_context()
+}
+
+fn member() -> Result<Member> {
+    expect_context::<Viewer>().member.ok_or(Error::NotFound)
+}
+
+/// Redirects to `page` and says there what came of it.
+fn tell(page: &str, done: Result<Notice>, typed: Flash) {
+    let flash = match done {
+        Ok(notice) => Flash::notice(notice),
+        Err(error) => explain(typed, error),
+    };
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.append_header(http::header::SET_COOKIE, flash.to_header());
+    }
+    leptos_axum::redirect(page);
+}
+
+/// Adds to a form's flash why it was not accepted.
+pub fn explain(typed: Flash, error: Error) -> Flash {
+    match error {
+        Error::Invalid(problems) => problems.into_iter().fold(typed, |flash, problem| {
+            // The hub says `tenant`; the form asks for an organisation.
+            let field = match problem.field.as_str() {
+                "tenant" => "organisation",
+                field => field,
+            };
+            flash.and(field, problem.problem)
+        }),
+        Error::WrongCredentials => typed.and("", Problem::SignInRefused),
+        Error::Throttled(_) => typed.and("", Problem::TooManyTries),
+        Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
+        Error::NotFound => typed.and("", Problem::Gone),
+        Error::Conflict(what) => typed.and("", what),
+        error @ (Error::Failed(_) | Error::Vault(_) | Error::Database(_)) => {
+            tracing::error!(%error, "a form could not be carried out");
+            typed.and("", Problem::OurSide)
+        }
+    }
+}
+
+/// Gives a connection a person's name.
+#[server(endpoint = "rename_connection")]
+pub async fn rename_connection(id: String, name: String) -> Result<(), ServerFnError> {
+    let renamed = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().rename(&member()?, id, &name).await
+    };
+    let done = renamed.await.map(|()| Notice::Renamed);
+    tell(&paths::connection(&id), done, Flash::default().keep("name", &name));
+    Ok(())
+}
+
+/// Proves a connection now.
+#[server(endpoint = "check_connection")]
+pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
+    let checked = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        let member = member()?;
+        hub().check(&member, id).await?;
+        let works = hub().connection(&member, id).await?.health.failure.is_none();
+        Ok(if works { Notice::Checked } else { Notice::NotWorking })
+    };
+    tell(&paths::connection(&id), checked.await, Flash::default());
+    Ok(())
+}
+
+/// Ends a connection.
+#[server(endpoint = "disconnect_connection")]
+pub async fn disconnect_connection(id: String) -> Result<(), ServerFnError> {
+    let ended = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        Ok(match hub().disconnect(&member()?, id).await? {
+            Revocation::Revoked | Revocation::AlreadyGone => Notice::Disconnected,
+            Revocation::ByHand | Revocation::Failed => Notice::DisconnectedHere,
+        })
+    };
+    tell(&paths::connection(&id), ended.await, Flash::default());
+    Ok(())
+}
+
+/// Forgets a connection that has ended.
+#[server(endpoint = "remove_connection")]
+pub async fn remove_connection(id: String) -> Result<(), ServerFnError> {
+    let removed = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().remove(&member()?, id).await
+    };
+    tell(paths::HUB, removed.await.map(|()| Notice::Removed), Flash::default());
+    Ok(())
+}
+
+/// Enters or replaces a provider app.
+#[server(endpoint = "save_provider_app")]
+pub async fn save_provider_app(
+    app: String,
+    client_id: String,
+    client_secret: String,
+) -> Result<(), ServerFnError> {
+    let secret = (!client_secret.is_empty()).then(|| hub::secret::Secret::new(client_secret));
+    let saved = async { hub().set_provider_app(&member()?, &app, &client_id, secret).await };
+    let done = saved.await.map(|_| Notice::AppSaved);
+    tell(&paths::provider_app(&app), done, Flash::default().keep("client_id", &client_id));
+    Ok(())
+}
+
+/// Takes a provider app away.
+#[server(endpoint = "remove_provider_app")]
+pub async fn remove_provider_app(app: String) -> Result<(), ServerFnError> {
+    let removed = async { hub().remove_provider_app(&member()?, &app).await };
+    let done = removed.await.map(|_| Notice::AppRemoved);
+    tell(&paths::provider_app(&app), done, Flash::default());
+    Ok(())
+}
+
+/// Ends an API key.
+#[server(endpoint = "revoke_api_key")]
+pub async fn revoke_api_key(id: String) -> Result<(), ServerFnError> {
+    let revoked = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().revoke_api_key(&member()?, id).await
+    };
+    tell(paths::API_KEYS, revoked.await.map(|()| Notice::KeyRevoked), Flash::default());
+    Ok(())
+}

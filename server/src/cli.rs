@@ -1,0 +1,265 @@
+//! The commands.
+
+use std::io::{IsTerminal, Read, Write};
+
+use clap::{Args, Parser, Subcommand};
+use hub::{outbound::OutboundPolicy, people::Scope, secret::Secret};
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    application::{self, Application, StartError},
+    config::{Place, Serve},
+};
+
+/// Linkwell, a self-hosted hub for the accounts your business connects.
+#[derive(Parser)]
+#[command(name = "linkwell", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve the hub
+    Serve(Serve),
+    /// Bring the database up to date
+    Migrate(Place),
+    /// Check settings, catalog, database and master key, and say what is wrong
+    Check(Serve),
+    /// Ask a running hub whether it is ready
+    Healthcheck(Healthcheck),
+    /// Look at the providers
+    Catalog {
+        /// What about them.
+        #[command(subcommand)]
+        command: CatalogCommand,
+    },
+    /// Manage people
+    User {
+        /// What about them.
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Manage the keys of host applications
+    ApiKey {
+        /// What about them.
+        #[command(subcommand)]
+        command: ApiKeyCommand,
+    },
+}
+
+/// How a running hub is asked.
+#[derive(Args)]
+pub struct Healthcheck {
+    /// Address the hub listens on
+    #[arg(long, env = "LINKWELL_LISTEN", default_value = "127.0.0.1:3000")]
+    pub listen: std::net::SocketAddr,
+}
+
+/// What about providers.
+#[derive(Subcommand)]
+pub enum CatalogCommand {
+    /// List the providers
+    List {
+        /// Where extra provider files are.
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every provider file, also the extra ones
+    Check(Place),
+}
+
+/// What about people.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Create a person with the password given on standard input; the first
+    /// one of a tenant is its owner
+    Create {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// The tenant's name; it is made if there is none
+        #[arg(long)]
+        tenant: String,
+        /// The person's e-mail address
+        #[arg(long)]
+        email: String,
+        /// The person's name
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// What about keys.
+#[derive(Subcommand)]
+pub enum ApiKeyCommand {
+    /// Create a key and print it once
+    Create {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// The tenant's name
+        #[arg(long)]
+        tenant: String,
+        /// What the key is for
+        #[arg(long)]
+        name: String,
+        /// What it may do: connections:read, connections:write, tokens:read,
+        /// catalog:read
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<Scope>,
+    },
+}
+
+/// Runs a command.
+pub async fn run(command: Command) -> Result<(), StartError> {
+    match command {
+        Command::Serve(settings) => application::serve(settings).await,
+        Command::Migrate(place) => {
+            application::open_store(&place).await?;
+            say("The database is up to date.");
+            Ok(())
+        }
+        Command::Check(settings) => check(settings).await,
+        Command::Healthcheck(target) => healthcheck(target).await,
+        Command::Catalog { command } => catalog(command),
+        Command::User {
+            command: UserCommand::Create { place, tenant, email, name },
+        } => {
+            let password = password_from_input()?;
+            let application = open(&place).await?;
+            let member = application
+                .hub
+                .create_user(&tenant, &email, &name, password)
+                .await?;
+            say(&format!(
+                "{} <{}> is {} of {}.",
+                member.name(),
+                member.email(),
+                member.role().as_str(),
+                member.tenant_name()
+            ));
+            Ok(())
+        }
+        Command::ApiKey {
+            command: ApiKeyCommand::Create { place, tenant, name, scopes },
+        } => {
+            let application = open(&place).await?;
+            let (_, key) = application
+                .hub
+                .create_api_key_for(&tenant, &name, &scopes)
+                .await?;
+            say(key.expose());
+            Ok(())
+        }
+    }
+}
+
+async fn open(place: &Place) -> Result<Application, StartError> {
+    application::open(
+        place,
+        application::open_catalog(place.catalog.as_deref())?,
+        Url::parse("http://127.0.0.1:3000/").expect("a constant address"),
+        OutboundPolicy::default(),
+        Default::default(),
+        false,
+    )
+    .await
+}
+
+async fn check(settings: Serve) -> Result<(), StartError> {
+    let catalog = application::open_catalog(settings.place.catalog.as_deref())?;
+    say(&format!("Catalog: {} providers, no mistakes.", catalog.iter().count()));
+    let application = open(&settings.place).await?;
+    say("Database: up to date.");
+    say("Master key: opens what is stored.");
+    let configured = application.hub.operator_apps.keys().cloned().collect::<Vec<_>>();
+    say(&match configured.as_slice() {
+        [] => "Provider apps from the environment: none.".to_owned(),
+        apps => format!("Provider apps from the environment: {}.", apps.join(", ")),
+    });
+    if let Some(url) = &settings.public_url
+        && url.scheme() == "http"
+        && !matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+    {
+        say("Public address: plain http. Cookies and tokens travel unprotected; put https in front.");
+    }
+    Ok(())
+}
+
+async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(target.listen)
+        .await
+        .map_err(StartError::Serving)?;
+    let request = format!(
+        "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        target.listen
+    );
+    stream.write_all(request.as_bytes()).await.map_err(StartError::Serving)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.map_err(StartError::Serving)?;
+    if answer.starts_with("HTTP/1.1 200") {
+        say("ready");
+        return Ok(());
+    }
+    let reason = answer.split("\r\n\r\n").nth(1).unwrap_or("no answer").trim().to_owned();
+    Err(StartError::Serving(std::io::Error::other(format!("not ready: {reason}"))))
+}
+
+fn catalog(command: CatalogCommand) -> Result<(), StartError> {
+    match command {
+        CatalogCommand::Check(place) => {
+            let catalog = application::open_catalog(place.catalog.as_deref())?;
+            say(&format!("{} providers, no mistakes.", catalog.all().count()));
+        }
+        CatalogCommand::List { place, json } => {
+            let catalog = application::open_catalog(place.catalog.as_deref())?;
+            if json {
+                let list: Vec<_> = catalog
+                    .all()
+                    .map(|provider| {
+                        json!({
+                            "id": provider.id,
+                            "name": provider.name(),
+                            "category": provider.about.category.label(),
+                            "app": provider.app_id,
+                            "summary": provider.about.summary,
+                        })
+                    })
+                    .collect();
+                say(&serde_json::to_string_pretty(&list).expect("plain data is always JSON"));
+            } else {
+                for provider in catalog.all() {
+                    say(&format!("{:<18} {}", provider.id, provider.name()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn password_from_input() -> Result<Secret, StartError> {
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        eprint!("Password: ");
+        let mut line = String::new();
+        input.read_line(&mut line).map_err(StartError::Serving)?;
+        return Ok(Secret::new(line.trim_end_matches(['\r', '\n'])));
+    }
+    let mut text = String::new();
+    input.read_to_string(&mut text).map_err(StartError::Serving)?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// Answers on standard output; a reader that has gone away is no failure.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

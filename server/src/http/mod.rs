@@ -1,0 +1,94 @@
+//! The HTTP surface: which address does what, and what every request passes.
+//!
+//! | Address | What | Who |
+//! |---|---|---|
+//! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
+//! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
+//! | `/events` | what changed, as server-sent events ([`events`]) | members |
+//! | `/v1/*` | the API of host applications ([`api`]) | API keys |
+//! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
+//! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
+//!
+//! From outside in, a request passes: its id and log line, the security
+//! headers, the origin gate, the session, and the look-up of who is signed in.
+
+mod account;
+pub mod api;
+pub mod events;
+pub mod gate;
+pub mod headers;
+pub mod health;
+pub mod oauth;
+mod pages;
+pub mod problem;
+pub mod sessions;
+mod trace;
+
+use app::Site;
+use axum::{Extension, Router, extract::FromRef};
+use hub::Hub;
+use leptos::config::LeptosOptions;
+
+use crate::{application::Application, assets};
+
+/// What every handler may ask for.
+#[derive(Clone)]
+pub struct State {
+    /// Everything the product does.
+    pub hub: Hub,
+    /// Where the site's files are.
+    pub site: Site,
+}
+
+impl FromRef<State> for LeptosOptions {
+    fn from_ref(state: &State) -> Self {
+        state.site.options.clone()
+    }
+}
+
+impl FromRef<State> for Hub {
+    fn from_ref(state: &State) -> Self {
+        state.hub.clone()
+    }
+}
+
+/// The whole surface.
+pub fn router(application: &Application) -> Router {
+    let Application { hub, stopping } = application.clone();
+    let state = State {
+        hub: hub.clone(),
+        site: site(),
+    };
+    let for_people = Router::new()
+        .merge(pages::router(&state))
+        .merge(account::router())
+        .merge(oauth::router())
+        .merge(events::router(hub.clone(), stopping))
+        .layer(Extension(hub.clone()))
+        .layer(axum::middleware::from_fn_with_state(hub.clone(), sessions::viewer))
+        .layer(sessions::layer(&hub));
+    for_people
+        .nest("/v1", api::router(hub.clone()))
+        .merge(health::router(hub.clone()))
+        .merge(assets::router())
+        .layer(axum::middleware::from_fn_with_state(hub.clone(), gate::check))
+        .layer(axum::middleware::from_fn_with_state(hub, headers::add))
+        .layer(axum::middleware::from_fn(trace::request))
+        .with_state(state)
+}
+
+/// The addresses of the embedded files.
+fn site() -> Site {
+    let manifest = assets::manifest();
+    Site {
+        css: manifest.css(),
+        favicon: manifest.favicon(),
+        popup_js: manifest.url("popup.js"),
+        copy_js: manifest.url("copy.js"),
+        icons: manifest.icons(),
+        options: LeptosOptions::builder()
+            .output_name(manifest.hydration())
+            .site_pkg_dir(assets::DIRECTORY)
+            .build(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Pages: drawn by the `app` crate, with who is looking, in which colours and
+//! what the last form left.
+
+use app::{App, Document, Visit, documents, flash::Flash, load, model, paths};
+use axum::{
+    Router,
+    extract::{Request, State as Extract},
+    http::{Method, StatusCode, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use hub::{
+    Error, FieldProblem,
+    connect::FlowView,
+    failure::{Failure, FailureCode},
+};
+use leptos::{
+    nonce::use_nonce,
+    prelude::{expect_context, provide_context, use_context},
+    view,
+};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+
+use super::{State, account, headers};
+
+/// Every page and the server functions its forms post to. Only signing in and
+/// setting up are shown to strangers.
+pub fn router(state: &State) -> Router<State> {
+    let routes = generate_route_list(App);
+    let site = state.site.clone();
+    let provide = state.clone();
+    Router::new()
+        .leptos_routes_with_context(
+            state,
+            routes,
+            move || context(&provide),
+            move || {
+                let site = site.clone();
+                view! { <Document site><App/></Document> }
+            },
+        )
+        .merge(load::routes())
+        .layer(from_fn_with_state(state.clone(), members_only))
+}
+
+/// Runs once for each page and server function.
+fn context(state: &State) {
+    provide_context(state.hub.clone());
+    provide_context(state.site.clone());
+    let parts = expect_context::<Parts>();
+    let viewer = parts
+        .extensions
+        .get::<app::Viewer>()
+        .cloned()
+        .unwrap_or_default();
+    let flash = Flash::read(&parts.headers);
+    if let Some(response) = use_context::<ResponseOptions>() {
+        // A server function has no nonce: it draws nothing.
+        if let Some(nonce) = use_nonce() {
+            response.insert_header(
+                header::CONTENT_SECURITY_POLICY,
+                headers::policy_of_pages(&nonce.to_string()),
+            );
+            if flash != Flash::default() {
+                response.append_header(header::SET_COOKIE, Flash::clear_header());
+            }
+        }
+    }
+    provide_context(Visit {
+        person: viewer.person.clone(),
+        theme: viewer.theme,
+        flash,
+    });
+    provide_context(viewer);
+}
+
+/// Strangers are led to sign in, or to make the first account.
+async fn members_only(
+    Extract(state): Extract<State>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let signed_in = request
+        .extensions()
+        .get::<app::Viewer>()
+        .is_some_and(|viewer| viewer.member.is_some());
+    let for_strangers = matches!(path, paths::SIGN_IN | paths::SETUP);
+    if signed_in {
+        return match for_strangers && request.method() == Method::GET {
+            true => Redirect::to(paths::HUB).into_response(),
+            false => next.run(request).await,
+        };
+    }
+    let needs_owner = match state.hub.needs_first_owner().await {
+        Ok(needs) => needs,
+        Err(error) => {
+            tracing::error!(%error, "it could not be read whether there is an owner");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    match (path, needs_owner) {
+        (paths::SETUP, true) | (paths::SIGN_IN, false) => next.run(request).await,
+        (_, true) if request.method() == Method::GET => {
+            Redirect::to(paths::SETUP).into_response()
+        }
+        (paths::SETUP | paths::HUB, false) => Redirect::to(paths::SIGN_IN).into_response(),
+        (path, _) if path.starts_with("/api/view/") => StatusCode::UNAUTHORIZED.into_response(),
+        (path, _) if request.method() == Method::GET => {
+            let next: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+            Redirect::to(&format!("{}?next={next}", paths::SIGN_IN)).into_response()
+        }
+        _ => account::back(
+            paths::SIGN_IN,
+            Flash::rejected("", app::flash::Problem::SignedOut),
+        ),
+    }
+}
+
+/// The page that leads on to a provider.
+pub fn opening(state: &State, viewer: &app::Viewer, provider: &str, auth_url: &str) -> String {
+    let provider = load::provider(&state.hub, provider);
+    documents::opening(&state.site, viewer.theme, &provider, auth_url)
+}
+
+/// The page a provider sends a person back to.
+pub async fn finished(state: &State, viewer: &app::Viewer, view: &FlowView) -> String {
+    let outcome = load::outcome(&state.hub, viewer.member.as_ref(), view).await;
+    documents::finished(&state.site, viewer.theme, &outcome)
+}
+
+/// The page for a callback or an address that belongs to no attempt.
+pub fn no_flow(state: &State, viewer: &app::Viewer) -> String {
+    let failure = Failure::told(FailureCode::FlowExpiredOrInvalid, "unknown_used_or_expired");
+    let prompt = load::prompt_of_failure(&state.hub, &failure);
+    documents::error(&state.site, viewer.theme, &prompt)
+}
+
+/// Back to the page before connecting, with what was typed and what is wrong.
+pub fn back_to_provider(
+    provider: &str,
+    fields: &[(String, String)],
+    problems: &[FieldProblem],
+) -> Response {
+    let mut flash = Flash::default();
+    for (name, value) in fields {
+        if let Some(name) = name.strip_prefix("var.") {
+            flash = flash.keep(&format!("var.{name}"), value);
+        }
+    }
+    for problem in problems {
+        flash = flash.and(&format!("var.{}", problem.field), problem.problem.clone());
+    }
+    account::back(&paths::connect(provider), flash)
+}
+
+/// A page for what no other page can say.
+pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
+    let (status, prompt): (_, model::Prompt) = match &error {
+        Error::NotFound => (
+            StatusCode::NOT_FOUND,
+            load::plain_prompt("This is not here any more", "It was removed, or the address is wrong."),
+        ),
+        Error::Forbidden { .. } => (
+            StatusCode::FORBIDDEN,
+            load::plain_prompt("Your role does not include this", "An admin can do it, or give you another role."),
+        ),
+        Error::Failed(failure) => (
+            StatusCode::CONFLICT,
+            load::prompt_of_failure(&state.hub, failure),
+        ),
+        other => {
+            tracing::error!(error = %other, "a page could not be shown");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                load::plain_prompt("Something failed on our side", "Nothing was changed. Try again in a moment."),
+            )
+        }
+    };
+    (status, Html(documents::error(&state.site, viewer.theme, &prompt))).into_response()
+}

@@ -1,0 +1,297 @@
+//! Browser sessions: the cookie, the rows behind it, and who is looking.
+//!
+//! A session ends after seven days without use, after thirty days in any case,
+//! when its person signs out, and when they end all their sessions. The hub's
+//! clock judges all of it.
+
+use std::fmt;
+
+use app::{Theme, Viewer, model::Person};
+use async_trait::async_trait;
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
+use hub::{
+    Hub,
+    people::{Action, Member, SignedIn},
+    secret::digest,
+    store::{PersonId, TenantId, session as rows},
+};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer, SessionStore, cookie::SameSite as LayerSameSite,
+    session::{Error as SessionError, Id, Record},
+    session_store,
+};
+use url::Url;
+
+/// A session that is not used for this long ends.
+const IDLE: Duration = Duration::days(7);
+/// A session ends this long after its person signed in, used or not.
+const ABSOLUTE: Duration = Duration::days(30);
+/// How often the use of a session is written down.
+const TOUCH_EVERY: Duration = Duration::hours(1);
+
+/// How long a browser is remembered as one that signed in before.
+const DEVICE: Duration = Duration::days(365);
+const DEVICE_COOKIE: &str = "linkwell-device";
+
+/// What a session holds under [`Login::KEY`] once somebody has signed in.
+/// Times are seconds since the epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Login {
+    person: PersonId,
+    tenant: TenantId,
+    epoch: i32,
+    /// When they signed in.
+    since: i64,
+    /// When they were last seen, to the hour.
+    seen: i64,
+}
+
+impl Login {
+    const KEY: &str = "login";
+
+    fn is_over(&self, now: i64) -> bool {
+        now - self.since >= ABSOLUTE.whole_seconds() || now - self.seen >= IDLE.whole_seconds()
+    }
+}
+
+/// Sessions as rows of the hub's database, found by the digest of their id.
+#[derive(Clone)]
+pub struct Sessions(Hub);
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl Sessions {
+    fn row(&self, record: &Record) -> session_store::Result<rows::Model> {
+        let data = serde_json::to_string(&record.data)
+            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+        Ok(rows::Model {
+            id_hash: id_hash(&record.id),
+            data,
+            // Not `record.expiry_date`, which the layer reads off another clock.
+            expires_at: self.now() + IDLE.whole_seconds(),
+        })
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.now().timestamp()
+    }
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        while !rows::create(self.0.store.db(), self.row(record)?)
+            .await
+            .map_err(backend)?
+        {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        rows::save(self.0.store.db(), self.row(record)?)
+            .await
+            .map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let row = rows::load(self.0.store.db(), id_hash(id), self.now())
+            .await
+            .map_err(backend)?;
+        row.map(|row| {
+            let decode = |error: String| session_store::Error::Decode(error);
+            Ok(Record {
+                id: *id,
+                data: serde_json::from_str(&row.data).map_err(|e| decode(e.to_string()))?,
+                expiry_date: OffsetDateTime::from_unix_timestamp(row.expires_at)
+                    .map_err(|e| decode(e.to_string()))?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        rows::delete(self.0.store.db(), id_hash(id))
+            .await
+            .map_err(backend)
+    }
+}
+
+fn backend(error: impl fmt::Display) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}
+
+/// What a session's row is found by, and what a flow is bound to.
+pub fn id_hash(id: &Id) -> Vec<u8> {
+    digest(&id.to_string())
+}
+
+/// Gives every request its session; nothing is read until somebody asks.
+pub fn layer(hub: &Hub) -> SessionManagerLayer<Sessions> {
+    SessionManagerLayer::new(Sessions(hub.clone()))
+        .with_name(cookie_name(&hub.public_url, "linkwell"))
+        .with_secure(is_secure(&hub.public_url))
+        .with_http_only(true)
+        // Strict would keep the cookie from the callback of a provider.
+        .with_same_site(LayerSameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(IDLE))
+}
+
+/// Whether browsers reach the hub over https.
+pub fn is_secure(public_url: &Url) -> bool {
+    public_url.scheme() == "https"
+}
+
+/// A cookie's full name: on https browsers guard the prefix, so that no
+/// neighbouring host can set one.
+pub fn cookie_name(public_url: &Url, name: &str) -> String {
+    match is_secure(public_url) {
+        true => format!("__Host-{name}"),
+        false => name.to_owned(),
+    }
+}
+
+/// The device cookie a browser sent, for [`Hub::sign_in`].
+pub fn device<'j>(public_url: &Url, jar: &'j CookieJar) -> Option<&'j str> {
+    jar.get(&cookie_name(public_url, DEVICE_COOKIE))
+        .map(Cookie::value)
+}
+
+/// The device cookie to set once somebody has signed in.
+pub fn device_cookie(public_url: &Url, signed_in: &SignedIn) -> Cookie<'static> {
+    let name = cookie_name(public_url, DEVICE_COOKIE);
+    Cookie::build((name, signed_in.device_cookie.clone()))
+        .path("/")
+        .http_only(true)
+        .secure(is_secure(public_url))
+        .same_site(SameSite::Lax)
+        .max_age(DEVICE)
+        .build()
+}
+
+/// Makes the browser's session that of `member`, under a new id: one that
+/// somebody planted before is worth nothing. Also for a member whose epoch was
+/// raised and who stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_in(hub: &Hub, session: &Session, member: &Member) -> Result<(), SessionError> {
+    let now = hub.clock.now().timestamp();
+    session.clear().await;
+    session.cycle_id().await?;
+    let login = Login {
+        person: member.person(),
+        tenant: member.tenant(),
+        epoch: member.session_epoch(),
+        since: now,
+        seen: now,
+    };
+    session.insert(Login::KEY, login).await
+}
+
+/// Ends the browser's session, here and in the database.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_out(session: &Session) -> Result<(), SessionError> {
+    match session.id() {
+        Some(_) => session.flush().await,
+        None => Ok(()),
+    }
+}
+
+/// Middleware: finds out once who is looking and puts a [`Viewer`] into the
+/// request. To be layered on what people look at, inside [`layer`]; assets do
+/// without.
+pub async fn viewer(
+    State(hub): State<Hub>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let member = match signed_in_member(&hub, &session).await {
+        Ok(member) => member,
+        Err(error) => {
+            tracing::error!(%error, "who is looking could not be read");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let person = member.as_ref().map(|member| Person {
+        name: member.name().to_owned(),
+        email: member.email().to_owned(),
+        organisation: member.tenant_name().to_owned(),
+        admin: member.role().may(Action::ManageProviderApps),
+    });
+    let theme = Theme::read(request.headers());
+    request.extensions_mut().insert(Viewer {
+        member,
+        person,
+        theme,
+    });
+    next.run(request).await
+}
+
+#[derive(Debug)]
+enum LookUpError {
+    Session(SessionError),
+    Hub(hub::Error),
+}
+
+impl fmt::Display for LookUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(error) => error.fmt(f),
+            Self::Hub(error) => error.fmt(f),
+        }
+    }
+}
+
+async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>, LookUpError> {
+    // A stranger costs no query.
+    if session.id().is_none() {
+        return Ok(None);
+    }
+    let login: Option<Login> = session.get(Login::KEY).await.map_err(LookUpError::Session)?;
+    let Some(login) = login else {
+        return Ok(None);
+    };
+    let now = hub.clock.now().timestamp();
+    let member = match login.is_over(now) {
+        true => None,
+        false => hub
+            .member(login.person, login.tenant, login.epoch)
+            .await
+            .map_err(LookUpError::Hub)?,
+    };
+    if member.is_none() {
+        sign_out(session).await.map_err(LookUpError::Session)?;
+    } else if now - login.seen >= TOUCH_EVERY.whole_seconds() {
+        let login = Login { seen: now, ..login };
+        session
+            .insert(Login::KEY, login)
+            .await
+            .map_err(LookUpError::Session)?;
+    }
+    Ok(member)
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

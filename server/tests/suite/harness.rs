@@ -1,0 +1,475 @@
+//! One hub and one sandbox provider per test, each on a port of its own.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use chrono::TimeDelta;
+use hub::{
+    catalog::Catalog,
+    clock::Clock,
+    keep::spool::Spool,
+    outbound::OutboundPolicy,
+    people::{Member, Scope},
+    secret::Secret,
+    store::{ConnectionId, Store},
+    vault::MasterKey,
+};
+use linkwell::application::{Application, Ingredients, migrate, register_with_sandbox};
+use reqwest::{Response, StatusCode, redirect::Policy};
+use sandbox::{ACCOUNTS, Rules, Sandbox, Settings};
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use url::Url;
+
+pub const EMAIL: &str = "ana@example.com";
+pub const PASSWORD: &str = "a long enough secret";
+pub const TENANT: &str = "Ana's shop";
+
+/// A hub that serves, with everything a test may want to hold.
+pub struct World {
+    pub app: Application,
+    pub base: Url,
+    pub clock: Clock,
+    pub shop: Sandbox,
+    pub shop_url: Url,
+    /// SQL statements since the start, transactions' own aside.
+    statements: Arc<AtomicU64>,
+    /// How to make another hub on the same database.
+    seed: Seed,
+    member: Member,
+}
+
+#[derive(Clone)]
+struct Seed {
+    database: Option<String>,
+    store: Store,
+    directory: PathBuf,
+    key: String,
+}
+
+/// What a test changes before the hub starts.
+#[derive(Default)]
+pub struct Setup {
+    /// Provider files that replace or extend the catalog's.
+    pub catalog: Option<PathBuf>,
+    /// No member exists yet.
+    pub nobody: bool,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let statements = Arc::new(AtomicU64::new(0));
+        let database = fresh_database().await;
+        let mut store = Store::open(database.as_deref().unwrap_or("sqlite::memory:"))
+            .await
+            .expect("a database");
+        migrate(&store).await.expect("migrations");
+        let counter = statements.clone();
+        store.db_mut().set_metric_callback(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        let clock = Clock::manual(Clock::system().now());
+        let (shop, shop_url) = serve_sandbox(&clock).await;
+        let directory = std::env::temp_dir().join(format!("linkwell-test-{}", ConnectionId::new()));
+        let seed = Seed {
+            database,
+            store,
+            directory,
+            key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
+        };
+        let (app, base) = seed.start(&clock, &shop, &shop_url, setup.catalog.as_deref()).await;
+        let member = if setup.nobody {
+            // Never used: the test makes its own.
+            app.hub
+                .create_user("Other", "other@example.com", "Other", Secret::new(PASSWORD))
+                .await
+        } else {
+            app.hub
+                .create_user(TENANT, EMAIL, "Ana", Secret::new(PASSWORD))
+                .await
+        }
+        .expect("a member");
+        Self { app, base, clock, shop, shop_url, statements, seed, member }
+    }
+
+    /// Another process on the same database, with a data directory of its own.
+    pub async fn another(&self) -> Self {
+        let seed = Seed {
+            store: match &self.seed.database {
+                Some(url) => Store::open(url).await.expect("the same database"),
+                None => self.seed.store.clone(),
+            },
+            directory: self.seed.directory.join("another"),
+            ..self.seed.clone()
+        };
+        // It must not take the sandbox's registration over.
+        let (app, base) = seed
+            .start_with(&self.clock, &self.shop_url, self.app_of_shop(), None)
+            .await;
+        Self {
+            app,
+            base,
+            clock: self.clock.clone(),
+            shop: self.shop.clone(),
+            shop_url: self.shop_url.clone(),
+            statements: self.statements.clone(),
+            seed,
+            member: self.member.clone(),
+        }
+    }
+
+    fn app_of_shop(&self) -> hub::dialect::ProviderApp {
+        let app = &self.app.hub.operator_apps["sandbox"];
+        hub::dialect::ProviderApp {
+            client_id: app.client_id.clone(),
+            client_secret: Secret::new(app.client_secret.expose()),
+        }
+    }
+
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by);
+    }
+
+    /// How many SQL statements `work` takes.
+    pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
+        let before = self.statements.load(Ordering::SeqCst);
+        let value = work.await;
+        (value, self.statements.load(Ordering::SeqCst) - before)
+    }
+
+    pub fn url(&self, path: &str) -> Url {
+        self.base.join(path).expect("a path")
+    }
+
+    /// A browser that nobody has signed in with.
+    pub fn browser(&self) -> Browser {
+        Browser {
+            base: self.base.clone(),
+            http: reqwest_client(true),
+        }
+    }
+
+    /// A browser in which Ana is signed in.
+    pub async fn signed_in(&self) -> Browser {
+        let browser = self.browser();
+        browser.sign_in(EMAIL, PASSWORD).await;
+        browser
+    }
+
+    /// A host application with a key of these scopes.
+    pub async fn host(&self, scopes: &[Scope]) -> HostApp {
+        let (_, key) = self
+            .app
+            .hub
+            .create_api_key(&self.member, "test", scopes)
+            .await
+            .expect("a key");
+        HostApp {
+            base: self.base.clone(),
+            http: reqwest_client(false),
+            key: key.expose().to_owned(),
+        }
+    }
+
+    /// A host application that may do everything.
+    pub async fn any_host(&self) -> HostApp {
+        self.host(&Scope::ALL).await
+    }
+
+    /// The sandbox approves by itself, as this account.
+    pub fn approve_as(&self, account: usize) {
+        self.rules(|rules| rules.auto_approve = Some(ACCOUNTS[account].id.to_owned()));
+    }
+
+    pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
+        let mut rules = self.shop.rules();
+        change(&mut rules);
+        self.shop.set_rules(rules);
+    }
+
+    /// Connects an account of the sandbox through a whole flow in a browser.
+    pub async fn connect(&self) -> ConnectionId {
+        self.approve_as(0);
+        let browser = self.signed_in().await;
+        let done = browser.run_flow("sandbox", json!({})).await;
+        assert_eq!(done.status(), StatusCode::SEE_OTHER, "the callback redirects");
+        self.only_connection().await
+    }
+
+    pub async fn only_connection(&self) -> ConnectionId {
+        let listed = self.app.hub.connections(&self.member).await.expect("a list");
+        assert_eq!(listed.len(), 1, "one connection");
+        listed[0].connection.id
+    }
+
+    /// Imports a token pair the sandbox knows, without any flow.
+    pub async fn import_living(&self, host: &HostApp) -> ConnectionId {
+        let tokens = self
+            .shop
+            .grant("linkwell", ACCOUNTS[0].id, &sandbox::Scope::ALL)
+            .expect("a grant");
+        let answer = host
+            .post(
+                "/v1/connections",
+                json!({ "provider": "sandbox", "credential": {
+                    "access_token": tokens.access_token,
+                    "refresh_token": tokens.refresh_token,
+                    "expires_at": self.clock.now() + TimeDelta::seconds(i64::from(tokens.expires_in)),
+                }}),
+            )
+            .await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let body: Value = answer.json().await.expect("JSON");
+        body["id"].as_str().expect("an id").parse().expect("an id")
+    }
+}
+
+impl Seed {
+    async fn start(
+        &self,
+        clock: &Clock,
+        shop: &Sandbox,
+        shop_url: &Url,
+        catalog: Option<&std::path::Path>,
+    ) -> (Application, Url) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = origin(&listener);
+        let app = register_with_sandbox(shop, &base);
+        self.serve(listener, base, clock, shop_url, app, catalog).await
+    }
+
+    async fn start_with(
+        &self,
+        clock: &Clock,
+        shop_url: &Url,
+        app: hub::dialect::ProviderApp,
+        catalog: Option<&std::path::Path>,
+    ) -> (Application, Url) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = origin(&listener);
+        self.serve(listener, base, clock, shop_url, app, catalog).await
+    }
+
+    async fn serve(
+        &self,
+        listener: TcpListener,
+        base: Url,
+        clock: &Clock,
+        shop_url: &Url,
+        app: hub::dialect::ProviderApp,
+        extra: Option<&std::path::Path>,
+    ) -> (Application, Url) {
+        let mut catalog = Catalog::embedded().expect("the catalog");
+        if let Some(directory) = extra {
+            catalog = catalog.with_directory(directory).expect("extra providers");
+        }
+        let shop_origin = shop_url.as_str().trim_end_matches('/').to_owned();
+        let application = Application::new(Ingredients {
+            store: self.store.clone(),
+            clock: clock.clone(),
+            wrapper: Arc::new(
+                MasterKey::from_text(&Secret::new(&self.key), "test").expect("a key"),
+            ),
+            catalog: catalog.with_global("sandbox_origin", &shop_origin),
+            outbound: OutboundPolicy {
+                allow_exact: vec![SocketAddr::from((
+                    [127, 0, 0, 1],
+                    shop_url.port().expect("a port"),
+                ))],
+                ..OutboundPolicy::default()
+            },
+            public_url: base.clone(),
+            operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
+            open_sign_up: false,
+            spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
+        })
+        .expect("an application");
+        application.make_ready().await.expect("ready");
+        let router = application.router();
+        tokio::spawn(async move {
+            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+                .await
+                .expect("serving");
+        });
+        (application, base)
+    }
+}
+
+fn origin(listener: &TcpListener) -> Url {
+    let address = listener.local_addr().expect("an address");
+    Url::parse(&format!("http://{address}/")).expect("an origin")
+}
+
+async fn serve_sandbox(clock: &Clock) -> (Sandbox, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let url = Url::parse(&format!("http://localhost:{port}/")).expect("an origin");
+    let clock = clock.clone();
+    let shop = Sandbox::open(Settings {
+        public_url: url.clone(),
+        state_file: None,
+        clock: Arc::new(move || clock.now()),
+    })
+    .expect("a sandbox");
+    let router = shop.router();
+    tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
+    (shop, url)
+}
+
+/// A database of its own on the PostgreSQL server to test on, if one is named.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings struct")]
+async fn fresh_database() -> Option<String> {
+    let server = std::env::var("LINKWELL_TEST_DATABASE").ok()?;
+    let name = format!("linkwell_{}", ConnectionId::new().0.simple());
+    let admin = Database::connect(&server).await.expect("the PostgreSQL server");
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .expect("a database");
+    let mut url = Url::parse(&server).expect("a URL");
+    url.set_path(&name);
+    Some(url.into())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test is outside the hub")]
+fn reqwest_client(cookies: bool) -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .cookie_store(cookies)
+        .build()
+        .expect("a client")
+}
+
+/// A browser, as far as the server can tell: cookies, and an `Origin` with
+/// everything it posts.
+pub struct Browser {
+    pub base: Url,
+    pub http: reqwest::Client,
+}
+
+impl Browser {
+    pub async fn get(&self, url: impl AsRef<str>) -> Response {
+        let url = self.base.join(url.as_ref()).expect("an address");
+        self.http.get(url).send().await.expect("an answer")
+    }
+
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.http
+            .post(self.base.join(path).expect("an address"))
+            .header("origin", self.origin())
+            .form(form)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub async fn post_json(&self, path: &str, body: Value) -> Response {
+        self.http
+            .post(self.base.join(path).expect("an address"))
+            .header("origin", self.origin())
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    pub async fn sign_in(&self, email: &str, password: &str) {
+        let answer = self
+            .post("/api/sign_in", &[("email", email), ("password", password)])
+            .await;
+        assert!(answer.status().is_redirection(), "signing in redirects");
+    }
+
+    /// Starts a flow and answers the address of the provider.
+    pub async fn prepare(&self, provider: &str, body: Value) -> Value {
+        let answer = self
+            .post_json(&format!("/connections/{provider}/prepare"), body)
+            .await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json().await.expect("JSON")
+    }
+
+    /// Follows the provider's redirect to our callback, which is not called yet.
+    pub async fn approve(&self, prepared: &Value) -> Url {
+        let auth_url = prepared["auth_url"].as_str().expect("an address");
+        let answer = self.http.get(auth_url).send().await.expect("the provider");
+        location(&answer)
+    }
+
+    /// A whole flow; the answer is the callback's.
+    pub async fn run_flow(&self, provider: &str, body: Value) -> Response {
+        let prepared = self.prepare(provider, body).await;
+        let callback = self.approve(&prepared).await;
+        self.get(callback).await
+    }
+}
+
+/// Where an answer redirects to.
+pub fn location(answer: &Response) -> Url {
+    assert!(answer.status().is_redirection(), "{} is no redirect", answer.status());
+    let target = answer.headers()["location"].to_str().expect("text");
+    answer.url().join(target).expect("an address")
+}
+
+/// A host application.
+pub struct HostApp {
+    base: Url,
+    http: reqwest::Client,
+    pub key: String,
+}
+
+impl HostApp {
+    pub async fn get(&self, path: &str) -> Response {
+        self.http
+            .get(self.base.join(path).expect("an address"))
+            .bearer_auth(&self.key)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Response {
+        self.http
+            .post(self.base.join(path).expect("an address"))
+            .bearer_auth(&self.key)
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        self.http
+            .delete(self.base.join(path).expect("an address"))
+            .bearer_auth(&self.key)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub async fn token(&self, id: ConnectionId) -> (StatusCode, Value) {
+        let answer = self.get(&format!("/v1/connections/{id}/token")).await;
+        let status = answer.status();
+        (status, answer.json().await.expect("JSON"))
+    }
+}

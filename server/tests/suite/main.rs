@@ -1,0 +1,11 @@
+//! The whole application, over HTTP, against the sandbox provider: on SQLite
+//! in memory, and on PostgreSQL when `LINKWELL_TEST_DATABASE` names a server.
+//!
+//! No test sleeps: clocks are moved, and what is waited for is awaited.
+
+mod harness;
+
+mod api;
+mod flow;
+mod lending;
+mod refresh;
