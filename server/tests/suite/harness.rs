@@ -230,7 +230,7 @@ impl World {
                 json!({ "provider": "sandbox", "credential": {
                     "access_token": tokens.access_token,
                     "refresh_token": tokens.refresh_token,
-                    "expires_at": self.clock.now() + TimeDelta::seconds(i64::from(tokens.expires_in)),
+                    "expires_at": self.clock.now() + TimeDelta::seconds(i64::from(tokens.expires_in_s)),
                 }}),
             )
             .await;
@@ -389,15 +389,29 @@ impl Browser {
             .expect("an answer")
     }
 
+    /// The session's cookie as a header, for a program without a cookie jar.
+    pub async fn session_cookie(&self) -> String {
+        let answer = self.sign_in_answer(EMAIL, PASSWORD).await;
+        let cookies = answer.headers().get_all("set-cookie");
+        cookies
+            .iter()
+            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .find(|cookie| cookie.starts_with("linkwell="))
+            .expect("a session")
+            .to_owned()
+    }
+
     pub fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
     }
 
     pub async fn sign_in(&self, email: &str, password: &str) {
-        let answer = self
-            .post("/api/sign_in", &[("email", email), ("password", password)])
-            .await;
-        assert!(answer.status().is_redirection(), "signing in redirects");
+        let answer = self.sign_in_answer(email, password).await;
+        assert_eq!(location(&answer).path(), "/", "signing in leads to the hub");
+    }
+
+    pub async fn sign_in_answer(&self, email: &str, password: &str) -> Response {
+        self.post("/api/sign_in", &[("email", email), ("password", password)]).await
     }
 
     /// Starts a flow and answers the address of the provider.

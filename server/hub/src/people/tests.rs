@@ -359,7 +359,7 @@ async fn keys_belong_to_one_tenant() {
         .create_api_key_for("Alder & Ash", "Till", &[Scope::TokensRead])
         .await
         .unwrap();
-    assert_eq!(hub.api_keys(&ana).await.unwrap(), [row.clone()]);
+    assert_eq!(hub.api_keys(&ana).await.unwrap(), std::slice::from_ref(&row));
     assert!(hub.api_keys(&bo).await.unwrap().is_empty());
     assert!(matches!(hub.revoke_api_key(&bo, row.id).await, Err(Error::NotFound)));
     assert!(hub.authenticate_key(secret.expose()).await.unwrap().is_some());

@@ -1,135 +1,22 @@
-//! A failure in words: what failed, why, what it means, and the one thing to do.
-//!
-//! The only place that puts a [`Failure`] into words, so that hub, popup,
-//! e-mail and API say the same. The voice: sentence case, verb and object on
-//! buttons, no blame, no apologies, no codes, "most likely" only where we
-//! concluded it.
+//! The words themselves, by code and detail.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 
+use super::{ActionKind, During, Subject, Who};
 use crate::failure::{Certainty, Failure, FailureCode};
 
-/// What a person is told about a failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Prompt {
-    /// What happened, with its time when that matters.
+/// One line of the table. Sentences are written without their last full stop.
+pub(super) struct Entry {
     pub what: String,
-    /// Why, honest about how sure that is.
-    pub why: String,
-    /// What it means for the person, when that is not obvious.
+    pub why: Why,
     pub effect: Option<String>,
-    /// The one button; none when there is nothing to press.
-    pub action: Option<PromptAction>,
-    /// A quieter way out beside the button.
-    pub secondary: Option<PromptAction>,
-    /// Who can end it.
+    pub action: Option<(ActionKind, String)>,
+    pub secondary: Option<(ActionKind, String)>,
     pub who: Who,
 }
 
-/// A button of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PromptAction {
-    /// Verb and object: `Reconnect Shopify`.
-    pub label: String,
-    /// What pressing it does.
-    pub kind: ActionKind,
-}
-
-/// What pressing a button does. Where that leads, the surface knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
-    /// Signs in to the hub.
-    SignIn,
-    /// Starts a flow: for the connection when there is one, else for the provider.
-    Connect,
-    /// Connects the account that signed in as one more.
-    AddAccount,
-    /// Opens the page that says what is asked for.
-    Explain,
-    /// Proves the connection again now.
-    Check,
-    /// Opens the page of the provider app.
-    SetUp,
-    /// Opens the provider's own site.
-    OpenProvider,
-}
-
-/// Who can end a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// The person who reads it.
-    You,
-    /// An admin: of the organisation here, or of its account at the provider.
-    Admin,
-    /// Whoever runs this hub.
-    Operator,
-    /// The provider, by itself.
-    Provider,
-    /// The hub, by itself.
-    Us,
-}
-
-/// What was going on when it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum During {
-    /// A person was connecting or reconnecting an account.
-    Connecting,
-    /// The hub was refreshing, checking or using a connection.
-    Keeping,
-}
-
-/// What a failure is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    /// The provider's name on screen: `Shopify`.
-    pub provider_name: &'a str,
-    /// What the account is called.
-    pub account: Option<&'a str>,
-    /// When it failed.
-    pub at: DateTime<Utc>,
-    /// What was going on.
-    pub during: During,
-    /// What the permissions that are missing allow, in words.
-    pub missing: &'a [String],
-}
-
-impl Prompt {
-    /// Puts `failure` into words.
-    pub fn of(failure: &Failure, subject: &Subject<'_>) -> Self {
-        let entry = entry(failure, subject);
-        let action = |(kind, label): (ActionKind, String)| PromptAction { label, kind };
-        Self {
-            what: sentence(&entry.what),
-            why: match entry.why {
-                Why::Fact(fact) => sentence(&fact),
-                Why::By { told, likely } => match failure.certainty {
-                    Certainty::Told => sentence(&told),
-                    Certainty::Inferred => sentence(&format!("Most likely {likely}")),
-                },
-            },
-            effect: entry.effect.as_deref().map(sentence),
-            action: entry.action.map(action),
-            secondary: entry.secondary.map(action),
-            who: entry.who,
-        }
-    }
-}
-
-/// One line of the table. Sentences are written without their last full stop.
-struct Entry {
-    what: String,
-    why: Why,
-    effect: Option<String>,
-    action: Option<(ActionKind, String)>,
-    secondary: Option<(ActionKind, String)>,
-    who: Who,
-}
-
 /// The cause of a failure.
-enum Why {
+pub(super) enum Why {
     /// Known whoever says so: it is about ourselves.
     Fact(String),
     /// Known when the provider told, else the best guess, which reads on after
@@ -177,7 +64,7 @@ fn by(told: impl Into<String>, likely: impl Into<String>) -> Why {
 }
 
 /// The table: one line per code, and per detail that deserves its own words.
-fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
+pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
     use ActionKind::*;
     use FailureCode as Code;
 
@@ -533,177 +420,9 @@ fn article(role: &str) -> String {
     }
 }
 
-/// Capital at the beginning, full stop at the end.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(characters).chain(['.']).collect()
-}
-
 /// A meaning such as `See orders`, to go on with after a colon.
 fn lower(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(char::to_lowercase).into_iter().flatten();
     first.chain(characters).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeZone;
-
-    use super::*;
-
-    /// Details with words of their own, beside one that has none.
-    const DETAILS: [&str; 16] = [
-        "raw_code",
-        "admin",
-        "unsupported_method",
-        "refresh_elsewhere",
-        "outcome_unknown",
-        "lost_rotation",
-        "ended_without_refresh_token",
-        "wrong_environment",
-        "provider_app_missing",
-        "provider_not_in_catalog",
-        "address_not_allowed",
-        "https_required",
-        "environment",
-        "other_account",
-        "other_browser",
-        "unmapped:shopify:E1234",
-    ];
-
-    fn subject(during: During) -> Subject<'static> {
-        Subject {
-            provider_name: "Shopify",
-            account: Some("shop@a.de"),
-            at: Utc.with_ymd_and_hms(2026, 5, 12, 9, 10, 0).unwrap(),
-            during,
-            missing: &[],
-        }
-    }
-
-    fn every_prompt() -> Vec<(Failure, During, Prompt)> {
-        let later = Utc.with_ymd_and_hms(2026, 5, 12, 14, 5, 0).unwrap();
-        let mut prompts = Vec::new();
-        for code in FailureCode::ALL {
-            for detail in DETAILS {
-                for failure in [Failure::told(code, detail), Failure::inferred(code, detail)] {
-                    for retry_at in [None, Some(later)] {
-                        for during in [During::Connecting, During::Keeping] {
-                            let failure = failure.clone().with_retry_at(retry_at);
-                            let prompt = Prompt::of(&failure, &subject(during));
-                            prompts.push((failure, during, prompt));
-                        }
-                    }
-                }
-            }
-        }
-        prompts
-    }
-
-    fn texts(prompt: &Prompt) -> Vec<&str> {
-        let labels = [&prompt.action, &prompt.secondary];
-        [&prompt.what, &prompt.why]
-            .into_iter()
-            .chain(&prompt.effect)
-            .map(String::as_str)
-            .chain(labels.into_iter().flatten().map(|action| action.label.as_str()))
-            .collect()
-    }
-
-    #[test]
-    fn every_prompt_follows_the_rules_of_style() {
-        const NEVER: [&str; 14] = [
-            "please", "sorry", "oops", "invalid", "failed to", "error", "!", "authorize",
-            "submit", "learn more", "contact support", "..", "  ", "your data is safe",
-        ];
-        for (failure, _, prompt) in every_prompt() {
-            for text in texts(&prompt) {
-                let lower = text.to_lowercase();
-                for word in NEVER {
-                    assert!(!lower.contains(word), "{word:?} in {text:?} ({failure:?})");
-                }
-                assert!(!text.contains('_'), "a code in {text:?}");
-                assert!(!text.contains("E1234"), "{text:?}");
-                assert!(text.starts_with(char::is_uppercase), "{text:?}");
-                assert!(text.chars().count() <= 120, "too long: {text:?}");
-            }
-            for code in FailureCode::ALL {
-                assert!(!texts(&prompt).iter().any(|text| text.contains(code.as_str())));
-            }
-            for line in [&prompt.what, &prompt.why].into_iter().chain(&prompt.effect) {
-                assert!(line.ends_with('.'), "{line:?}");
-            }
-            for action in prompt.action.iter().chain(&prompt.secondary) {
-                assert!(!action.label.ends_with('.') && action.label.len() <= 48, "{action:?}");
-                assert_ne!(action.label, "OK");
-            }
-        }
-    }
-
-    #[test]
-    fn guesses_are_marked_and_only_guesses() {
-        for (failure, _, prompt) in every_prompt() {
-            let lines = format!("{} {:?}", prompt.what, prompt.effect).to_lowercase();
-            assert!(!lines.contains("likely"), "{failure:?}");
-            if failure.certainty == Certainty::Told {
-                assert!(!prompt.why.contains("likely"), "{failure:?}: {}", prompt.why);
-            }
-        }
-        for code in FailureCode::ALL {
-            let why = |failure: Failure| Prompt::of(&failure, &subject(During::Keeping)).why;
-            let own_business = [FailureCode::NotAllowed, FailureCode::HubInternal];
-            assert_eq!(
-                why(Failure::inferred(code, "raw_code")).starts_with("Most likely"),
-                !own_business.contains(&code),
-                "{code:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn whoever_must_act_has_a_button_or_is_named() {
-        for (failure, during, prompt) in every_prompt() {
-            let has_way_out = prompt.action.is_some() || prompt.effect.is_some();
-            assert!(has_way_out, "{failure:?} {during:?}");
-            // What heals by itself asks for nothing but patience.
-            if during == During::Keeping && prompt.action.is_none() && failure.code.is_transient() {
-                let effect = prompt.effect.unwrap();
-                assert!(effect.starts_with("No action needed."), "{effect}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_words_are_those_a_person_reads() {
-        let gone = Failure::inferred(FailureCode::GrantRevokedOrExpired, "invalid_grant");
-        let prompt = Prompt::of(&gone, &subject(During::Keeping));
-        assert_eq!(
-            prompt.what,
-            "Shopify stopped accepting our access on 12 May at 09:10 UTC."
-        );
-        assert_eq!(
-            prompt.why,
-            "Most likely the app was removed in Shopify, or the password was changed there."
-        );
-        assert_eq!(prompt.action.unwrap().label, "Reconnect Shopify");
-
-        let other = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
-            .with_text("info@b.de");
-        let prompt = Prompt::of(&other, &subject(During::Connecting));
-        assert_eq!(
-            prompt.why,
-            "You signed in as info@b.de, but this connection belongs to shop@a.de."
-        );
-
-        let missing = ["See orders".to_owned(), "Post comments".to_owned()];
-        let subject = Subject {
-            missing: &missing,
-            ..subject(During::Keeping)
-        };
-        let left_out = Failure::told(FailureCode::PermissionMissing, "insufficient_scope");
-        let prompt = Prompt::of(&left_out, &subject);
-        assert_eq!(prompt.what, "Some things do not work: see orders, post comments.");
-    }
 }

@@ -1,0 +1,160 @@
+//! Every code, told and inferred, in every situation.
+
+use chrono::TimeZone;
+
+use super::*;
+use crate::failure::FailureCode;
+
+/// Details with words of their own, beside one that has none.
+const DETAILS: [&str; 16] = [
+    "raw_code",
+    "admin",
+    "unsupported_method",
+    "refresh_elsewhere",
+    "outcome_unknown",
+    "lost_rotation",
+    "ended_without_refresh_token",
+    "wrong_environment",
+    "provider_app_missing",
+    "provider_not_in_catalog",
+    "address_not_allowed",
+    "https_required",
+    "environment",
+    "other_account",
+    "other_browser",
+    "unmapped:shopify:E1234",
+];
+
+fn subject(during: During) -> Subject<'static> {
+    Subject {
+        provider_name: "Shopify",
+        account: Some("shop@a.de"),
+        at: Utc.with_ymd_and_hms(2026, 5, 12, 9, 10, 0).unwrap(),
+        during,
+        missing: &[],
+    }
+}
+
+fn every_prompt() -> Vec<(Failure, During, Prompt)> {
+    let later = Utc.with_ymd_and_hms(2026, 5, 12, 14, 5, 0).unwrap();
+    let mut prompts = Vec::new();
+    for code in FailureCode::ALL {
+        for detail in DETAILS {
+            for failure in [Failure::told(code, detail), Failure::inferred(code, detail)] {
+                for retry_at in [None, Some(later)] {
+                    for during in [During::Connecting, During::Keeping] {
+                        let failure = failure.clone().with_retry_at(retry_at);
+                        let prompt = Prompt::of(&failure, &subject(during));
+                        prompts.push((failure, during, prompt));
+                    }
+                }
+            }
+        }
+    }
+    prompts
+}
+
+fn texts(prompt: &Prompt) -> Vec<&str> {
+    let labels = [&prompt.action, &prompt.secondary];
+    [&prompt.what, &prompt.why]
+        .into_iter()
+        .chain(&prompt.effect)
+        .map(String::as_str)
+        .chain(labels.into_iter().flatten().map(|action| action.label.as_str()))
+        .collect()
+}
+
+#[test]
+fn every_prompt_follows_the_rules_of_style() {
+    const NEVER: [&str; 14] = [
+        "please", "sorry", "oops", "invalid", "failed to", "error", "!", "authorize",
+        "submit", "learn more", "contact support", "..", "  ", "your data is safe",
+    ];
+    for (failure, _, prompt) in every_prompt() {
+        for text in texts(&prompt) {
+            let lower = text.to_lowercase();
+            for word in NEVER {
+                assert!(!lower.contains(word), "{word:?} in {text:?} ({failure:?})");
+            }
+            assert!(!text.contains('_'), "a code in {text:?}");
+            assert!(!text.contains("E1234"), "{text:?}");
+            assert!(text.starts_with(char::is_uppercase), "{text:?}");
+            assert!(text.chars().count() <= 120, "too long: {text:?}");
+        }
+        for code in FailureCode::ALL {
+            assert!(!texts(&prompt).iter().any(|text| text.contains(code.as_str())));
+        }
+        for line in [&prompt.what, &prompt.why].into_iter().chain(&prompt.effect) {
+            assert!(line.ends_with('.'), "{line:?}");
+        }
+        for action in prompt.action.iter().chain(&prompt.secondary) {
+            assert!(!action.label.ends_with('.') && action.label.len() <= 48, "{action:?}");
+            assert_ne!(action.label, "OK");
+        }
+    }
+}
+
+#[test]
+fn guesses_are_marked_and_only_guesses() {
+    for (failure, _, prompt) in every_prompt() {
+        let lines = format!("{} {:?}", prompt.what, prompt.effect).to_lowercase();
+        assert!(!lines.contains("likely"), "{failure:?}");
+        if failure.certainty == Certainty::Told {
+            assert!(!prompt.why.contains("likely"), "{failure:?}: {}", prompt.why);
+        }
+    }
+    for code in FailureCode::ALL {
+        let why = |failure: Failure| Prompt::of(&failure, &subject(During::Keeping)).why;
+        let own_business = [FailureCode::NotAllowed, FailureCode::HubInternal];
+        assert_eq!(
+            why(Failure::inferred(code, "raw_code")).starts_with("Most likely"),
+            !own_business.contains(&code),
+            "{code:?}"
+        );
+    }
+}
+
+#[test]
+fn whoever_must_act_has_a_button_or_is_named() {
+    for (failure, during, prompt) in every_prompt() {
+        let has_way_out = prompt.action.is_some() || prompt.effect.is_some();
+        assert!(has_way_out, "{failure:?} {during:?}");
+        // What heals by itself asks for nothing but patience.
+        if during == During::Keeping && prompt.action.is_none() && failure.code.is_transient() {
+            let effect = prompt.effect.unwrap();
+            assert!(effect.starts_with("No action needed."), "{effect}");
+        }
+    }
+}
+
+#[test]
+fn the_words_are_those_a_person_reads() {
+    let gone = Failure::inferred(FailureCode::GrantRevokedOrExpired, "invalid_grant");
+    let prompt = Prompt::of(&gone, &subject(During::Keeping));
+    assert_eq!(
+        prompt.what,
+        "Shopify stopped accepting our access on 12 May at 09:10 UTC."
+    );
+    assert_eq!(
+        prompt.why,
+        "Most likely the app was removed in Shopify, or the password was changed there."
+    );
+    assert_eq!(prompt.action.unwrap().label, "Reconnect Shopify");
+
+    let other = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
+        .with_text("info@b.de");
+    let prompt = Prompt::of(&other, &subject(During::Connecting));
+    assert_eq!(
+        prompt.why,
+        "You signed in as info@b.de, but this connection belongs to shop@a.de."
+    );
+
+    let missing = ["See orders".to_owned(), "Post comments".to_owned()];
+    let subject = Subject {
+        missing: &missing,
+        ..subject(During::Keeping)
+    };
+    let left_out = Failure::told(FailureCode::PermissionMissing, "insufficient_scope");
+    let prompt = Prompt::of(&left_out, &subject);
+    assert_eq!(prompt.what, "Some things do not work: see orders, post comments.");
+}
