@@ -120,10 +120,10 @@ impl Application {
     }
 
     /// What must be true before a request is served: the master key opens what
-    /// is stored, and nothing waits in the spool.
+    /// is stored, and what an earlier process left is taken up.
     pub async fn make_ready(&self) -> Result<(), StartError> {
         self.hub.vault.prove_master_key().await?;
-        self.hub.drain_spool().await?;
+        self.hub.take_up().await?;
         Ok(())
     }
 

@@ -10,6 +10,9 @@ use linkwell::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Named points where a test lets the process die; see the crash tests.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     let cli = Cli::parse();
     telemetry::start(matches!(&cli.command, Command::Serve(settings) if settings.log_json));
     match cli::run(cli.command).await {

@@ -26,6 +26,9 @@ pub struct Problem {
     /// The failure code, from the closed list.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<FailureCode>,
+    /// An open word that tells causes of one code apart, for support and logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_detail: Option<String>,
     /// What failed, why, and the one thing to do, as people see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<Prompt>,
@@ -50,6 +53,7 @@ impl Problem {
             status: status.as_u16(),
             detail: None,
             code: None,
+            failure_detail: None,
             prompt: None,
             retry_at: None,
             errors: Vec::new(),
@@ -94,6 +98,7 @@ impl Problem {
         Self {
             detail: Some(prompt.why.clone()),
             code: Some(failure.code),
+            failure_detail: Some(failure.detail.clone()),
             retry_at: failure.retry_at,
             retry_after_s: failure
                 .retry_at

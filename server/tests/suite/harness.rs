@@ -44,7 +44,7 @@ pub struct World {
     statements: Arc<AtomicU64>,
     /// How to make another hub on the same database.
     seed: Seed,
-    member: Member,
+    member: Option<Member>,
 }
 
 #[derive(Clone)]
@@ -62,6 +62,8 @@ pub struct Setup {
     pub catalog: Option<PathBuf>,
     /// No member exists yet.
     pub nobody: bool,
+    /// Where people reach the hub, when that is not where it listens.
+    pub public_url: Option<Url>,
 }
 
 impl World {
@@ -89,18 +91,16 @@ impl World {
             directory,
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
         };
-        let (app, base) = seed.start(&clock, &shop, &shop_url, setup.catalog.as_deref()).await;
-        let member = if setup.nobody {
-            // Never used: the test makes its own.
-            app.hub
-                .create_user("Other", "other@example.com", "Other", Secret::new(PASSWORD))
-                .await
-        } else {
-            app.hub
-                .create_user(TENANT, EMAIL, "Ana", Secret::new(PASSWORD))
-                .await
-        }
-        .expect("a member");
+        let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
+        let member = match setup.nobody {
+            true => None,
+            false => Some(
+                app.hub
+                    .create_user(TENANT, EMAIL, "Ana", Secret::new(PASSWORD))
+                    .await
+                    .expect("a member"),
+            ),
+        };
         Self { app, base, clock, shop, shop_url, statements, seed, member }
     }
 
@@ -139,7 +139,7 @@ impl World {
     }
 
     pub fn member(&self) -> &Member {
-        &self.member
+        self.member.as_ref().expect("a world with a member")
     }
 
     pub fn advance(&self, by: TimeDelta) {
@@ -177,7 +177,7 @@ impl World {
         let (_, key) = self
             .app
             .hub
-            .create_api_key(&self.member, "test", scopes)
+            .create_api_key(self.member(), "test", scopes)
             .await
             .expect("a key");
         HostApp {
@@ -213,7 +213,7 @@ impl World {
     }
 
     pub async fn only_connection(&self) -> ConnectionId {
-        let listed = self.app.hub.connections(&self.member).await.expect("a list");
+        let listed = self.app.hub.connections(self.member()).await.expect("a list");
         assert_eq!(listed.len(), 1, "one connection");
         listed[0].connection.id
     }
@@ -246,12 +246,14 @@ impl Seed {
         clock: &Clock,
         shop: &Sandbox,
         shop_url: &Url,
-        catalog: Option<&std::path::Path>,
+        setup: &Setup,
     ) -> (Application, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = origin(&listener);
-        let app = register_with_sandbox(shop, &base);
-        self.serve(listener, base, clock, shop_url, app, catalog).await
+        let public_url = setup.public_url.clone().unwrap_or_else(|| base.clone());
+        let app = register_with_sandbox(shop, &public_url);
+        let catalog = setup.catalog.as_deref();
+        (self.serve(listener, public_url, clock, shop_url, app, catalog).await, base)
     }
 
     async fn start_with(
@@ -263,18 +265,18 @@ impl Seed {
     ) -> (Application, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = origin(&listener);
-        self.serve(listener, base, clock, shop_url, app, catalog).await
+        (self.serve(listener, base.clone(), clock, shop_url, app, catalog).await, base)
     }
 
     async fn serve(
         &self,
         listener: TcpListener,
-        base: Url,
+        public_url: Url,
         clock: &Clock,
         shop_url: &Url,
         app: hub::dialect::ProviderApp,
         extra: Option<&std::path::Path>,
-    ) -> (Application, Url) {
+    ) -> Application {
         let mut catalog = Catalog::embedded().expect("the catalog");
         if let Some(directory) = extra {
             catalog = catalog.with_directory(directory).expect("extra providers");
@@ -294,7 +296,7 @@ impl Seed {
                 ))],
                 ..OutboundPolicy::default()
             },
-            public_url: base.clone(),
+            public_url,
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
             open_sign_up: false,
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
@@ -307,7 +309,7 @@ impl Seed {
                 .await
                 .expect("serving");
         });
-        (application, base)
+        application
     }
 }
 

@@ -7,5 +7,9 @@ mod harness;
 
 mod api;
 mod flow;
+mod gate;
 mod lending;
+mod people;
 mod refresh;
+mod secrets;
+mod surface;

@@ -27,23 +27,30 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
-        let outcome = self.probe(&connection).await?;
-        self.record_check(connection, outcome).await
+        match self.probe(&connection).await? {
+            Some(outcome) => self.record_check(connection, outcome).await,
+            None => Ok(()),
+        }
     }
 
-    async fn probe(&self, connection: &connection::Model) -> Result<Result<Identity, Failure>> {
+    /// What the provider answered; none when a renewal on the way failed, which
+    /// is stored with the credential already.
+    async fn probe(
+        &self,
+        connection: &connection::Model,
+    ) -> Result<Option<Result<Identity, Failure>>> {
         let Some(provider) = self.catalog.get(&connection.provider) else {
             let failure = Failure::told(FailureCode::AppConfigInvalid, "provider_not_in_catalog");
-            return Ok(Err(failure));
+            return Ok(Some(Err(failure)));
         };
         let row = match &*self.renew(connection.id, credential::MAIN, Need::Now).await {
             Ok(Renewal::Current(row)) => row.clone(),
-            Ok(Renewal::Failed(failure)) => return Ok(Err(failure.clone())),
+            Ok(Renewal::Failed(_)) => return Ok(None),
             Err(Error::NotFound) => return Err(Error::NotFound),
             Err(error) => {
                 tracing::error!(connection.id = %connection.id, %error, "a check could not start");
                 let failure = Failure::inferred(FailureCode::HubInternal, "check_not_started");
-                return Ok(Err(failure));
+                return Ok(Some(Err(failure)));
             }
         };
         match self.ask_identity(connection, provider, &row).await? {
@@ -52,13 +59,13 @@ impl Hub {
                 let need = Need::Rejected { version: row.version };
                 match &*self.renew(connection.id, credential::MAIN, need).await {
                     Ok(Renewal::Current(newer)) if newer.version > row.version => {
-                        self.ask_identity(connection, provider, newer).await
+                        self.ask_identity(connection, provider, newer).await.map(Some)
                     }
-                    Ok(Renewal::Failed(failure)) => Ok(Err(failure.clone())),
-                    _ => Ok(Err(failure)),
+                    Ok(Renewal::Failed(_)) => Ok(None),
+                    _ => Ok(Some(Err(failure))),
                 }
             }
-            answer => Ok(answer),
+            answer => Ok(Some(answer)),
         }
     }
 

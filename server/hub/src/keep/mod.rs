@@ -19,7 +19,6 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 pub use refresh::{Need, Renewal};
 
@@ -29,11 +28,10 @@ use crate::{
     store::{ConnectionId, credential, flow, refresh_attempt},
 };
 
-/// What one process needs to keep tokens fresh: who it is, and which refreshes
-/// it has under way.
+/// What one process needs to keep tokens fresh: which refreshes it has under
+/// way.
+#[derive(Default)]
 pub struct Keeper {
-    /// Names this process in leases.
-    pub(crate) owner: Uuid,
     under_way: Mutex<HashMap<(ConnectionId, String), Flight>>,
     /// Refreshes outlive the request that asked for them: an answer that is on
     /// its way must be stored. Shutdown waits for these.
@@ -41,16 +39,6 @@ pub struct Keeper {
 }
 
 type Flight = Shared<BoxFuture<'static, Arc<Result<Renewal>>>>;
-
-impl Default for Keeper {
-    fn default() -> Self {
-        Self {
-            owner: Uuid::now_v7(),
-            under_way: Mutex::default(),
-            tasks: TaskTracker::new(),
-        }
-    }
-}
 
 /// How many refreshes one process has under way at once.
 const PARALLEL: usize = 16;
@@ -95,6 +83,17 @@ impl Hub {
         }
         .boxed()
         .shared()
+    }
+
+    /// Takes up what an earlier process of this data directory left when it
+    /// died: answers in its spool, and leases nobody will give back. To be
+    /// called before the hub says it is ready.
+    pub async fn take_up(&self) -> Result<()> {
+        self.drain_spool().await?;
+        for node in self.spool.nodes() {
+            credential::release_leases(self.store.db(), node).await?;
+        }
+        Ok(())
     }
 
     /// One round of the background: renews every credential that is due.

@@ -67,7 +67,7 @@ pub enum Need {
 #[derive(Debug)]
 pub enum Renewal {
     /// The credential as it is now stored: renewed, or found not to need it.
-    Current(credential::Model),
+    Current(Box<credential::Model>),
     /// It could not be renewed. The token itself may still work.
     Failed(Failure),
 }
@@ -81,8 +81,16 @@ struct Try<'a> {
 }
 
 enum Claim {
-    Mine(credential::Model, AttemptId, /* earlier tries of unknown fate */ bool),
+    /// The lease is ours and the intent is on record.
+    Mine {
+        row: Box<credential::Model>,
+        attempt: AttemptId,
+        /// Earlier tries with the same token have an unknown fate.
+        ambiguous: bool,
+    },
+    /// Another process holds the lease.
     Held,
+    /// A try whose fate is unknown forbids another one before this time.
     Wait(DateTime<Utc>),
 }
 
@@ -105,9 +113,9 @@ impl Hub {
                 Err(failure) => return self.record_unsent(&row, failure).await,
             };
             match self.claim(&row, &ready).await? {
-                Claim::Mine(row, attempt, ambiguous) => {
+                Claim::Mine { row, attempt, ambiguous } => {
                     fail_point!("refresh::after_intent", |_| std::process::abort());
-                    return self.send(row, attempt, ambiguous, ready).await;
+                    return self.send(*row, attempt, ambiguous, ready).await;
                 }
                 Claim::Wait(until) => {
                     let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown")
@@ -138,7 +146,7 @@ impl Hub {
             }
         };
         if fresh && row.failure.is_none() {
-            return Some(Renewal::Current(row.clone()));
+            return Some(Renewal::Current(Box::new(row.clone())));
         }
         let failure = row.failure.clone()?;
         match row.next_refresh_at {
@@ -190,7 +198,7 @@ impl Hub {
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
         let Some(mine) =
-            credential::take_lease(&transaction, row, self.keeper.owner, now, now + LEASE).await?
+            credential::take_lease(&transaction, row, self.spool.node(), now, now + LEASE).await?
         else {
             return Ok(Claim::Held);
         };
@@ -237,7 +245,11 @@ impl Hub {
         .await?;
         fail_point!("refresh::before_intent", |_| std::process::abort());
         transaction.commit().await?;
-        Ok(Claim::Mine(mine, attempt, !open.is_empty()))
+        Ok(Claim::Mine {
+            row: Box::new(mine),
+            attempt,
+            ambiguous: !open.is_empty(),
+        })
     }
 
     async fn send(
@@ -294,7 +306,7 @@ impl Hub {
             Ok(true) => {
                 fail_point!("refresh::after_commit", |_| std::process::abort());
                 self.changes.nudge(row.tenant_id);
-                Ok(Renewal::Current(renewed(row, entry)))
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
             Ok(false) => self.superseded(row, &ready, &grant, entry).await,
             Err(error) => {
@@ -304,7 +316,7 @@ impl Hub {
                 );
                 self.spool.append(&entry).map_err(spool_failed)?;
                 fail_point!("refresh::after_spool", |_| std::process::abort());
-                Ok(Renewal::Current(renewed(row, entry)))
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
         }
     }
@@ -359,6 +371,7 @@ impl Hub {
         grant: &Grant,
         entry: &Entry,
     ) -> Result<bool> {
+        fail_point!("refresh::commit_fails", |_| Err(Error::Conflict("as a test wants it")));
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
         let stored = credential::compare_and_swap(
@@ -421,11 +434,11 @@ impl Hub {
                     .await;
                 Err(Error::NotFound)
             }
-            Some(winner) if winner.version > row.version => Ok(Renewal::Current(winner)),
+            Some(winner) if winner.version > row.version => Ok(Renewal::Current(Box::new(winner))),
             Some(_) => {
                 self.spool.append(&entry).map_err(spool_failed)?;
                 self.drain_spool().await?;
-                Ok(Renewal::Current(renewed(row, entry)))
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
         }
     }
@@ -443,7 +456,7 @@ impl Hub {
             .await?
             .filter(|winner| winner.version > row.version)
         {
-            return Ok(Renewal::Current(winner));
+            return Ok(Renewal::Current(Box::new(winner)));
         }
         let grant_is_gone = failure.code == FailureCode::GrantRevokedOrExpired;
         if grant_is_gone
@@ -559,16 +572,16 @@ impl Hub {
         if let Some((attempt, outcome)) = finished {
             refresh_attempt::finish(&transaction, attempt, outcome, now).await?;
         }
-        if stored && let Some(kind) = transition(row.failure.as_ref(), &failure) {
-            if let Some(connection) =
+        if stored
+            && let Some(kind) = transition(row.failure.as_ref(), &failure)
+            && let Some(connection) =
                 connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?
-            {
-                let data = event::Data {
-                    failure: Some(failure.clone()),
-                    ..Default::default()
-                };
-                self.tell(&transaction, &connection, kind, data).await?;
-            }
+        {
+            let data = event::Data {
+                failure: Some(failure.clone()),
+                ..Default::default()
+            };
+            self.tell(&transaction, &connection, kind, data).await?;
         }
         transaction.commit().await?;
         self.changes.nudge(row.tenant_id);

@@ -6,9 +6,8 @@ use sea_orm::{
     ActiveValue::Set, Condition, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect,
     entity::prelude::*,
 };
-use uuid::Uuid;
 
-use super::{ApiKeyId, ConnectionId, TenantId, api_key, connection};
+use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection};
 use crate::failure::Failure;
 
 /// The slot of the token every connection has. A provider that answers with a
@@ -38,7 +37,7 @@ pub struct Model {
     /// Raised by every change of the secret, and bound into its seal.
     pub version: i64,
     pub next_refresh_at: Option<DateTime<Utc>>,
-    pub lease_owner: Option<Uuid>,
+    pub lease_owner: Option<NodeId>,
     pub lease_until: Option<DateTime<Utc>>,
     /// Raised by every lease, so that a late holder cannot write.
     pub fence: i64,
@@ -115,7 +114,7 @@ fn unleased(now: DateTime<Utc>) -> Condition {
 pub async fn take_lease(
     db: &impl ConnectionTrait,
     row: &Model,
-    owner: Uuid,
+    owner: NodeId,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Option<Model>, DbErr> {
@@ -129,6 +128,16 @@ pub async fn take_lease(
         .exec_with_returning(db)
         .await?
         .pop())
+}
+
+/// Gives back the leases of a node whose process has died.
+pub async fn release_leases(db: &impl ConnectionTrait, owner: NodeId) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(None::<DateTime<Utc>>))
+        .filter(Column::LeaseOwner.eq(owner))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Writes what a refresh changed, if the lease (`fence`) and the secret

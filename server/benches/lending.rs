@@ -1,0 +1,169 @@
+//! What lending a fresh token costs, as a ratio.
+//!
+//! The measure is a bare axum handler that does one SELECT on the same pool
+//! and one AES-GCM open. Both are served over loopback by the same process and
+//! loaded in turns, so that whatever else the machine does falls on both.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use axum::{Json, Router, extract::State, routing::get};
+use chrono::TimeDelta;
+use futures::{StreamExt, stream};
+use hub::{
+    Hub,
+    catalog::Catalog,
+    clock::Clock,
+    connect::Import,
+    keep::spool::Spool,
+    outbound::OutboundPolicy,
+    people::Scope,
+    secret::Secret,
+    store::{ConnectionId, Store, credential},
+    vault::{MasterKey, Place},
+};
+use linkwell::application::{Application, Ingredients, migrate};
+use serde_json::json;
+use tokio::net::TcpListener;
+use url::Url;
+
+/// Requests of one round, and how many are under way at once.
+const REQUESTS: usize = 4_000;
+const CONCURRENCY: usize = 16;
+/// Rounds of each; the middle one counts.
+const ROUNDS: usize = 7;
+/// What the product promises.
+const PROMISED: f64 = 0.7;
+
+#[tokio::main]
+async fn main() {
+    let directory = std::env::temp_dir().join(format!("linkwell-bench-{}", ConnectionId::new()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let application = application(&directory).await;
+    let hub = application.hub.clone();
+    let (id, key) = seed(&hub).await;
+    let product = serve(application.router()).await;
+    let bare = serve(
+        Router::new()
+            .route("/token", get(bare))
+            .with_state((hub.clone(), id)),
+    )
+    .await;
+    let flushing = tokio::spawn(async move {
+        loop {
+            hub.reads.some().await;
+            hub.reads.flush(&hub.store).await.expect("a flush");
+        }
+    });
+    let client = client();
+    let ours = format!("http://{product}/v1/connections/{id}/token");
+    let theirs = format!("http://{bare}/token");
+    let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
+    round(&client, &ours, &key).await;
+    round(&client, &theirs, &key).await;
+    for _ in 0..ROUNDS {
+        our_rates.push(round(&client, &ours, &key).await);
+        their_rates.push(round(&client, &theirs, &key).await);
+    }
+    flushing.abort();
+    let (ours, theirs) = (median(our_rates), median(their_rates));
+    let ratio = ours / theirs;
+    println!("lending a fresh token   {ours:>8.0} requests/s");
+    println!("bare handler            {theirs:>8.0} requests/s");
+    println!("ratio                   {ratio:>8.2}  (promised: at least {PROMISED})");
+    std::fs::remove_dir_all(&directory).expect("the directory is removed");
+}
+
+async fn application(directory: &std::path::Path) -> Application {
+    let database = format!("sqlite://{}?mode=rwc", directory.join("bench.db").display());
+    let store = Store::open(&database).await.expect("a database");
+    migrate(&store).await.expect("migrations");
+    let key = Secret::new("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    Application::new(Ingredients {
+        store,
+        clock: Clock::system(),
+        wrapper: Arc::new(MasterKey::from_text(&key, "bench").expect("a key")),
+        catalog: Catalog::embedded().expect("the catalog"),
+        outbound: OutboundPolicy::default(),
+        public_url: Url::parse("http://127.0.0.1/").expect("an address"),
+        operator_apps: Default::default(),
+        open_sign_up: false,
+        spool: Spool::open(&directory.join("spool")).expect("a spool"),
+    })
+    .expect("an application")
+}
+
+async fn seed(hub: &Hub) -> (ConnectionId, String) {
+    let member = hub
+        .create_user("Bench", "bench@example.com", "Bench", Secret::new("a long enough secret"))
+        .await
+        .expect("a member");
+    let (_, key) = hub.create_api_key(&member, "bench", &Scope::ALL).await.expect("a key");
+    let host = hub
+        .authenticate_key(key.expose())
+        .await
+        .expect("an answer")
+        .expect("a host");
+    let listed = hub
+        .import(
+            &host,
+            Import {
+                provider: "github".into(),
+                access_token: Secret::random(30),
+                refresh_token: Some(Secret::random(30)),
+                expires_at: Some(hub.clock.now() + TimeDelta::days(1)),
+                scopes: None,
+                variables: Default::default(),
+                account_id: None,
+                account_label: None,
+                display_name: None,
+            },
+        )
+        .await
+        .expect("a connection");
+    (listed.connection.id, key.expose().to_owned())
+}
+
+/// One SELECT, one open, one JSON answer.
+async fn bare(State((hub, id)): State<(Hub, ConnectionId)>) -> Json<serde_json::Value> {
+    let row = credential::get(hub.store.db(), id, credential::MAIN)
+        .await
+        .expect("an answer")
+        .expect("a credential");
+    let place = Place::credential(row.tenant_id, id, credential::MAIN, "access", row.version);
+    let token = hub.vault.open(place, &row.access_sealed).await.expect("a token");
+    Json(json!({ "access_token": token.expose() }))
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .await
+            .expect("serving");
+    });
+    address
+}
+
+#[expect(clippy::disallowed_methods, reason = "the load comes from outside the hub")]
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
+/// Requests per second.
+async fn round(client: &reqwest::Client, url: &str, key: &str) -> f64 {
+    let started = Instant::now();
+    stream::iter(0..REQUESTS)
+        .for_each_concurrent(CONCURRENCY, |_| async {
+            let answer = client.get(url).bearer_auth(key).send().await.expect("an answer");
+            assert!(answer.status().is_success());
+            answer.bytes().await.expect("a body");
+        })
+        .await;
+    REQUESTS as f64 / started.elapsed().as_secs_f64()
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
