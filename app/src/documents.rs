@@ -5,7 +5,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    model::{Action, ActionKind, Prompt, Provider},
+    model::{Action, ActionKind, Details, Prompt, Provider},
     parts::{BrandPlate, Copyable, Icon, PromptLines, SupportDetails},
     paths,
     site::{Site, Theme},
@@ -36,8 +36,13 @@ pub enum Ending {
         /// The account's name.
         account: String,
     },
-    /// There is none, and why.
-    NotLinked(Prompt),
+    /// There is none.
+    NotLinked {
+        /// Why, and what to do.
+        prompt: Prompt,
+        /// What support needs to know.
+        details: Option<Details>,
+    },
     /// Another account signed in than the connection belongs to.
     OtherAccount(Prompt),
 }
@@ -78,9 +83,9 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                 </main>
             })
         }
-        Ending::NotLinked(prompt) => {
+        Ending::NotLinked { prompt, details } => {
             let title = prompt.what.clone();
-            let Prompt { action, secondary, details, .. } = prompt.clone();
+            let Prompt { action, secondary, .. } = prompt.clone();
             let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
             let (label, address) = action.map_or_else(fallback, |action| lead(action, &provider));
             let secondary = secondary.map(|action| lead(action, &provider));

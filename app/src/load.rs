@@ -95,11 +95,14 @@ fn worded(
         effect: words.effect,
         action: words.action.and_then(drawn),
         secondary: words.secondary.and_then(drawn),
-        details: Some(Details {
-            code: failure.code.as_str().to_owned(),
-            at: Some(moment(subject.at)),
-            provider_text: failure.provider_text.clone(),
-        }),
+    }
+}
+
+fn details(failure: &Failure, at: Option<DateTime<Utc>>) -> Details {
+    Details {
+        code: failure.code.as_str().to_owned(),
+        at: at.map(moment),
+        provider_text: failure.provider_text.clone(),
     }
 }
 
@@ -123,7 +126,6 @@ pub fn plain_prompt(what: &str, why: &str) -> Prompt {
         effect: None,
         action: None,
         secondary: None,
-        details: None,
     }
 }
 
@@ -277,6 +279,11 @@ pub async fn connection_page(hub: &Hub, member: &Member, id: ConnectionId) -> Re
     };
     Ok(ConnectionPage {
         now: hub.clock.now().timestamp(),
+        details: listed
+            .health
+            .failure
+            .as_ref()
+            .map(|failure| details(failure, listed.health.since)),
         connected_at: moment(listed.connection.created_at),
         connected_by,
         permissions,
@@ -562,7 +569,13 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),
-            (None, _) => Ending::NotLinked(prompt()),
+            (None, _) => Ending::NotLinked {
+                prompt: prompt(),
+                details: flow
+                    .failure
+                    .as_ref()
+                    .map(|failure| details(failure, flow.consumed_at)),
+            },
         },
     }
 }
@@ -604,12 +617,12 @@ async fn connection_view(
     Extension(hub): Extension<Hub>,
     Extension(viewer): Extension<Viewer>,
     Path(id): Path<String>,
-) -> View<ConnectionPage> {
+) -> View<Connection> {
     let member = looking(viewer)?;
     let id = id.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     connection_page(&hub, &member, id)
         .await
-        .map(Json)
+        .map(|page| Json(page.connection))
         .map_err(|error| refused(&error))
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
 /// words for the tooltip, because the browser part carries no calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Seconds since the epoch.
     pub unix: i64,
@@ -90,8 +90,6 @@ pub struct Prompt {
     pub action: Option<Action>,
     /// A quieter way out beside the button.
     pub secondary: Option<Action>,
-    /// What support needs to know; shown on demand.
-    pub details: Option<Details>,
 }
 
 /// The one thing to do next.
@@ -130,7 +128,7 @@ pub enum ActionKind {
 }
 
 /// Facts for support, free of secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
     /// The failure code: `GRANT_REVOKED_OR_EXPIRED`.
     pub code: String,
@@ -245,7 +243,7 @@ pub struct Attempt {
 }
 
 /// One permission asked of a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// What it allows, in words: `See products and collections`.
     pub meaning: String,
@@ -256,7 +254,7 @@ pub struct Permission {
 }
 
 /// One line of a connection's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When it happened.
     pub at: Moment,
@@ -267,8 +265,7 @@ pub struct HistoryEntry {
 }
 
 /// The colour family of a line, always beside a word or an icon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// It went well.
     Good,
@@ -279,12 +276,14 @@ pub enum Tone {
 }
 
 /// The page of one connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionPage {
     /// When this was read, in seconds since the epoch.
     pub now: i64,
     /// The row the hub shows too.
     pub connection: Connection,
+    /// What support needs to know, when something is wrong; shown on demand.
+    pub details: Option<Details>,
     /// When it was linked.
     pub connected_at: Moment,
     /// Who linked it.

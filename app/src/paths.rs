@@ -18,6 +18,11 @@ pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
 pub const HUB_VIEW: &str = "/api/view/hub";
 
+/// Where the form that proves a connection is posted.
+pub const CHECK: &str = "/api/check_connection";
+/// Where the form that forgets an ended connection is posted.
+pub const REMOVE: &str = "/api/remove_connection";
+
 /// The page of a connection.
 pub fn connection(id: &str) -> String {
     format!("/connections/{id}")

@@ -22,6 +22,7 @@ use hub::{
     store::{Store, data_key},
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
 };
+use ipnet::IpNet;
 use migrations::{Migrator, MigratorTrait};
 use sandbox::{Client, Sandbox, Settings};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, PaginatorTrait};
@@ -63,6 +64,8 @@ pub struct Application {
     pub hub: Hub,
     /// Cancelled when the process is asked to stop; streams end then.
     pub stopping: CancellationToken,
+    /// The proxies whose word about a request's origin is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
 }
 
 /// Why the hub did not start, in words for the operator.
@@ -116,6 +119,7 @@ impl Application {
         Ok(Self {
             hub,
             stopping: CancellationToken::new(),
+            trusted_proxies: Arc::new([]),
         })
     }
 
@@ -250,6 +254,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     .await?;
     let application = Application {
         stopping: stopping.clone(),
+        trusted_proxies: settings.trusted_proxy.clone().into(),
         ..application
     };
     let background = jobs::start(&application);

@@ -81,6 +81,16 @@ pub struct Serve {
     )]
     pub outbound_allow: Vec<IpNet>,
 
+    /// Networks of the proxies in front of the hub; what they say in
+    /// X-Forwarded-For about where a request comes from is believed
+    #[arg(
+        long,
+        env = "LINKWELL_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub trusted_proxy: Vec<IpNet>,
+
     /// Let anybody sign up, not only the first owner
     #[arg(long, env = "LINKWELL_OPEN_SIGN_UP")]
     pub open_sign_up: bool,

@@ -34,7 +34,7 @@ pub struct Background {
 
 /// Starts the background; it ends when the application is stopping.
 pub fn start(application: &Application) -> Background {
-    let Application { hub, stopping } = application.clone();
+    let Application { hub, stopping, .. } = application.clone();
     // Another process may have the same name in its own memory: workers of a
     // cron backend are registered nowhere else.
     let (keeper, sweeper) = (hub.clone(), hub.clone());

@@ -30,6 +30,8 @@ enum Task {
     Build,
     /// Build what is needed and serve it with the sandbox provider.
     Run(run::Options),
+    /// Measure what lending a token costs, as a ratio from one run.
+    Bench,
     /// Lint and test: Rust on SQLite, Rust on PostgreSQL, browsers.
     Test(test::Options),
 }
@@ -41,6 +43,9 @@ fn main() -> Result<()> {
         Task::Site => site::build(&workspace),
         Task::Build => run::build(&workspace),
         Task::Run(options) => run::run(&workspace, &options),
+        Task::Bench => workspace::run(
+            &mut workspace.cargo(&["bench", "--package=linkwell", "--bench=lending"]),
+        ),
         Task::Test(options) => test::test(&workspace, &options),
     }
 }

@@ -15,6 +15,10 @@ use crate::{
 };
 use postgres::Postgres;
 
+/// The crash tests kill the process at named points. Every stage builds with
+/// them, so that one compilation serves all.
+const FAILPOINTS: &str = "--features=linkwell/failpoints";
+
 /// What `cargo xtask test` can be told.
 #[derive(clap::Args)]
 pub struct Options {
@@ -33,7 +37,7 @@ enum Stage {
     Lint,
     /// All Rust tests, on SQLite.
     Rust,
-    /// The tests of server and hub again, on PostgreSQL.
+    /// The whole-application tests again, on PostgreSQL.
     Postgres,
     /// The browser suite in end2end/.
     E2e,
@@ -62,7 +66,7 @@ impl Stage {
         match self {
             Self::Site => site::build(workspace),
             Self::Lint => lint(workspace),
-            Self::Rust => run(&mut workspace.cargo(&["test", "--workspace"])),
+            Self::Rust => run(&mut workspace.cargo(&["test", "--workspace", FAILPOINTS])),
             Self::Postgres => postgres(workspace),
             Self::E2e => e2e(workspace),
         }
@@ -111,6 +115,7 @@ fn lint(workspace: &Workspace) -> Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        FAILPOINTS,
         "--",
         "-D",
         "warnings",
@@ -132,7 +137,7 @@ fn postgres(workspace: &Workspace) -> Result<()> {
     let postgres = Postgres::start(workspace)?;
     println!("LINKWELL_TEST_DATABASE={}", postgres.url());
     run(workspace
-        .cargo(&["test", "--package=linkwell", "--package=hub"])
+        .cargo(&["test", "--workspace", FAILPOINTS, "--test=suite"])
         .env("LINKWELL_TEST_DATABASE", postgres.url()))
 }
 
@@ -142,7 +147,7 @@ fn e2e(workspace: &Workspace) -> Result<()> {
         return Err(anyhow!("end2end/ has no package-lock.json"));
     }
     let browsers = tools::browsers()?;
-    run(&mut workspace.cargo(&["build", "--package=linkwell"]))?;
+    run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))?;
     tools::npm_ci(&suite)?;
     run(Command::new("npx")
         .args(["--no-install", "playwright", "test"])

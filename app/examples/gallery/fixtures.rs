@@ -48,11 +48,6 @@ fn revoked() -> Prompt {
         effect: Some("Automations that use it are paused. Nothing was deleted.".to_owned()),
         action: Some(Action { label: "Reconnect Shopify".to_owned(), kind: ActionKind::Connect }),
         secondary: None,
-        details: Some(Details {
-            code: "GRANT_REVOKED_OR_EXPIRED".to_owned(),
-            at: Some(moment(240, "12 May 2026, 09:10 UTC")),
-            provider_text: Some("The refresh token is not valid for this shop.".to_owned()),
-        }),
     }
 }
 
@@ -97,7 +92,6 @@ pub fn hub() -> Hub {
                     effect: None,
                     action: None,
                     secondary: None,
-                    details: None,
                 }),
                 ..linked("2", provider("microsoft", "Microsoft 365", ""), "mia@alder-ash.example", Status::WaitingForAdmin)
             },
@@ -110,7 +104,6 @@ pub fn hub() -> Hub {
                     effect: None,
                     action: None,
                     secondary: None,
-                    details: None,
                 }),
                 ..linked("5", quickbooks(), "Alder & Ash Ltd, EUR", Status::Retrying { at: Some(NOW + 260) })
             },
@@ -187,6 +180,7 @@ pub fn connection_well() -> ConnectionPage {
     ConnectionPage {
         now: NOW,
         connection: linked("3", gmail(), "orders@alder-ash.example", Status::Connected),
+        details: None,
         connected_at: moment(2_600_000, "12 April 2026, 07:00 UTC"),
         connected_by: Some("Mia Alder".to_owned()),
         permissions: vec![
@@ -211,6 +205,11 @@ pub fn connection_broken() -> ConnectionPage {
             prompt: Some(revoked()),
             ..linked("1", shopify(), "alder-ash.myshopify.com", Status::ActionNeeded)
         },
+        details: Some(Details {
+            code: "GRANT_REVOKED_OR_EXPIRED".to_owned(),
+            at: Some(moment(240, "12 May 2026, 09:10 UTC")),
+            provider_text: Some("The refresh token is not valid for this shop.".to_owned()),
+        }),
         permissions: vec![
             permission("read_products", "See products and collections", true),
             permission("read_orders", "See orders of the last 60 days", false),
@@ -410,14 +409,16 @@ pub fn finished() -> Outcome {
 
 pub fn denied() -> Outcome {
     Outcome {
-        ending: Ending::NotLinked(Prompt {
+        ending: Ending::NotLinked {
+            prompt: Prompt {
             what: "The connection was not completed.".to_owned(),
             why: "You chose Cancel at Shopify.".to_owned(),
             effect: Some("Nothing was changed.".to_owned()),
             action: Some(Action { label: "Try again".to_owned(), kind: ActionKind::Connect }),
             secondary: Some(Action { label: "What we ask for".to_owned(), kind: ActionKind::Explain }),
+            },
             details: None,
-        }),
+        },
         ..finished()
     }
 }
@@ -430,7 +431,6 @@ pub fn other_account() -> Outcome {
             effect: Some("Nothing was changed.".to_owned()),
             action: Some(Action { label: "Use shop@a.example".to_owned(), kind: ActionKind::Connect }),
             secondary: Some(Action { label: "Add as a second account".to_owned(), kind: ActionKind::AddAccount }),
-            details: None,
         }),
         ..finished()
     }
@@ -443,6 +443,5 @@ pub fn error() -> Prompt {
         effect: Some("Reference 0199-7c1e".to_owned()),
         action: None,
         secondary: None,
-        details: None,
     }
 }

@@ -173,6 +173,7 @@ async fn page(Path(name): Path<String>, request: Request) -> Response {
         flash,
     };
     let context = move || {
+        leptos_meta::provide_meta_context();
         provide_context(provided.clone());
         provide_context(visit.clone());
     };
@@ -226,11 +227,14 @@ async fn index() -> Html<String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
+    any_spawner::Executor::init_tokio().expect("the first executor");
     let router = Router::new()
         .route("/", get(index))
         .route("/pages/{name}", get(page))
         .route("/documents/{name}", get(lone))
-        .route("/assets/{name}", get(asset));
+        .route("/assets/{name}", get(asset))
+        // Nothing happens here: an event stream that is empty for good.
+        .route("/events", get(|| async { StatusCode::NO_CONTENT }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:4100").await?;
     println!("gallery: http://127.0.0.1:4100");
     axum::serve(listener, router).await

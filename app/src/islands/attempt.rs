@@ -78,7 +78,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 const POLL_AFTER_S: [u64; 3] = [2, 5, 10];
 
 /// The window size providers lay their consent pages out for.
-const POPUP_SIZE: (f64, f64) = (600.0, 720.0);
+const POPUP_SIZE: (i32, i32) = (600, 720);
 
 thread_local! {
     /// There is one window, so there is one attempt: a newer one ends an older one.
@@ -300,14 +300,14 @@ fn open_window() -> Option<Window> {
     let number = |name: &str| {
         browser::property(&window, name)
             .and_then(|value| value.as_f64())
-            .unwrap_or(0.0)
+            .unwrap_or_default() as i32
     };
     let screen = window.screen().ok()?;
-    let width = POPUP_SIZE.0.min(f64::from(screen.avail_width().ok()?));
-    let height = POPUP_SIZE.1.min(f64::from(screen.avail_height().ok()?));
-    let left = number("screenX") + (number("outerWidth") - width) / 2.0;
-    let top = number("screenY") + (number("outerHeight") - height) / 2.0;
-    let features = format!("popup,width={width:.0},height={height:.0},left={left:.0},top={top:.0}");
+    let width = POPUP_SIZE.0.min(screen.avail_width().ok()?);
+    let height = POPUP_SIZE.1.min(screen.avail_height().ok()?);
+    let left = number("screenX") + (number("outerWidth") - width) / 2;
+    let top = number("screenY") + (number("outerHeight") - height) / 2;
+    let features = format!("popup,width={width},height={height},left={left},top={top}");
     window
         .open_with_url_and_target_and_features("", words::POPUP, &features)
         .ok()

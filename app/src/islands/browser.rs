@@ -6,7 +6,7 @@ use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::{Event, HtmlElement};
 use serde::de::DeserializeOwned;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{RequestInit, Response, UrlSearchParams};
+use web_sys::{DomParser, RequestInit, Response, SupportedType, UrlSearchParams};
 
 /// Seconds since the epoch by the browser's clock; only differences count.
 pub fn seconds() -> i64 {
@@ -16,6 +16,10 @@ pub fn seconds() -> i64 {
 /// Reads JSON; nothing when the answer is anything but what was asked for.
 /// A session that has ended reloads the page, which then asks to sign in.
 pub async fn read<T: DeserializeOwned>(path: &str) -> Option<T> {
+    serde_json::from_str(&fetch_text(path).await?).ok()
+}
+
+async fn fetch_text(path: &str) -> Option<String> {
     let answer = JsFuture::from(window().fetch_with_str(path)).await.ok()?;
     let answer: Response = answer.dyn_into().ok()?;
     if answer.status() == 401 {
@@ -25,7 +29,7 @@ pub async fn read<T: DeserializeOwned>(path: &str) -> Option<T> {
         return None;
     }
     let text = JsFuture::from(answer.text().ok()?).await.ok()?;
-    serde_json::from_str(&text.as_string()?).ok()
+    text.as_string()
 }
 
 /// Posts a form's fields; whether the server accepted them.
@@ -93,6 +97,26 @@ pub fn focus_row(id: &str) {
         .and_then(|link| link.dyn_into::<HtmlElement>().ok());
     if let Some(link) = link {
         let _ = link.focus();
+    }
+}
+
+/// Fetches this page again and takes over what it has in one element, so that
+/// what the server draws is drawn in one place only.
+pub async fn draw_again(id: &str) {
+    let Ok(page) = window().location().href() else {
+        return;
+    };
+    let Some(html) = fetch_text(&page).await else {
+        return;
+    };
+    let fresh = DomParser::new()
+        .and_then(|parser| parser.parse_from_string(&html, SupportedType::TextHtml))
+        .ok()
+        .and_then(|fresh| fresh.get_element_by_id(id));
+    if let (Some(fresh), Some(shown)) = (fresh, document().get_element_by_id(id))
+        && fresh.inner_html() != shown.inner_html()
+    {
+        shown.set_inner_html(&fresh.inner_html());
     }
 }
 

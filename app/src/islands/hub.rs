@@ -1,13 +1,14 @@
-//! The hub's list: three parts, searched as you type, told of every change.
+//! The hub's list: its parts, searched as you type, told of every change.
 //!
 //! Rows stay where they were when the page was loaded. A connection that breaks
 //! or heals changes in place, and a new one takes the place of the row whose
 //! Connect button was pressed: nothing jumps under the pointer. The next visit
 //! sorts them anew.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
 use leptos::{
+    either::Either,
     prelude::*,
     task::spawn_local,
     wasm_bindgen::JsCast,
@@ -16,7 +17,9 @@ use leptos::{
 
 use super::{
     attempt::{Phase, Tracker},
-    browser, feed,
+    browser,
+    control::Controls,
+    feed,
     row::{ConnectionRow, OfferRow},
 };
 use crate::{
@@ -28,11 +31,18 @@ use crate::{
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Subject {
+    /// A connection, by its id.
     Connection(String),
+    /// A provider that can be connected, by its id.
     Offer(String),
 }
 
-const SECTIONS: [Section; 3] = [Section::ActionNeeded, Section::Connected, Section::Available];
+const SECTIONS: [Section; 4] = [
+    Section::ActionNeeded,
+    Section::Connected,
+    Section::Available,
+    Section::Disconnected,
+];
 
 /// The parts of the hub and their rows.
 #[derive(Clone, Copy)]
@@ -40,12 +50,12 @@ struct Rows {
     hub: RwSignal<Hub>,
     /// Where each row was put when it first appeared.
     placed: RwSignal<Vec<(Section, Subject)>>,
-    /// The new connection that took the place of a provider's row.
-    taken: RwSignal<HashMap<String, String>>,
+    /// Providers whose row a new connection took, with that connection.
+    taken: RwSignal<Vec<(String, String)>>,
     query: RwSignal<String>,
     now: RwSignal<i64>,
     /// The attempts to connect each provider.
-    trackers: StoredValue<HashMap<String, Tracker>>,
+    trackers: StoredValue<Vec<(String, Tracker)>>,
     reading: StoredValue<Reading>,
 }
 
@@ -57,30 +67,22 @@ enum Reading {
     BusyAndStale,
 }
 
+fn find<'a>(hub: &'a Hub, id: &str) -> Option<&'a Connection> {
+    hub.connections.iter().find(|row| row.id == id)
+}
+
+fn find_offer<'a>(hub: &'a Hub, provider: &str) -> Option<&'a Offer> {
+    hub.offers.iter().find(|row| row.provider.id == provider)
+}
+
 impl Rows {
-    fn connection(self, id: &str) -> Option<Connection> {
-        self.hub
-            .with(|hub| hub.connections.iter().find(|row| row.id == id).cloned())
-    }
-
-    fn offer(self, provider: &str) -> Option<Offer> {
-        self.hub
-            .with(|hub| hub.offers.iter().find(|row| row.provider.id == provider).cloned())
-    }
-
     /// Whether the search finds this row.
     fn finds(self, subject: &Subject) -> bool {
         let query = self.query.get().trim().to_lowercase();
         self.hub.with(|hub| {
             let keywords = match subject {
-                Subject::Connection(id) => {
-                    let row = hub.connections.iter().find(|row| row.id == *id);
-                    row.map(|row| &row.keywords)
-                }
-                Subject::Offer(id) => {
-                    let row = hub.offers.iter().find(|row| row.provider.id == *id);
-                    row.map(|row| &row.keywords)
-                }
+                Subject::Connection(id) => find(hub, id).map(|row| &row.keywords),
+                Subject::Offer(id) => find_offer(hub, id).map(|row| &row.keywords),
             };
             keywords.is_some_and(|keywords| {
                 query.split_whitespace().all(|word| keywords.contains(word))
@@ -88,37 +90,47 @@ impl Rows {
         })
     }
 
-    fn finds_any(self) -> bool {
-        self.placed
-            .with(|placed| placed.iter().any(|(_, subject)| self.finds(subject)))
+    fn subjects(self, section: Section) -> Vec<Subject> {
+        self.placed.with(|placed| {
+            let here = placed.iter().filter(|(other, _)| *other == section);
+            here.map(|(_, subject)| subject.clone()).collect()
+        })
+    }
+
+    fn finds_any(self, section: Section) -> bool {
+        self.subjects(section).iter().any(|subject| self.finds(subject))
     }
 
     /// How many rows of a part the search finds, by what they are now rather
     /// than by where they are.
     fn count(self, section: Section) -> usize {
-        self.hub.with(|hub| match section {
-            Section::Available => hub
-                .offers
-                .iter()
-                .filter(|row| self.finds(&Subject::Offer(row.provider.id.clone())))
-                .count(),
-            _ => hub
-                .connections
-                .iter()
-                .filter(|row| row.status.section() == section)
-                .filter(|row| self.finds(&Subject::Connection(row.id.clone())))
-                .count(),
+        let subjects: Vec<Subject> = self.hub.with(|hub| match section {
+            Section::Available => {
+                let offers = hub.offers.iter();
+                offers.map(|row| Subject::Offer(row.provider.id.clone())).collect()
+            }
+            _ => {
+                let here = |row: &&Connection| row.status.section() == section;
+                let linked = hub.connections.iter().filter(here);
+                linked.map(|row| Subject::Connection(row.id.clone())).collect()
+            }
+        });
+        subjects.iter().filter(|subject| self.finds(subject)).count()
+    }
+
+    fn tracker(self, provider: &str) -> Option<Tracker> {
+        self.trackers.with_value(|trackers| {
+            let own = trackers.iter().find(|(other, _)| other == provider);
+            own.map(|(_, tracker)| *tracker)
         })
     }
 
     fn reread(self) {
-        match self.reading.get_value() {
-            Reading::Idle => self.reading.set_value(Reading::Busy),
-            Reading::Busy | Reading::BusyAndStale => {
-                self.reading.set_value(Reading::BusyAndStale);
-                return;
-            }
+        if self.reading.get_value() != Reading::Idle {
+            self.reading.set_value(Reading::BusyAndStale);
+            return;
         }
+        self.reading.set_value(Reading::Busy);
         spawn_local(async move {
             loop {
                 if let Some(hub) = browser::read::<Hub>(paths::HUB_VIEW).await {
@@ -134,20 +146,15 @@ impl Rows {
     }
 
     fn show(self, hub: Hub) {
-        let held = browser::focused();
-        let row = held.as_ref().and_then(row_of);
+        let row = browser::focused().as_ref().and_then(row_of);
         self.announce_changes(&hub);
         let (placed, taken) = self.place(&hub);
-        batch(|| {
-            self.now.set(hub.now);
-            self.hub.set(hub);
-            self.taken.set(taken);
-            self.placed.update(|before| {
-                if *before != placed {
-                    *before = placed;
-                }
-            });
-        });
+        self.now.set(hub.now);
+        self.hub.set(hub);
+        self.taken.set(taken);
+        if self.placed.with_untracked(|before| *before != placed) {
+            self.placed.set(placed);
+        }
         // A control that is gone gives the focus to its row, not to the page.
         request_animation_frame(move || {
             if let (Some(row), None) = (row, browser::focused()) {
@@ -157,32 +164,29 @@ impl Rows {
     }
 
     /// Keeps every row in its place and finds one for the new ones.
-    fn place(self, hub: &Hub) -> (Vec<(Section, Subject)>, HashMap<String, String>) {
+    fn place(self, hub: &Hub) -> (Vec<(Section, Subject)>, Vec<(String, String)>) {
         let mut placed = self.placed.get_untracked();
         let mut taken = self.taken.get_untracked();
-        let linked = |id: &String| hub.connections.iter().any(|row| row.id == *id);
-        let offered = |id: &String| hub.offers.iter().any(|row| row.provider.id == *id);
-        taken.retain(|_, id| linked(id));
+        taken.retain(|(_, id)| find(hub, id).is_some());
         placed.retain(|(_, subject)| match subject {
-            Subject::Connection(id) => linked(id),
-            Subject::Offer(id) => offered(id),
+            Subject::Connection(id) => find(hub, id).is_some(),
+            Subject::Offer(id) => find_offer(hub, id).is_some(),
         });
         for row in &hub.connections {
             let subject = Subject::Connection(row.id.clone());
-            let known = taken.values().any(|id| *id == row.id)
+            let known = taken.iter().any(|(_, id)| *id == row.id)
                 || placed.iter().any(|(_, other)| *other == subject);
             if known {
                 continue;
             }
-            let pressed = self.trackers.with_value(|trackers| {
-                trackers.get(&row.provider.id).is_some_and(|tracker| {
-                    tracker
-                        .phase
-                        .with_untracked(|phase| phase.is_open() || matches!(phase, Phase::Connected(_)))
-                })
+            let provider = &row.provider.id;
+            let pressed = self.tracker(provider).is_some_and(|tracker| {
+                tracker
+                    .phase
+                    .with_untracked(|phase| phase.is_open() || matches!(phase, Phase::Connected(_)))
             });
-            if pressed && !taken.contains_key(&row.provider.id) {
-                taken.insert(row.provider.id.clone(), row.id.clone());
+            if pressed && !taken.iter().any(|(other, _)| other == provider) {
+                taken.push((provider.clone(), row.id.clone()));
             } else {
                 placed.push((row.status.section(), subject));
             }
@@ -199,8 +203,7 @@ impl Rows {
     fn announce_changes(self, hub: &Hub) {
         let changes: Vec<String> = self.hub.with_untracked(|before| {
             let changed = |row: &&Connection| {
-                let old = before.connections.iter().find(|old| old.id == row.id);
-                old.is_none_or(|old| old.status.section() != row.status.section())
+                find(before, &row.id).is_none_or(|old| old.status.section() != row.status.section())
             };
             let said = |row: &Connection| {
                 let (name, account) = (&row.provider.name, &row.account);
@@ -222,6 +225,13 @@ fn row_of(element: &HtmlElement) -> Option<String> {
     Some(element.closest(".row").ok()??.id())
 }
 
+/// The row the address points at, after a flow in this same tab.
+fn row_of_address() -> Option<String> {
+    let hash = window().location().hash().ok()?;
+    let row = hash.strip_prefix('#')?;
+    row.starts_with("c-").then(|| row.to_owned())
+}
+
 /// The hub's rows with their search.
 #[island]
 pub fn HubList(
@@ -231,25 +241,19 @@ pub fn HubList(
     query: String,
 ) -> impl IntoView {
     let may_manage = hub.may_manage;
-    let first_visit = hub.connections.is_empty();
     let served_at = hub.now;
-    let searchable = hub.connections.len() + hub.offers.len() > 1;
-    let placed = {
-        let linked = hub.connections.iter().map(|row| {
-            (row.status.section(), Subject::Connection(row.id.clone()))
-        });
-        let offered = hub.offers.iter().map(|row| {
-            (Section::Available, Subject::Offer(row.provider.id.clone()))
-        });
-        linked.chain(offered).collect()
-    };
+    let linked = hub.connections.iter();
+    let linked = linked.map(|row| (row.status.section(), Subject::Connection(row.id.clone())));
+    let offered = hub.offers.iter();
+    let offered = offered.map(|row| (Section::Available, Subject::Offer(row.provider.id.clone())));
+    let placed = linked.chain(offered).collect();
     let offers: Vec<(String, Option<String>)> = hub
         .offers
         .iter()
         .map(|offer| (offer.provider.id.clone(), offer.attempt.clone()))
         .collect();
     let rows = Rows {
-        now: RwSignal::new(hub.now),
+        now: RwSignal::new(served_at),
         hub: RwSignal::new(hub),
         placed: RwSignal::new(placed),
         taken: RwSignal::default(),
@@ -260,33 +264,24 @@ pub fn HubList(
     let ended = Callback::new(move |_| rows.reread());
     for (provider, attempt) in offers {
         let tracker = Tracker::new(attempt, Some(ended));
-        rows.trackers.update_value(|trackers| {
-            trackers.insert(provider, tracker);
-        });
+        rows.trackers.update_value(|trackers| trackers.push((provider, tracker)));
     }
     Effect::new(move || {
         feed::listen(move |_| rows.reread());
         // "Checked 4 min ago" grows older while the page is open.
         let loaded_at = browser::seconds();
-        let tick = move || rows.now.set(served_at.max(rows.hub.with_untracked(|hub| hub.now))
-            .max(served_at + browser::seconds() - loaded_at));
-        let ticking = set_interval_with_handle(tick, std::time::Duration::from_secs(30));
-        on_cleanup(move || {
-            if let Ok(ticking) = ticking {
-                ticking.clear();
-            }
-        });
-        if let Some(row) = location_row() {
+        let tick = move || rows.now.set(served_at + browser::seconds() - loaded_at);
+        let _ = set_interval_with_handle(tick, Duration::from_secs(30));
+        if let Some(row) = row_of_address() {
             browser::focus_row(&row);
         }
     });
-
     let nothing = move || {
-        (!rows.finds_any()).then(|| {
-            let asked = rows.query.get();
+        (!SECTIONS.iter().any(|section| rows.finds_any(*section))).then(|| {
+            let asked = format!("No app called \u{2018}{}\u{2019}.", rows.query.get().trim());
             view! {
                 <div class="empty">
-                    <p class="empty-title">{format!("No app called \u{2018}{}\u{2019}.", asked.trim())}</p>
+                    <p class="empty-title">{asked}</p>
                     <p>"Try another word, or a category such as commerce or accounting."</p>
                     <a class="btn" data-kind="plain" href=paths::HUB>"Show all"</a>
                 </div>
@@ -294,21 +289,11 @@ pub fn HubList(
         })
     };
     view! {
-        {first_visit.then(|| view! { <FirstVisit rows may_manage/> })}
-        {searchable.then(|| view! { <Search rows/> })}
-        {SECTIONS
-            .map(|section| view! { <SectionRows rows section may_manage/> })
-            .collect_view()}
+        <FirstVisit rows may_manage/>
+        <Search rows/>
+        {SECTIONS.map(|section| view! { <SectionRows rows section may_manage/> }).collect_view()}
         <div role="status">{nothing}</div>
     }
-}
-
-/// The row the address points at, after a flow in this same tab.
-fn location_row() -> Option<String> {
-    let hash = window().location().hash().ok()?;
-    hash.strip_prefix('#')
-        .filter(|row| row.starts_with("c-"))
-        .map(str::to_owned)
 }
 
 #[component]
@@ -331,7 +316,7 @@ fn Search(rows: Rows) -> impl IntoView {
                 placeholder="Search apps and accounts"
                 value=rows.query.get_untracked()
                 on:input=move |event| {
-                    let field = event.target().map(|field| field.unchecked_into::<web_sys::HtmlInputElement>());
+                    let field = event.target().map(JsCast::unchecked_into::<web_sys::HtmlInputElement>);
                     rows.query.set(field.map(|field| field.value()).unwrap_or_default());
                 }
             />
@@ -353,36 +338,28 @@ fn FirstVisit(rows: Rows, may_manage: bool) -> impl IntoView {
         true => "Choose an app below to begin.".to_owned(),
         false => format!("Most shops start with {}.", words::list(&names)),
     };
+    let buttons = suggested
+        .into_iter()
+        .map(|offer| view! {
+            <a class="btn" data-kind="primary" href=paths::connect(&offer.provider.id)>
+                {format!("Connect {}", offer.provider.name)}
+            </a>
+        })
+        .collect_view();
     view! {
         <div class="welcome" hidden=move || rows.hub.with(|hub| !hub.connections.is_empty())>
             <p class="welcome-title">"Nothing connected yet"</p>
             <p>{line}</p>
-            {may_manage.then(|| view! {
-                <div class="welcome-actions">
-                    {suggested
-                        .into_iter()
-                        .map(|offer| view! {
-                            <a class="btn" data-kind="primary" href=paths::connect(&offer.provider.id)>
-                                {format!("Connect {}", offer.provider.name)}
-                            </a>
-                        })
-                        .collect_view()}
-                    <a class="btn" data-kind="plain" href="#available">"Browse all"</a>
-                </div>
-            })}
+            <div class="welcome-actions" hidden=!may_manage>
+                {buttons}
+                <a class="btn" data-kind="plain" href="#available">"Browse all"</a>
+            </div>
         </div>
     }
 }
 
 #[component]
 fn SectionRows(rows: Rows, section: Section, may_manage: bool) -> impl IntoView {
-    let subjects = move || {
-        rows.placed.with(|placed| {
-            let here = placed.iter().filter(|(other, _)| *other == section);
-            here.map(|(_, subject)| subject.clone()).collect::<Vec<_>>()
-        })
-    };
-    let empty = move || !subjects().iter().any(|subject| rows.finds(subject));
     let anchor = match section {
         Section::ActionNeeded => "action-needed",
         Section::Connected => "connected",
@@ -390,14 +367,18 @@ fn SectionRows(rows: Rows, section: Section, may_manage: bool) -> impl IntoView 
         Section::Disconnected => "disconnected",
     };
     view! {
-        <section class="rows-section" aria-labelledby=anchor hidden=empty>
+        <section
+            class="rows-section"
+            aria-labelledby=anchor
+            hidden=move || !rows.finds_any(section)
+        >
             <h2 id=anchor>
                 {words::section(section)}
                 " "
                 <span class="count">{move || rows.count(section)}</span>
             </h2>
             <ul class="rows" data-section=anchor>
-                <For each=subjects key=Clone::clone let(subject)>
+                <For each=move || rows.subjects(section) key=Clone::clone let(subject)>
                     <Row rows section subject may_manage/>
                 </For>
             </ul>
@@ -407,48 +388,35 @@ fn SectionRows(rows: Rows, section: Section, may_manage: bool) -> impl IntoView 
 
 #[component]
 fn Row(rows: Rows, section: Section, subject: Subject, may_manage: bool) -> impl IntoView {
-    let id = match &subject {
-        Subject::Connection(id) => format!("c-{id}"),
-        Subject::Offer(provider) => format!("p-{provider}"),
-    };
-    let reread = Callback::new(move |()| rows.reread());
-    let linked = move |id: String| {
-        let first = rows.hub.with_untracked(|hub| {
-            hub.connections.iter().find(|row| row.id == id).cloned()
-        })?;
-        // A row that is gone is drawn once more before it is removed.
-        let connection = Memo::new(move |last: Option<&Connection>| {
-            rows.connection(&id).or(last.cloned()).unwrap_or_else(|| first.clone())
-        });
-        Some(view! {
-            <ConnectionRow connection section now=rows.now may_manage reread/>
-        })
-    };
-    let searched = subject.clone();
-    let content = match subject {
-        Subject::Connection(id) => linked(id).into_any(),
-        Subject::Offer(provider) => {
-            let first = rows.hub.with_untracked(|hub| {
-                hub.offers.iter().find(|row| row.provider.id == provider).cloned()
-            });
-            let taken = {
-                let provider = provider.clone();
-                Memo::new(move |_| rows.taken.with(|taken| taken.get(&provider).cloned()))
-            };
-            let tracker = rows.trackers.with_value(|trackers| trackers.get(&provider).copied());
-            first
-                .map(|first| {
-                    let tracker = tracker.unwrap_or_else(|| Tracker::new(None, Some(Callback::new(move |_| rows.reread()))));
-                    let offer = Memo::new(move |last: Option<&Offer>| {
-                        rows.offer(&provider).or(last.cloned()).unwrap_or_else(|| first.clone())
-                    });
-                    move || match taken.get() {
-                        Some(id) => linked(id).into_any(),
-                        None => view! { <OfferRow offer tracker may_manage/> }.into_any(),
-                    }
-                })
-                .into_any()
+    let (id, attempt, tracker) = rows.hub.with_untracked(|hub| match &subject {
+        Subject::Connection(id) => {
+            let attempt = find(hub, id).and_then(|row| row.attempt.clone());
+            (format!("c-{id}"), attempt, None)
         }
+        Subject::Offer(provider) => (format!("p-{provider}"), None, rows.tracker(provider)),
+    });
+    let ended = Callback::new(move |_| rows.reread());
+    let tracker = tracker.unwrap_or_else(|| Tracker::new(attempt, Some(ended)));
+    let controls = Controls::new(tracker, Callback::new(move |()| rows.reread()));
+    let searched = subject.clone();
+    let content = move || {
+        let now = rows.now.get();
+        let linked = match &subject {
+            Subject::Connection(id) => Some(id.clone()),
+            Subject::Offer(provider) => rows.taken.with(|taken| {
+                let own = taken.iter().find(|(other, _)| other == provider);
+                own.map(|(_, id)| id.clone())
+            }),
+        };
+        rows.hub.with(|hub| match (linked, &subject) {
+            (Some(id), _) => find(hub, &id).cloned().map(|connection| {
+                Either::Left(view! { <ConnectionRow connection section now may_manage controls/> })
+            }),
+            (None, Subject::Offer(provider)) => find_offer(hub, provider).cloned().map(|offer| {
+                Either::Right(view! { <OfferRow offer may_manage controls/> })
+            }),
+            (None, Subject::Connection(_)) => None,
+        })
     };
     view! {
         <li class="row" id=id hidden=move || !rows.finds(&searched)>

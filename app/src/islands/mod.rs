@@ -6,10 +6,11 @@ mod attempt;
 mod browser;
 mod connect;
 mod connection;
+mod control;
 mod feed;
 mod hub;
 mod row;
 
 pub use connect::ConnectPanel;
-pub use connection::ConnectionOverview;
+pub use connection::ConnectionHead;
 pub use hub::HubList;

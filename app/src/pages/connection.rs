@@ -3,14 +3,17 @@
 use leptos::prelude::*;
 
 use crate::{
-    islands::ConnectionOverview,
-    model::ConnectionPage,
+    islands::ConnectionHead,
+    model::{Connection, ConnectionPage, HistoryEntry, Moment, Permission, Status, Tone},
     parts::{
-        Current, Frame, Icon,
+        Current, Frame, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
     },
-    paths,
+    paths, words,
 };
+
+/// The element that holds what is drawn again when something changed.
+const REST: &str = "rest";
 
 /// The page of one connection.
 #[component]
@@ -18,19 +21,178 @@ pub fn ConnectionView(
     /// What is known of it.
     page: ConnectionPage,
 ) -> impl IntoView {
-    let connection = page.connection.clone();
+    let ConnectionPage { connection, may_manage, .. } = page.clone();
     let title = format!("{} {}", connection.provider.name, connection.account);
-    let reconnect = format!("{}?connection={}", paths::connect(&connection.provider.id), connection.id);
-    let manage = page.may_manage.then(|| view! {
+    let manage = may_manage.then(|| view! { <Manage connection=connection.clone()/> });
+    view! {
+        <Frame title current=Current::Connections>
+            <a class="back" href=paths::HUB>
+                <Icon name="arrow-left"/>
+                "Connections"
+            </a>
+            <ProblemSummary/>
+            <div class="stack">
+                <ConnectionHead connection may_manage rest=REST.to_owned()/>
+                <div class="stack" id=REST>
+                    <Rest page/>
+                </div>
+                {manage}
+            </div>
+        </Frame>
+    }
+}
+
+#[component]
+fn Rest(page: ConnectionPage) -> impl IntoView {
+    let ConnectionPage { now, details, permissions, history, .. } = page.clone();
+    view! {
+        {details.map(|details| view! { <SupportDetails details/> })}
+        <section class="card" aria-labelledby="facts">
+            <h2 id="facts">"How it is kept"</h2>
+            <Facts page/>
+        </section>
+        <section class="card" aria-labelledby="permissions">
+            <h2 id="permissions">"What it may do"</h2>
+            <Permissions permissions/>
+        </section>
+        <section class="card" aria-labelledby="history">
+            <h2 id="history">"History"</h2>
+            <History now history/>
+        </section>
+    }
+}
+
+#[component]
+fn Facts(page: ConnectionPage) -> impl IntoView {
+    let now = page.now;
+    let past = |moment: Moment| {
+        let said = words::ago(now, moment.unix);
+        view! { <Time moment said/> }.into_any()
+    };
+    let future = |moment: Moment| {
+        let said = words::until(now, moment.unix);
+        view! { <Time moment said/> }.into_any()
+    };
+    let proof = match page.last_proof {
+        Some(moment) => past(moment),
+        None => "Not checked yet".into_any(),
+    };
+    let refresh = match page.next_refresh {
+        Some(moment) => future(moment),
+        None => "Not needed".into_any(),
+    };
+    let expiry = match page.token_expires {
+        Some(moment) if moment.unix <= now => past(moment),
+        Some(moment) => future(moment),
+        None => "Does not expire".into_any(),
+    };
+    let by = page.connected_by.map(|name| format!(" by {name}"));
+    view! {
+        <dl class="facts">
+            <div><dt>"Last checked"</dt><dd>{proof}</dd></div>
+            <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
+            <div><dt>"Access ends unless renewed"</dt><dd>{expiry}</dd></div>
+            <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
+        </dl>
+    }
+}
+
+#[component]
+fn Permissions(permissions: Vec<Permission>) -> impl IntoView {
+    let scopes = permissions
+        .iter()
+        .map(|permission| view! { <li><code>{permission.scope.clone()}</code></li> })
+        .collect_view();
+    let (granted, missing): (Vec<_>, Vec<_>) =
+        permissions.into_iter().partition(|permission| permission.granted);
+    let granted = granted
+        .into_iter()
+        .map(|permission| view! {
+            <li data-tone="good"><Icon name="check"/>{permission.meaning}</li>
+        })
+        .collect_view();
+    let missing = missing
+        .into_iter()
+        .map(|permission| view! {
+            <li data-tone="bad">
+                <Icon name="x"/>
+                <span>"Missing: " {permission.meaning}</span>
+            </li>
+        })
+        .collect_view();
+    view! {
+        <ul class="checks">{granted} {missing}</ul>
+        <details class="disclosure">
+            <summary>
+                <Icon name="chevron-right"/>
+                "Show technical permissions"
+            </summary>
+            <ul class="scopes">{scopes}</ul>
+        </details>
+    }
+}
+
+#[component]
+fn History(now: i64, history: Vec<HistoryEntry>) -> impl IntoView {
+    let lines = history
+        .into_iter()
+        .map(|entry| {
+            let tone = match entry.tone {
+                Tone::Good => "good",
+                Tone::Neutral => "neutral",
+                Tone::Bad => "bad",
+            };
+            let said = words::ago(now, entry.at.unix);
+            view! {
+                <li data-tone=tone>
+                    <span>{entry.what}</span>
+                    <Time moment=entry.at said/>
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ol class="history">{lines}</ol> }
+}
+
+#[component]
+fn Manage(connection: Connection) -> impl IntoView {
+    let Connection { id, provider, account, status, .. } = connection;
+    let reconnect = format!("{}?connection={id}", paths::connect(&provider.id));
+    let end = match status {
+        Status::Disconnected => view! {
+            <div class="manage-row">
+                <div>
+                    <h3>"Remove"</h3>
+                    <p>"Takes it and its history off the list."</p>
+                </div>
+                <form method="post" action=paths::REMOVE>
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <button class="btn" data-kind="danger">"Remove"</button>
+                </form>
+            </div>
+        }
+        .into_any(),
+        _ => view! {
+            <div class="manage-row">
+                <div>
+                    <h3>"Disconnect"</h3>
+                    <p>"Ends the access. You see what stops before anything happens."</p>
+                </div>
+                <a class="btn" data-kind="danger" href=paths::disconnect(&id)>"Disconnect"</a>
+            </div>
+        }
+        .into_any(),
+    };
+    view! {
         <section class="card" aria-labelledby="manage">
             <h2 id="manage">"Manage"</h2>
             <form id="rename" class="inline-form" method="post" action="/api/rename_connection">
-                <input type="hidden" name="id" value=connection.id.clone()/>
+                <input type="hidden" name="id" value=id/>
                 <Field
                     name="name"
                     label="Name"
                     help="Shown in the list. Useful when you have several accounts of one app."
-                    value=connection.account
+                    value=account
                 />
                 <button class="btn" data-kind="plain">"Rename"</button>
             </form>
@@ -41,26 +203,7 @@ pub fn ConnectionView(
                 </div>
                 <a class="btn" data-kind="plain" href=reconnect>"Reconnect"</a>
             </div>
-            <div class="manage-row">
-                <div>
-                    <h3>"Disconnect"</h3>
-                    <p>"Ends the access. You see what stops before anything happens."</p>
-                </div>
-                <a class="btn" data-kind="danger" href=paths::disconnect(&connection.id)>"Disconnect"</a>
-            </div>
+            {end}
         </section>
-    });
-    view! {
-        <Frame title current=Current::Connections>
-            <a class="back" href=paths::HUB>
-                <Icon name="arrow-left"/>
-                "Connections"
-            </a>
-            <ProblemSummary/>
-            <div class="stack">
-                <ConnectionOverview page/>
-                {manage}
-            </div>
-        </Frame>
     }
 }

@@ -1,6 +1,6 @@
 //! Icons: all of them come from one sprite.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
 use crate::model::Provider;
 
@@ -38,15 +38,14 @@ pub fn BrandPlate(
     provider: Provider,
 ) -> impl IntoView {
     let mark = match provider.icon {
-        Some(symbol) => view! {
+        Some(symbol) => Either::Left(view! {
             <svg class="brand" aria-hidden="true" focusable="false">
                 <use_ href=format!("{}#{symbol}", sprite())></use_>
             </svg>
-        }
-        .into_any(),
+        }),
         None => {
             let letter: String = provider.name.chars().take(1).collect();
-            view! { <span class="brand-letter" aria-hidden="true">{letter}</span> }.into_any()
+            Either::Right(view! { <span class="brand-letter" aria-hidden="true">{letter}</span> })
         }
     };
     view! { <span class="plate">{mark}</span> }

@@ -4,20 +4,26 @@
 mod icon;
 mod prompt;
 mod status;
-mod time;
 
 #[cfg(feature = "ssr")]
 mod copy;
 #[cfg(feature = "ssr")]
 pub mod form;
 #[cfg(feature = "ssr")]
+mod details;
+#[cfg(feature = "ssr")]
 mod frame;
+#[cfg(feature = "ssr")]
+mod time;
 
 #[cfg(feature = "ssr")]
 pub use copy::Copyable;
 #[cfg(feature = "ssr")]
+pub use details::SupportDetails;
+#[cfg(feature = "ssr")]
 pub use frame::{Current, Frame, SettingsFrame};
 pub use icon::{BrandPlate, Icon};
-pub use prompt::{PromptLines, SupportDetails};
+pub use prompt::PromptLines;
 pub use status::StatusWord;
+#[cfg(feature = "ssr")]
 pub use time::Time;

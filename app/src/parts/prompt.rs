@@ -3,8 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::Icon;
-use crate::model::{Details, Prompt};
+use crate::model::Prompt;
 
 /// The lines of a prompt.
 #[component]
@@ -18,39 +17,5 @@ pub fn PromptLines(
             <p>{prompt.why}</p>
             {prompt.effect.map(|effect| view! { <p>{effect}</p> })}
         </div>
-    }
-}
-
-/// What support needs to know, on demand.
-#[component]
-pub fn SupportDetails(
-    /// The facts.
-    details: Details,
-) -> impl IntoView {
-    view! {
-        <details class="disclosure">
-            <summary>
-                <Icon name="chevron-right"/>
-                "Details for support"
-            </summary>
-            <dl class="facts">
-                <div>
-                    <dt>"Code"</dt>
-                    <dd><code>{details.code}</code></dd>
-                </div>
-                {details.at.map(|at| view! {
-                    <div>
-                        <dt>"Noticed"</dt>
-                        <dd>{at.text}</dd>
-                    </div>
-                })}
-                {details.provider_text.map(|text| view! {
-                    <div>
-                        <dt>"The provider said"</dt>
-                        <dd>{text}</dd>
-                    </div>
-                })}
-            </dl>
-        </details>
     }
 }

@@ -12,13 +12,13 @@ pub fn StatusWord(
     status: Status,
 ) -> impl IntoView {
     let (tone, icon) = match status {
-        Status::Connected => ("good", view! { <Icon name="circle-check"/> }.into_any()),
-        Status::Retrying { .. } => ("calm", view! { <Icon name="refresh-cw"/> }.into_any()),
-        Status::ActionNeeded => ("bad", view! { <Icon name="triangle-alert"/> }.into_any()),
-        Status::WaitingForAdmin => ("warn", view! { <Icon name="hourglass"/> }.into_any()),
-        Status::NotCheckedYet => ("quiet", view! { <Icon name="circle-dashed"/> }.into_any()),
-        Status::Paused => ("quiet", view! { <Icon name="circle-pause"/> }.into_any()),
-        Status::Disconnected => ("quiet", view! { <Icon name="unplug"/> }.into_any()),
+        Status::Connected => ("good", view! { <Icon name="circle-check"/> }),
+        Status::Retrying { .. } => ("calm", view! { <Icon name="refresh-cw"/> }),
+        Status::ActionNeeded => ("bad", view! { <Icon name="triangle-alert"/> }),
+        Status::WaitingForAdmin => ("warn", view! { <Icon name="hourglass"/> }),
+        Status::NotCheckedYet => ("quiet", view! { <Icon name="circle-dashed"/> }),
+        Status::Paused => ("quiet", view! { <Icon name="circle-pause"/> }),
+        Status::Disconnected => ("quiet", view! { <Icon name="unplug"/> }),
     };
     view! {
         <span class="status" data-tone=tone>

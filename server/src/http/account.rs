@@ -4,7 +4,7 @@
 //! Each does its work and answers with a redirect; what went wrong travels to
 //! the form's page in a flash, with what was typed and never a secret.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use app::{
     Theme, Viewer, documents,
@@ -28,7 +28,7 @@ use hub::{
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::{State as Shared, sessions};
+use super::{State as Shared, client, sessions};
 
 /// The routes of these forms.
 pub fn router() -> Router<Shared> {
@@ -92,15 +92,15 @@ struct SignIn {
 }
 
 async fn sign_in(
-    State(hub): State<Hub>,
+    State(shared): State<Shared>,
     session: Session,
     jar: CookieJar,
-    address: Option<Extension<ConnectInfo<SocketAddr>>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Response {
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(ConnectInfo(peer))| {
-        peer.ip()
-    });
+    let hub = &shared.hub;
+    let address = client::address(peer, &headers, &shared.trusted_proxies);
     let device = sessions::device(&hub.public_url, &jar).map(str::to_owned);
     let typed = Flash::default().keep("email", &form.email);
     let next = local_path(&form.next);
@@ -108,7 +108,7 @@ async fn sign_in(
         .sign_in(&form.email, Secret::new(form.password), address, device.as_deref())
         .await;
     match answer {
-        Ok(signed_in) => welcome(&hub, &session, jar, &signed_in, next).await,
+        Ok(signed_in) => welcome(hub, &session, jar, &signed_in, next).await,
         Err(error) => {
             let page = match next {
                 paths::HUB => paths::SIGN_IN.to_owned(),

@@ -14,6 +14,7 @@
 
 mod account;
 pub mod api;
+mod client;
 pub mod events;
 pub mod gate;
 pub mod headers;
@@ -24,9 +25,12 @@ pub mod problem;
 pub mod sessions;
 mod trace;
 
+use std::sync::Arc;
+
 use app::Site;
 use axum::{Extension, Router, extract::FromRef};
 use hub::Hub;
+use ipnet::IpNet;
 use leptos::config::LeptosOptions;
 
 use crate::{application::Application, assets};
@@ -38,6 +42,8 @@ pub struct State {
     pub hub: Hub,
     /// Where the site's files are.
     pub site: Site,
+    /// The proxies whose word about a request's origin is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
 }
 
 impl FromRef<State> for LeptosOptions {
@@ -54,10 +60,11 @@ impl FromRef<State> for Hub {
 
 /// The whole surface.
 pub fn router(application: &Application) -> Router {
-    let Application { hub, stopping } = application.clone();
+    let Application { hub, stopping, trusted_proxies } = application.clone();
     let state = State {
         hub: hub.clone(),
         site: site(),
+        trusted_proxies,
     };
     let for_people = Router::new()
         .merge(pages::router(&state))
