@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    ParamSegment, SsrMode, StaticSegment,
+    ParamSegment, SsrMode, StaticSegment, WildcardSegment,
     components::{Route, Router, Routes},
     hooks::{use_params_map, use_query_map},
 };
@@ -55,6 +55,9 @@ pub fn App() -> impl IntoView {
                     view=AccountPage
                     ssr=SsrMode::Async
                 />
+                // The server knows only the routes named here: without this one
+                // it would answer a wrong address with an empty page.
+                <Route path=WildcardSegment("rest") view=Missing ssr=SsrMode::Async/>
             </Routes>
         </Router>
     }
@@ -92,11 +95,17 @@ fn drawn<T: 'static, V: IntoView + 'static>(
 }
 
 fn param(name: &'static str) -> String {
-    use_params_map().read_untracked().get(name).unwrap_or_default()
+    use_params_map()
+        .read_untracked()
+        .get(name)
+        .unwrap_or_default()
 }
 
 fn query(name: &'static str) -> String {
-    use_query_map().read_untracked().get(name).unwrap_or_default()
+    use_query_map()
+        .read_untracked()
+        .get(name)
+        .unwrap_or_default()
 }
 
 #[component]
@@ -110,9 +119,12 @@ fn Missing() -> impl IntoView {
 #[component]
 fn HubPage() -> impl IntoView {
     let query = query("q");
-    page(async move { load::hub_page(&hub(), &member()?).await }, move |hub: model::Hub| {
-        view! { <HubView hub query/> }
-    })
+    page(
+        async move { load::hub_page(&hub(), &member()?).await },
+        move |hub: model::Hub| {
+            view! { <HubView hub query/> }
+        },
+    )
 }
 
 #[component]
@@ -156,9 +168,12 @@ fn DisconnectPage() -> impl IntoView {
 
 #[component]
 fn ProviderAppsPage() -> impl IntoView {
-    page(async move { load::provider_apps(&hub(), &member()?).await }, |apps| {
-        view! { <ProviderAppsView apps/> }
-    })
+    page(
+        async move { load::provider_apps(&hub(), &member()?).await },
+        |apps| {
+            view! { <ProviderAppsView apps/> }
+        },
+    )
 }
 
 #[component]
@@ -173,15 +188,21 @@ fn ProviderAppPage() -> impl IntoView {
 #[component]
 fn ApiKeysPage() -> impl IntoView {
     let now = hub().clock.now().timestamp();
-    page(async move { load::api_keys(&hub(), &member()?).await }, move |keys| {
-        view! { <ApiKeysView now keys/> }
-    })
+    page(
+        async move { load::api_keys(&hub(), &member()?).await },
+        move |keys| {
+            view! { <ApiKeysView now keys/> }
+        },
+    )
 }
 
 #[component]
 fn AccountPage() -> impl IntoView {
     let person = expect_context::<Viewer>().person;
-    drawn(person.ok_or(Error::NotFound), |person| view! { <AccountView person/> })
+    drawn(
+        person.ok_or(Error::NotFound),
+        |person| view! { <AccountView person/> },
+    )
 }
 
 fn hub() -> Hub {

@@ -52,77 +52,104 @@ pub enum Ending {
 pub fn opening(site: &Site, theme: Theme, provider: &Provider, auth_url: &str) -> String {
     let name = provider.name.clone();
     let refresh = format!("0;url={auth_url}");
-    page(site, theme, &format!("Opening {name}"), Some(refresh), || view! {
-        <main class="lone">
-            <BrandPlate provider=provider.clone()/>
-            <h1>{format!("Opening {name}…")}</h1>
-            <p class="muted">{format!("You sign in at {name}. Linkwell never sees your password.")}</p>
-            <a class="btn" data-kind="primary" href=auth_url.to_owned()>"Continue"</a>
-        </main>
-    })
+    page(
+        site,
+        theme,
+        &format!("Opening {name}"),
+        Some(refresh),
+        || {
+            view! {
+                <main class="lone">
+                    <BrandPlate provider=provider.clone()/>
+                    <h1>{format!("Opening {name}…")}</h1>
+                    <p class="muted">{format!("You sign in at {name}. Linkwell never sees your password.")}</p>
+                    <a class="btn" data-kind="primary" href=auth_url.to_owned()>"Continue"</a>
+                </main>
+            }
+        },
+    )
 }
 
 /// The page a provider sends a person back to. Where it worked it closes its
 /// window, or goes back to the row in the same tab; otherwise it says what to do.
 pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
-    let Outcome { flow, handle, popup, provider, ending } = outcome.clone();
+    let Outcome {
+        flow,
+        handle,
+        popup,
+        provider,
+        ending,
+    } = outcome.clone();
     let popup = popup.then_some("true");
     let plate = provider.clone();
     match ending {
-        Ending::Linked { connection, account } => {
+        Ending::Linked {
+            connection,
+            account,
+        } => {
             let title = format!("{} connected", provider.name);
             let row = paths::hub_row(&connection);
             let link = row.clone();
-            page(site, theme, &title.clone(), None, || view! {
-                <main class="lone" data-flow=handle data-popup=popup data-return=row>
-                    <BrandPlate provider=plate/>
-                    <h1 role="status">{title}</h1>
-                    <p class="muted">{account}</p>
-                    <p>"Done. You can close this page."</p>
-                    <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
-                </main>
+            page(site, theme, &title.clone(), None, || {
+                view! {
+                    <main class="lone" data-flow=handle data-popup=popup data-return=row>
+                        <BrandPlate provider=plate/>
+                        <h1 role="status">{title}</h1>
+                        <p class="muted">{account}</p>
+                        <p>"Done. You can close this page."</p>
+                        <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
+                    </main>
+                }
             })
         }
         Ending::NotLinked { prompt, details } => {
             let title = prompt.what.clone();
-            let Prompt { action, secondary, .. } = prompt.clone();
+            let Prompt {
+                action, secondary, ..
+            } = prompt.clone();
             let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
             let (label, address) = action.map_or_else(fallback, |action| lead(action, &provider));
             let secondary = secondary.map(|action| lead(action, &provider));
-            page(site, theme, &title, None, || view! {
-                <main class="lone" data-flow=handle>
-                    <BrandPlate provider=plate/>
-                    <h1 class="visually-hidden">{format!("{} was not connected", provider.name)}</h1>
-                    <div role="alert"><PromptLines prompt/></div>
-                    <a class="btn" data-kind="primary" href=address>{label}</a>
-                    {secondary.map(|(label, address)| view! {
-                        <a class="btn" data-kind="quiet" href=address>{label}</a>
-                    })}
-                    {details.map(|details| view! { <SupportDetails details/> })}
-                </main>
+            page(site, theme, &title, None, || {
+                view! {
+                    <main class="lone" data-flow=handle>
+                        <BrandPlate provider=plate/>
+                        <h1 class="visually-hidden">{format!("{} was not connected", provider.name)}</h1>
+                        <div role="alert"><PromptLines prompt/></div>
+                        <a class="btn" data-kind="primary" href=address>{label}</a>
+                        {secondary.map(|(label, address)| view! {
+                            <a class="btn" data-kind="quiet" href=address>{label}</a>
+                        })}
+                        {details.map(|details| view! { <SupportDetails details/> })}
+                    </main>
+                }
             })
         }
         Ending::OtherAccount(prompt) => {
             let title = prompt.what.clone();
             let label = |action: &Option<Action>, otherwise: &str| {
-                action.as_ref().map_or(otherwise.to_owned(), |action| action.label.clone())
+                action
+                    .as_ref()
+                    .map_or(otherwise.to_owned(), |action| action.label.clone())
             };
             let discard = label(&prompt.action, "Keep what was connected");
             let add = label(&prompt.secondary, "Add as a second account");
-            page(site, theme, &title, None, || view! {
-                <main class="lone" data-flow=handle>
-                    <BrandPlate provider=plate/>
-                    <h1 class="visually-hidden">"Another account signed in"</h1>
-                    <div role="alert"><PromptLines prompt/></div>
-                    <form method="post" action=paths::other_account(&flow)>
-                        <button class="btn" data-kind="primary" name="answer" value="discard">
-                            {discard}
-                        </button>
-                        <button class="btn" data-kind="plain" name="answer" value="add">
-                            {add}
-                        </button>
-                    </form>
-                </main>
+            page(site, theme, &title, None, || {
+                view! {
+                    <main class="lone" data-flow=handle>
+                        <BrandPlate provider=plate/>
+                        <h1 class="visually-hidden">"Another account signed in"</h1>
+                        <div role="alert"><PromptLines prompt/></div>
+                        <form method="post" action=paths::other_account(&flow)>
+                            <button class="btn" data-kind="primary" name="answer" value="discard">
+                                {discard}
+                            </button>
+                            <button class="btn" data-kind="plain" name="answer" value="add">
+                                {add}
+                            </button>
+                        </form>
+                    </main>
+                }
             })
         }
     }
@@ -149,42 +176,48 @@ pub fn post_again(site: &Site, theme: Theme, fields: &[(String, String)]) -> Str
         .iter()
         .map(|(name, value)| view! { <input type="hidden" name=name.clone() value=value.clone()/> })
         .collect_view();
-    page(site, theme, "One moment", None, || view! {
-        <main class="lone">
-            <h1>"One moment"</h1>
-            <p class="muted">"The provider sent you back. The connection is checked next."</p>
-            <form method="post" data-post-again>
-                {fields}
-                <button class="btn" data-kind="primary">"Continue"</button>
-            </form>
-        </main>
+    page(site, theme, "One moment", None, || {
+        view! {
+            <main class="lone">
+                <h1>"One moment"</h1>
+                <p class="muted">"The provider sent you back. The connection is checked next."</p>
+                <form method="post" data-post-again>
+                    {fields}
+                    <button class="btn" data-kind="primary">"Continue"</button>
+                </form>
+            </main>
+        }
     })
 }
 
 /// The one page that ever shows a new API key.
 pub fn new_key(site: &Site, theme: Theme, name: &str, key: &str) -> String {
-    page(site, theme, "New API key", None, || view! {
-        <main class="lone" data-wide="true">
-            <span class="plate"><Icon name="key-round"/></span>
-            <h1>"Copy this key now"</h1>
-            <p class="muted">
-                {format!("It is the key for {name}. Linkwell keeps only a fingerprint of it and cannot show it again.")}
-            </p>
-            <Copyable value=key what="API key"/>
-            <a class="btn" data-kind="primary" href=paths::API_KEYS>"I have copied it"</a>
-        </main>
+    page(site, theme, "New API key", None, || {
+        view! {
+            <main class="lone" data-wide="true">
+                <span class="plate"><Icon name="key-round"/></span>
+                <h1>"Copy this key now"</h1>
+                <p class="muted">
+                    {format!("It is the key for {name}. Linkwell keeps only a fingerprint of it and cannot show it again.")}
+                </p>
+                <Copyable value=key what="API key"/>
+                <a class="btn" data-kind="primary" href=paths::API_KEYS>"I have copied it"</a>
+            </main>
+        }
     })
 }
 
 /// A page for what no other page can say: the server refused or failed.
 pub fn error(site: &Site, theme: Theme, prompt: &Prompt) -> String {
-    page(site, theme, &prompt.what, None, || view! {
-        <main class="lone">
-            <h1>{prompt.what.clone()}</h1>
-            <p>{prompt.why.clone()}</p>
-            {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
-            <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
-        </main>
+    page(site, theme, &prompt.what, None, || {
+        view! {
+            <main class="lone">
+                <h1>{prompt.what.clone()}</h1>
+                <p>{prompt.why.clone()}</p>
+                {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
+                <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
+            </main>
+        }
     })
 }
 
@@ -198,7 +231,13 @@ fn page<V: IntoView + 'static>(
     let owner = Owner::new();
     let html = owner.with(|| {
         provide_context(site.clone());
-        let Site { css, favicon, popup_js, copy_js, .. } = site.clone();
+        let Site {
+            css,
+            favicon,
+            popup_js,
+            copy_js,
+            ..
+        } = site.clone();
         let title = format!("{title} · {}", crate::words::PRODUCT);
         view! {
             <html lang="en" data-theme=theme.attribute()>

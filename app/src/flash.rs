@@ -124,7 +124,10 @@ pub struct Flash {
 impl Flash {
     /// Says that it went well.
     pub fn notice(notice: Notice) -> Self {
-        Self { notice: Some(notice), ..Self::default() }
+        Self {
+            notice: Some(notice),
+            ..Self::default()
+        }
     }
 
     /// Says what has to be put right in a field, or in the whole form (`""`).
@@ -174,7 +177,10 @@ impl Flash {
         };
         let mut value = encode(self);
         if value.len() > LARGEST {
-            value = encode(&Self { values: BTreeMap::new(), ..self.clone() });
+            value = encode(&Self {
+                values: BTreeMap::new(),
+                ..self.clone()
+            });
         }
         set_cookie(COOKIE, &value, 60)
     }
@@ -225,7 +231,7 @@ mod tests {
     fn a_value_too_long_for_a_cookie_leaves_the_problem() {
         let flash = Flash::rejected("name", Problem::NameMissing).keep("name", &"x".repeat(4_000));
         let back = sent_back(&flash);
-        assert_eq!(back.problem("name"), Some(Problem::NameMissing.text()));
+        assert_eq!(back.problem("name"), Some(Problem::NameMissing.into()));
         assert_eq!(back.value("name"), None);
     }
 

@@ -1,11 +1,6 @@
 //! From the hub's facts to what pages show: the one place that knows both.
 
-use axum::{
-    Extension, Json, Router,
-    extract::Path,
-    http::StatusCode,
-    routing::get,
-};
+use axum::{Extension, Json, Router, extract::Path, http::StatusCode, routing::get};
 use chrono::{DateTime, Utc};
 use hub::{
     Error, Hub, Result,
@@ -71,7 +66,10 @@ fn worded(
     subject: &Subject<'_>,
 ) -> Prompt {
     let words = prompt::Prompt::of(failure, subject);
-    let app = hub.catalog.get(provider_id).map(|entry| entry.app_id.clone());
+    let app = hub
+        .catalog
+        .get(provider_id)
+        .map(|entry| entry.app_id.clone());
     let drawn = |action: prompt::PromptAction| {
         let kind = match action.kind {
             PromptAction::SignIn => ActionKind::SignIn,
@@ -214,7 +212,7 @@ pub async fn hub_page(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
     let attempts = hub.flows_under_way(member).await?;
     let apps = hub.provider_apps(member).await?;
     let may_set_up = member.role().may(Right::ManageProviderApps);
-    let offers = hub
+    let mut offers: Vec<Offer> = hub
         .catalog
         .iter()
         .map(|entry| Offer {
@@ -232,8 +230,7 @@ pub async fn hub_page(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
                 listed.connection.provider == entry.id
                     && listed.health.status != health::Status::Disconnected
             }),
-            suggested: SUGGESTED.contains(&entry.id.as_str())
-                && is_set_up(&apps, &entry.app_id),
+            suggested: SUGGESTED.contains(&entry.id.as_str()) && is_set_up(&apps, &entry.app_id),
             attempt: attempts
                 .iter()
                 .find(|flow| flow.provider == entry.id && flow.connection_id.is_none())
@@ -241,6 +238,8 @@ pub async fn hub_page(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
             keywords: keywords(Some(entry), &[]),
         })
         .collect();
+    // What can be connected now comes before what has to be set up first.
+    offers.sort_by_key(|offer| matches!(offer.start, Start::SetUp | Start::AskAdmin));
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
         connections: listed
@@ -258,7 +257,11 @@ fn is_set_up(apps: &[ProviderAppStatus], app: &str) -> bool {
 }
 
 /// The page of one connection.
-pub async fn connection_page(hub: &Hub, member: &Member, id: ConnectionId) -> Result<ConnectionPage> {
+pub async fn connection_page(
+    hub: &Hub,
+    member: &Member,
+    id: ConnectionId,
+) -> Result<ConnectionPage> {
     let listed = hub.connection(member, id).await?;
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
@@ -324,7 +327,11 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
 }
 
 /// The page that names what disconnecting means.
-pub async fn disconnect_page(hub: &Hub, member: &Member, id: ConnectionId) -> Result<DisconnectPage> {
+pub async fn disconnect_page(
+    hub: &Hub,
+    member: &Member,
+    id: ConnectionId,
+) -> Result<DisconnectPage> {
     let listed = hub.connection(member, id).await?;
     let entry = hub.catalog.get(&listed.connection.provider);
     let revocation = match entry {
@@ -383,11 +390,21 @@ pub async fn connect_page(
         }
     };
     let attempts = hub.flows_under_way(member).await?;
-    let known = repairs.as_ref().map(|listed| &listed.connection.variables.0);
+    let known = repairs
+        .as_ref()
+        .map(|listed| &listed.connection.variables.0);
     Ok(ConnectPage {
         provider: drawn(entry),
-        will: asked_for.iter().map(|scope| capital(&scope.meaning)).collect(),
-        will_not: entry.about.we_will_not.iter().map(|line| capital(line)).collect(),
+        will: asked_for
+            .iter()
+            .map(|scope| capital(&scope.meaning))
+            .collect(),
+        will_not: entry
+            .about
+            .we_will_not
+            .iter()
+            .map(|line| capital(line))
+            .collect(),
         permissions: asked_for.iter().map(|scope| permission(scope)).collect(),
         optional: optional.iter().map(|scope| permission(scope)).collect(),
         fields: entry
@@ -430,7 +447,10 @@ pub async fn connect_page(
 /// Each provider app.
 pub async fn provider_apps(hub: &Hub, member: &Member) -> Result<Vec<ProviderAppRow>> {
     let statuses = hub.provider_apps(member).await?;
-    Ok(statuses.iter().filter_map(|status| app_row(hub, status)).collect())
+    Ok(statuses
+        .iter()
+        .filter_map(|status| app_row(hub, status))
+        .collect())
 }
 
 fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
@@ -452,7 +472,10 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
             }),
         },
         serves: match shared {
-            true => products.iter().map(|entry| entry.name().to_owned()).collect(),
+            true => products
+                .iter()
+                .map(|entry| entry.name().to_owned())
+                .collect(),
             false => Vec::new(),
         },
         state: match status.source {
@@ -548,10 +571,15 @@ fn flow_prompt(hub: &Hub, flow: &flow::Model, failure: &Failure) -> Prompt {
 pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Outcome {
     let flow = &view.flow;
     let linked = match (member, flow.result_connection_id) {
-        (Some(member), Some(id)) => hub.connection(member, id).await.ok().map(|listed| Ending::Linked {
-            connection: id.to_string(),
-            account: listed.connection.name().to_owned(),
-        }),
+        (Some(member), Some(id)) => {
+            hub.connection(member, id)
+                .await
+                .ok()
+                .map(|listed| Ending::Linked {
+                    connection: id.to_string(),
+                    account: listed.connection.name().to_owned(),
+                })
+        }
         _ => None,
     };
     let prompt = || match &flow.failure {
@@ -610,7 +638,10 @@ async fn hub_view(
     Extension(viewer): Extension<Viewer>,
 ) -> View<crate::model::Hub> {
     let member = looking(viewer)?;
-    hub_page(&hub, &member).await.map(Json).map_err(|error| refused(&error))
+    hub_page(&hub, &member)
+        .await
+        .map(Json)
+        .map_err(|error| refused(&error))
 }
 
 async fn connection_view(
@@ -632,6 +663,9 @@ async fn flow_view(
     Path(handle): Path<String>,
 ) -> View<Attempt> {
     let member = looking(viewer)?;
-    let view = hub.flow(&member, &handle).await.map_err(|error| refused(&error))?;
+    let view = hub
+        .flow(&member, &handle)
+        .await
+        .map_err(|error| refused(&error))?;
     Ok(Json(attempt(&hub, &view)))
 }

@@ -2,13 +2,12 @@
 //! it. None of them answers an error: leptos would put its text into the
 //! address. What went wrong travels in the flash.
 
-#![expect(missing_docs, reason = "the fields are the arguments that `#[server]` makes a struct of")]
+#![expect(
+    missing_docs,
+    reason = "the fields are the arguments that `#[server]` makes a struct of"
+)]
 
-use hub::{
-    Error, Hub, Result,
-    people::Member,
-    store::connection::Revocation,
-};
+use hub::{Error, Hub, Result, people::Member, store::connection::Revocation};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
@@ -69,7 +68,11 @@ pub async fn rename_connection(id: String, name: String) -> Result<(), ServerFnE
         hub().rename(&member()?, id, &name).await
     };
     let done = renamed.await.map(|()| Notice::Renamed);
-    tell(&paths::connection(&id), done, Flash::default().keep("name", &name));
+    tell(
+        &paths::connection(&id),
+        done,
+        Flash::default().keep("name", &name),
+    );
     Ok(())
 }
 
@@ -80,8 +83,17 @@ pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
         let id = id.parse().map_err(|_| Error::NotFound)?;
         let member = member()?;
         hub().check(&member, id).await?;
-        let works = hub().connection(&member, id).await?.health.failure.is_none();
-        Ok(if works { Notice::Checked } else { Notice::NotWorking })
+        let works = hub()
+            .connection(&member, id)
+            .await?
+            .health
+            .failure
+            .is_none();
+        Ok(if works {
+            Notice::Checked
+        } else {
+            Notice::NotWorking
+        })
     };
     tell(&paths::connection(&id), checked.await, Flash::default());
     Ok(())
@@ -108,7 +120,11 @@ pub async fn remove_connection(id: String) -> Result<(), ServerFnError> {
         let id = id.parse().map_err(|_| Error::NotFound)?;
         hub().remove(&member()?, id).await
     };
-    tell(paths::HUB, removed.await.map(|()| Notice::Removed), Flash::default());
+    tell(
+        paths::HUB,
+        removed.await.map(|()| Notice::Removed),
+        Flash::default(),
+    );
     Ok(())
 }
 
@@ -120,9 +136,17 @@ pub async fn save_provider_app(
     client_secret: String,
 ) -> Result<(), ServerFnError> {
     let secret = (!client_secret.is_empty()).then(|| hub::secret::Secret::new(client_secret));
-    let saved = async { hub().set_provider_app(&member()?, &app, &client_id, secret).await };
+    let saved = async {
+        hub()
+            .set_provider_app(&member()?, &app, &client_id, secret)
+            .await
+    };
     let done = saved.await.map(|_| Notice::AppSaved);
-    tell(&paths::provider_app(&app), done, Flash::default().keep("client_id", &client_id));
+    tell(
+        &paths::provider_app(&app),
+        done,
+        Flash::default().keep("client_id", &client_id),
+    );
     Ok(())
 }
 
@@ -142,6 +166,10 @@ pub async fn revoke_api_key(id: String) -> Result<(), ServerFnError> {
         let id = id.parse().map_err(|_| Error::NotFound)?;
         hub().revoke_api_key(&member()?, id).await
     };
-    tell(paths::API_KEYS, revoked.await.map(|()| Notice::KeyRevoked), Flash::default());
+    tell(
+        paths::API_KEYS,
+        revoked.await.map(|()| Notice::KeyRevoked),
+        Flash::default(),
+    );
     Ok(())
 }

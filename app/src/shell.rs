@@ -14,7 +14,14 @@ pub fn Document(
     children: Children,
 ) -> impl IntoView {
     let theme = Visit::current().theme;
-    let Site { css, favicon, copy_js, icons, options, .. } = site;
+    let Site {
+        css,
+        favicon,
+        copy_js,
+        icons,
+        options,
+        ..
+    } = site;
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme.attribute() data-icons=icons>

@@ -95,7 +95,9 @@ impl Theme {
 
     /// Reads the cookie.
     pub fn read(headers: &HeaderMap) -> Self {
-        flash::cookie(headers, Self::COOKIE).map(Self::parse).unwrap_or_default()
+        flash::cookie(headers, Self::COOKIE)
+            .map(Self::parse)
+            .unwrap_or_default()
     }
 
     /// The value of `data-theme`; the device's choice needs none.

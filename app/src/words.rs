@@ -112,7 +112,8 @@ pub mod attempt {
     pub const CHECKING: &str = "Checking the connection";
 
     /// Another account signed in than expected.
-    pub const OTHER_ACCOUNT: &str = "Another account signed in. Decide in the other window, or here.";
+    pub const OTHER_ACCOUNT: &str =
+        "Another account signed in. Decide in the other window, or here.";
 
     /// Left alone for ten minutes.
     pub const EXPIRED: &str = "This attempt has expired. Nothing was changed.";

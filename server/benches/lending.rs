@@ -94,10 +94,18 @@ async fn application(directory: &std::path::Path) -> Application {
 
 async fn seed(hub: &Hub) -> (ConnectionId, String) {
     let member = hub
-        .create_user("Bench", "bench@example.com", "Bench", Secret::new("a long enough secret"))
+        .create_user(
+            "Bench",
+            "bench@example.com",
+            "Bench",
+            Secret::new("a long enough secret"),
+        )
         .await
         .expect("a member");
-    let (_, key) = hub.create_api_key(&member, "bench", &Scope::ALL).await.expect("a key");
+    let (_, key) = hub
+        .create_api_key(&member, "bench", &Scope::ALL)
+        .await
+        .expect("a key");
     let host = hub
         .authenticate_key(key.expose())
         .await
@@ -130,7 +138,11 @@ async fn bare(State((hub, id)): State<(Hub, ConnectionId)>) -> Json<serde_json::
         .expect("an answer")
         .expect("a credential");
     let place = Place::credential(row.tenant_id, id, credential::MAIN, "access", row.version);
-    let token = hub.vault.open(place, &row.access_sealed).await.expect("a token");
+    let token = hub
+        .vault
+        .open(place, &row.access_sealed)
+        .await
+        .expect("a token");
     Json(json!({ "access_token": token.expose() }))
 }
 
@@ -138,16 +150,25 @@ async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .await
-            .expect("serving");
+        axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .await
+        .expect("serving");
     });
     address
 }
 
-#[expect(clippy::disallowed_methods, reason = "the load comes from outside the hub")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the load comes from outside the hub"
+)]
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a client")
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 /// Requests per second.
@@ -155,7 +176,12 @@ async fn round(client: &reqwest::Client, url: &str, key: &str) -> f64 {
     let started = Instant::now();
     stream::iter(0..REQUESTS)
         .for_each_concurrent(CONCURRENCY, |_| async {
-            let answer = client.get(url).bearer_auth(key).send().await.expect("an answer");
+            let answer = client
+                .get(url)
+                .bearer_auth(key)
+                .send()
+                .await
+                .expect("an answer");
             assert!(answer.status().is_success());
             answer.bytes().await.expect("a body");
         })

@@ -87,7 +87,10 @@ pub enum StartError {
     #[error("no client for outbound calls: {0}")]
     Outbound(#[from] hub::outbound::NoClient),
     #[error("{address} cannot be listened on: {error}")]
-    Listen { address: SocketAddr, error: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
     #[error("the sandbox shop did not start: {0}")]
     Sandbox(std::io::Error),
     #[error("the hub did not start: {0}")]
@@ -99,8 +102,17 @@ pub enum StartError {
 impl Application {
     /// Puts an application together, without listening and without background.
     pub fn new(ingredients: Ingredients) -> Result<Self, StartError> {
-        let Ingredients { store, clock, wrapper, catalog, outbound, public_url, operator_apps, open_sign_up, spool } =
-            ingredients;
+        let Ingredients {
+            store,
+            clock,
+            wrapper,
+            catalog,
+            outbound,
+            public_url,
+            operator_apps,
+            open_sign_up,
+            spool,
+        } = ingredients;
         let hub = Hub::new(Parts {
             vault: Vault::new(store.clone(), clock.clone(), wrapper),
             dialect: Dialect::new(Outbound::new(outbound)?, clock.clone()),
@@ -168,7 +180,9 @@ pub async fn migrate(store: &Store) -> Result<(), DbErr> {
 pub fn open_catalog(directory: Option<&Path>) -> Result<Catalog, StartError> {
     let catalog = Catalog::embedded().map_err(StartError::Catalog)?;
     match directory {
-        Some(directory) => catalog.with_directory(directory).map_err(StartError::Catalog),
+        Some(directory) => catalog
+            .with_directory(directory)
+            .map_err(StartError::Catalog),
         None => Ok(catalog),
     }
 }
@@ -238,7 +252,10 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     if settings.sandbox {
         create_private_directory(&settings.place.data)?;
         let opened = open_sandbox(&settings, address, &public_url, &stopping).await?;
-        catalog = catalog.with_global("sandbox_origin", opened.origin.as_str().trim_end_matches('/'));
+        catalog = catalog.with_global(
+            "sandbox_origin",
+            opened.origin.as_str().trim_end_matches('/'),
+        );
         outbound.allow_exact.extend(opened.addresses());
         operator_apps.insert("sandbox".to_owned(), opened.app);
         shop = Some((opened.serving, opened.origin));
@@ -328,11 +345,19 @@ async fn open_sandbox(
     let router = shop.router();
     let stopped = stopping.clone().cancelled_owned();
     let serving = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+        {
             tracing::error!(%error, "the sandbox shop stopped");
         }
     });
-    Ok(OpenedSandbox { origin, address, app, serving })
+    Ok(OpenedSandbox {
+        origin,
+        address,
+        app,
+        serving,
+    })
 }
 
 /// Registers the hub at a sandbox, as an operator does at a real provider.

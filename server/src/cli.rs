@@ -131,7 +131,13 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         Command::Healthcheck(target) => healthcheck(target).await,
         Command::Catalog { command } => catalog(command),
         Command::User {
-            command: UserCommand::Create { place, tenant, email, name },
+            command:
+                UserCommand::Create {
+                    place,
+                    tenant,
+                    email,
+                    name,
+                },
         } => {
             let password = password_from_input()?;
             let application = open(&place).await?;
@@ -149,7 +155,13 @@ pub async fn run(command: Command) -> Result<(), StartError> {
             Ok(())
         }
         Command::ApiKey {
-            command: ApiKeyCommand::Create { place, tenant, name, scopes },
+            command:
+                ApiKeyCommand::Create {
+                    place,
+                    tenant,
+                    name,
+                    scopes,
+                },
         } => {
             let application = open(&place).await?;
             let (_, key) = application
@@ -176,11 +188,19 @@ async fn open(place: &Place) -> Result<Application, StartError> {
 
 async fn check(settings: Serve) -> Result<(), StartError> {
     let catalog = application::open_catalog(settings.place.catalog.as_deref())?;
-    say(&format!("Catalog: {} providers, no mistakes.", catalog.iter().count()));
+    say(&format!(
+        "Catalog: {} providers, no mistakes.",
+        catalog.iter().count()
+    ));
     let application = open(&settings.place).await?;
     say("Database: up to date.");
     say("Master key: opens what is stored.");
-    let configured = application.hub.operator_apps.keys().cloned().collect::<Vec<_>>();
+    let configured = application
+        .hub
+        .operator_apps
+        .keys()
+        .cloned()
+        .collect::<Vec<_>>();
     say(&match configured.as_slice() {
         [] => "Provider apps from the environment: none.".to_owned(),
         apps => format!("Provider apps from the environment: {}.", apps.join(", ")),
@@ -189,7 +209,9 @@ async fn check(settings: Serve) -> Result<(), StartError> {
         && url.scheme() == "http"
         && !matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
     {
-        say("Public address: plain http. Cookies and tokens travel unprotected; put https in front.");
+        say(
+            "Public address: plain http. Cookies and tokens travel unprotected; put https in front.",
+        );
     }
     Ok(())
 }
@@ -203,22 +225,38 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
         "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
         target.listen
     );
-    stream.write_all(request.as_bytes()).await.map_err(StartError::Serving)?;
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .map_err(StartError::Serving)?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.map_err(StartError::Serving)?;
+    stream
+        .read_to_string(&mut answer)
+        .await
+        .map_err(StartError::Serving)?;
     if answer.starts_with("HTTP/1.1 200") {
         say("ready");
         return Ok(());
     }
-    let reason = answer.split("\r\n\r\n").nth(1).unwrap_or("no answer").trim().to_owned();
-    Err(StartError::Serving(std::io::Error::other(format!("not ready: {reason}"))))
+    let reason = answer
+        .split("\r\n\r\n")
+        .nth(1)
+        .unwrap_or("no answer")
+        .trim()
+        .to_owned();
+    Err(StartError::Serving(std::io::Error::other(format!(
+        "not ready: {reason}"
+    ))))
 }
 
 fn catalog(command: CatalogCommand) -> Result<(), StartError> {
     match command {
         CatalogCommand::Check(place) => {
             let catalog = application::open_catalog(place.catalog.as_deref())?;
-            say(&format!("{} providers, no mistakes.", catalog.all().count()));
+            say(&format!(
+                "{} providers, no mistakes.",
+                catalog.all().count()
+            ));
         }
         CatalogCommand::List { place, json } => {
             let catalog = application::open_catalog(place.catalog.as_deref())?;
@@ -255,7 +293,9 @@ fn password_from_input() -> Result<Secret, StartError> {
         return Ok(Secret::new(line.trim_end_matches(['\r', '\n'])));
     }
     let mut text = String::new();
-    input.read_to_string(&mut text).map_err(StartError::Serving)?;
+    input
+        .read_to_string(&mut text)
+        .map_err(StartError::Serving)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 

@@ -1,11 +1,7 @@
 //! Every setting, as a flag or a variable of the environment: the doc comments
 //! below are what `linkwell serve --help` prints.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use hub::{
@@ -20,11 +16,21 @@ use url::Url;
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Directory of the database, the master key and the spool
-    #[arg(long, env = "LINKWELL_DATA", default_value = "data", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "LINKWELL_DATA",
+        default_value = "data",
+        value_name = "DIR"
+    )]
     pub data: PathBuf,
 
     /// A postgres:// URL; without one, SQLite in the data directory
-    #[arg(long, env = "LINKWELL_DATABASE", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        env = "LINKWELL_DATABASE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub database: Option<String>,
 
     /// The master key itself, 32 bytes in base64
@@ -55,7 +61,12 @@ pub struct Serve {
     pub place: Place,
 
     /// Address to listen on
-    #[arg(long, env = "LINKWELL_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "LINKWELL_LISTEN",
+        default_value = "127.0.0.1:3000",
+        value_name = "ADDRESS"
+    )]
     pub listen: SocketAddr,
 
     /// Where people and providers reach this hub; without one, the address it
@@ -120,7 +131,10 @@ impl Place {
     /// The address of the database.
     pub fn database_url(&self) -> String {
         self.database.clone().unwrap_or_else(|| {
-            format!("sqlite://{}?mode=rwc", self.data.join("linkwell.db").display())
+            format!(
+                "sqlite://{}?mode=rwc",
+                self.data.join("linkwell.db").display()
+            )
         })
     }
 
@@ -148,7 +162,10 @@ impl Place {
 /// The provider apps that the environment gives, by app id:
 /// `LINKWELL_PROVIDER_<ID>_CLIENT_ID` and `…_CLIENT_SECRET`, the id in capitals
 /// with `_` for `-`.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 pub fn operator_apps<'a>(apps: impl Iterator<Item = &'a str>) -> BTreeMap<String, ProviderApp> {
     apps.filter_map(|app| {
         let name = app.to_uppercase().replace('-', "_");

@@ -68,8 +68,14 @@ pub fn start(application: &Application) -> Background {
         }
     });
     let reads = tokio::spawn(async move {
-        while stopping.run_until_cancelled(hub.reads.some()).await.is_some() {
-            stopping.run_until_cancelled(tokio::time::sleep(GATHER_READS)).await;
+        while stopping
+            .run_until_cancelled(hub.reads.some())
+            .await
+            .is_some()
+        {
+            stopping
+                .run_until_cancelled(tokio::time::sleep(GATHER_READS))
+                .await;
             flush_reads(&hub).await;
         }
     });

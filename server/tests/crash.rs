@@ -40,7 +40,8 @@ impl Drop for Hub {
 
 impl Hub {
     async fn new(shop_url: &Url) -> Self {
-        let directory = std::env::temp_dir().join(format!("linkwell-crash-{}", ConnectionId::new()));
+        let directory =
+            std::env::temp_dir().join(format!("linkwell-crash-{}", ConnectionId::new()));
         std::fs::create_dir_all(directory.join("catalog")).unwrap();
         // The sandbox's own entry, with its address written into the file.
         let origin = shop_url.as_str().trim_end_matches('/');
@@ -49,7 +50,11 @@ impl Hub {
         let (_, after) = rest.split_once("\n[").expect("a table after it");
         let entry = format!("{before}[{after}");
         std::fs::write(directory.join("catalog/crash.toml"), entry).unwrap();
-        let port = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = StdListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let mut hub = Self {
             directory,
             listen: format!("127.0.0.1:{port}"),
@@ -57,9 +62,30 @@ impl Hub {
             key: String::new(),
             http: client(),
         };
-        hub.say(&["user", "create", "--tenant", "T", "--email", "a@example.com", "--name", "A"], "a long enough secret");
+        hub.say(
+            &[
+                "user",
+                "create",
+                "--tenant",
+                "T",
+                "--email",
+                "a@example.com",
+                "--name",
+                "A",
+            ],
+            "a long enough secret",
+        );
         hub.key = hub.say(
-            &["api-key", "create", "--tenant", "T", "--name", "k", "--scopes", "tokens:read,connections:write"],
+            &[
+                "api-key",
+                "create",
+                "--tenant",
+                "T",
+                "--name",
+                "k",
+                "--scopes",
+                "tokens:read,connections:write",
+            ],
             "",
         );
         hub
@@ -85,7 +111,12 @@ impl Hub {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -148,7 +179,10 @@ impl Hub {
 
 #[expect(clippy::disallowed_methods, reason = "the test is outside the hub")]
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().redirect(Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .build()
+        .unwrap()
 }
 
 async fn shop(rotation: Rotation) -> (Sandbox, Url) {
@@ -183,7 +217,10 @@ async fn crash_at(point: &str, rotation: Rotation) -> (StatusCode, Value, Sandbo
     let tokens = shop.grant("crash", ACCOUNTS[0].id, &Scope::ALL).unwrap();
     let id = hub.import(&tokens).await;
     let path = format!("/v1/connections/{id}/token");
-    assert!(hub.get(&path).await.is_none(), "{point}: it died before it answered");
+    assert!(
+        hub.get(&path).await.is_none(),
+        "{point}: it died before it answered"
+    );
     hub.wait_for_death();
     hub.start(None).await;
     let (status, body) = hub.get(&path).await.expect("an answer");
@@ -206,7 +243,10 @@ const POINTS: [(&str, bool); 6] = [
 async fn with_grace_every_crash_recovers() {
     for grace in [Grace::Seconds(60), Grace::UntilReplacementUsed] {
         for (point, _) in POINTS {
-            let rotation = Rotation::On { grace, reuse_detection: true };
+            let rotation = Rotation::On {
+                grace,
+                reuse_detection: true,
+            };
             let (status, body, shop) = crash_at(point, rotation).await;
             assert_eq!(status, StatusCode::OK, "{point} {grace:?}: {body}");
             assert_eq!(shop.calls().families_revoked, 0);

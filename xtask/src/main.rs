@@ -43,9 +43,11 @@ fn main() -> Result<()> {
         Task::Site => site::build(&workspace),
         Task::Build => run::build(&workspace),
         Task::Run(options) => run::run(&workspace, &options),
-        Task::Bench => workspace::run(
-            &mut workspace.cargo(&["bench", "--package=linkwell", "--bench=lending"]),
-        ),
+        Task::Bench => workspace::run(&mut workspace.cargo(&[
+            "bench",
+            "--package=linkwell",
+            "--bench=lending",
+        ])),
         Task::Test(options) => test::test(&workspace, &options),
     }
 }

@@ -9,7 +9,10 @@ use app::{
 pub const NOW: i64 = 1_778_577_240;
 
 fn moment(ago_s: i64, text: &str) -> Moment {
-    Moment { unix: NOW - ago_s, text: text.to_owned() }
+    Moment {
+        unix: NOW - ago_s,
+        text: text.to_owned(),
+    }
 }
 
 fn provider(id: &str, name: &str, icon: &str) -> Provider {
@@ -46,7 +49,10 @@ fn revoked() -> Prompt {
         what: "Shopify stopped accepting our access on 12 May at 09:10.".to_owned(),
         why: "Most likely the app was removed in Shopify.".to_owned(),
         effect: Some("Automations that use it are paused. Nothing was deleted.".to_owned()),
-        action: Some(Action { label: "Reconnect Shopify".to_owned(), kind: ActionKind::Connect }),
+        action: Some(Action {
+            label: "Reconnect Shopify".to_owned(),
+            kind: ActionKind::Connect,
+        }),
         secondary: None,
     }
 }
@@ -83,7 +89,12 @@ pub fn hub() -> Hub {
         connections: vec![
             Connection {
                 prompt: Some(revoked()),
-                ..linked("1", shopify(), "alder-ash.myshopify.com", Status::ActionNeeded)
+                ..linked(
+                    "1",
+                    shopify(),
+                    "alder-ash.myshopify.com",
+                    Status::ActionNeeded,
+                )
             },
             Connection {
                 prompt: Some(Prompt {
@@ -93,10 +104,20 @@ pub fn hub() -> Hub {
                     action: None,
                     secondary: None,
                 }),
-                ..linked("2", provider("microsoft", "Microsoft 365", ""), "mia@alder-ash.example", Status::WaitingForAdmin)
+                ..linked(
+                    "2",
+                    provider("microsoft", "Microsoft 365", ""),
+                    "mia@alder-ash.example",
+                    Status::WaitingForAdmin,
+                )
             },
             linked("3", gmail(), "orders@alder-ash.example", Status::Connected),
-            linked("4", provider("stripe-connect", "Stripe", "stripe"), "Alder & Ash Ltd", Status::Connected),
+            linked(
+                "4",
+                provider("stripe-connect", "Stripe", "stripe"),
+                "Alder & Ash Ltd",
+                Status::Connected,
+            ),
             Connection {
                 prompt: Some(Prompt {
                     what: "QuickBooks is not answering.".to_owned(),
@@ -105,17 +126,32 @@ pub fn hub() -> Hub {
                     action: None,
                     secondary: None,
                 }),
-                ..linked("5", quickbooks(), "Alder & Ash Ltd, EUR", Status::Retrying { at: Some(NOW + 260) })
+                ..linked(
+                    "5",
+                    quickbooks(),
+                    "Alder & Ash Ltd, EUR",
+                    Status::Retrying {
+                        at: Some(NOW + 260),
+                    },
+                )
             },
             Connection {
                 checked_at: Some(NOW - 90_000),
-                ..linked("6", provider("slack", "Slack", "slack"), "alder-ash.slack.com", Status::NotCheckedYet)
+                ..linked(
+                    "6",
+                    provider("slack", "Slack", "slack"),
+                    "alder-ash.slack.com",
+                    Status::NotCheckedYet,
+                )
             },
         ],
         offers: hub
             .offers
             .into_iter()
-            .map(|offer| Offer { again: again.contains(&offer.provider.id.as_str()), ..offer })
+            .map(|offer| Offer {
+                again: again.contains(&offer.provider.id.as_str()),
+                ..offer
+            })
             .collect(),
         ..hub
     }
@@ -126,13 +162,39 @@ pub fn hub_first() -> Hub {
         now: NOW,
         connections: vec![],
         offers: vec![
-            Offer { suggested: true, ..offer(shopify(), "Reads products and orders", Start::AfterDetails) },
-            Offer { suggested: true, ..offer(gmail(), "Reads mail", Start::Now) },
-            offer(provider("google-drive", "Google Drive", "googledrive"), "Reads files you choose", Start::Now),
-            offer(provider("github", "GitHub", "github"), "Reads repositories and your profile", Start::Now),
-            offer(provider("slack", "Slack", "slack"), "Posts messages to channels you choose", Start::Now),
-            offer(quickbooks(), "Reads and writes invoices and customers", Start::SetUp),
-            offer(provider("sandbox", "Sandbox shop", ""), "A shop to practise with; nothing in it is real", Start::Now),
+            Offer {
+                suggested: true,
+                ..offer(shopify(), "Reads products and orders", Start::AfterDetails)
+            },
+            Offer {
+                suggested: true,
+                ..offer(gmail(), "Reads mail", Start::Now)
+            },
+            offer(
+                provider("google-drive", "Google Drive", "googledrive"),
+                "Reads files you choose",
+                Start::Now,
+            ),
+            offer(
+                provider("github", "GitHub", "github"),
+                "Reads repositories and your profile",
+                Start::Now,
+            ),
+            offer(
+                provider("slack", "Slack", "slack"),
+                "Posts messages to channels you choose",
+                Start::Now,
+            ),
+            offer(
+                quickbooks(),
+                "Reads and writes invoices and customers",
+                Start::SetUp,
+            ),
+            offer(
+                provider("sandbox", "Sandbox shop", ""),
+                "A shop to practise with; nothing in it is real",
+                Start::Now,
+            ),
         ],
         may_manage: true,
     }
@@ -145,7 +207,10 @@ pub fn hub_member() -> Hub {
             .offers
             .into_iter()
             .map(|offer| match offer.start {
-                Start::SetUp => Offer { start: Start::AskAdmin, ..offer },
+                Start::SetUp => Offer {
+                    start: Start::AskAdmin,
+                    ..offer
+                },
                 _ => offer,
             })
             .collect(),
@@ -162,7 +227,11 @@ pub fn hub_mid_flow() -> Hub {
 }
 
 fn permission(scope: &str, meaning: &str, granted: bool) -> Permission {
-    Permission { meaning: meaning.to_owned(), scope: scope.to_owned(), granted }
+    Permission {
+        meaning: meaning.to_owned(),
+        scope: scope.to_owned(),
+        granted,
+    }
 }
 
 fn shopify_permissions() -> Vec<Permission> {
@@ -173,7 +242,11 @@ fn shopify_permissions() -> Vec<Permission> {
 }
 
 fn entry(ago_s: i64, text: &str, what: &str, tone: Tone) -> HistoryEntry {
-    HistoryEntry { at: moment(ago_s, text), what: what.to_owned(), tone }
+    HistoryEntry {
+        at: moment(ago_s, text),
+        what: what.to_owned(),
+        tone,
+    }
 }
 
 pub fn connection_well() -> ConnectionPage {
@@ -184,16 +257,35 @@ pub fn connection_well() -> ConnectionPage {
         connected_at: moment(2_600_000, "12 April 2026, 07:00 UTC"),
         connected_by: Some("Mia Alder".to_owned()),
         permissions: vec![
-            permission("https://www.googleapis.com/auth/gmail.readonly", "Read mail", true),
+            permission(
+                "https://www.googleapis.com/auth/gmail.readonly",
+                "Read mail",
+                true,
+            ),
             permission("email", "See the e-mail address", true),
         ],
         last_proof: Some(moment(250, "12 May 2026, 09:09 UTC")),
         next_refresh: Some(moment(-1_900, "12 May 2026, 09:45 UTC")),
         token_expires: Some(moment(-2_800, "12 May 2026, 10:00 UTC")),
         history: vec![
-            entry(250, "12 May 2026, 09:09 UTC", "Checked: it works", Tone::Good),
-            entry(3_900, "12 May 2026, 08:09 UTC", "Access renewed", Tone::Neutral),
-            entry(2_600_000, "12 April 2026, 07:00 UTC", "Connected by Mia Alder", Tone::Good),
+            entry(
+                250,
+                "12 May 2026, 09:09 UTC",
+                "Checked: it works",
+                Tone::Good,
+            ),
+            entry(
+                3_900,
+                "12 May 2026, 08:09 UTC",
+                "Access renewed",
+                Tone::Neutral,
+            ),
+            entry(
+                2_600_000,
+                "12 April 2026, 07:00 UTC",
+                "Connected by Mia Alder",
+                Tone::Good,
+            ),
         ],
         may_manage: true,
     }
@@ -203,7 +295,12 @@ pub fn connection_broken() -> ConnectionPage {
     ConnectionPage {
         connection: Connection {
             prompt: Some(revoked()),
-            ..linked("1", shopify(), "alder-ash.myshopify.com", Status::ActionNeeded)
+            ..linked(
+                "1",
+                shopify(),
+                "alder-ash.myshopify.com",
+                Status::ActionNeeded,
+            )
         },
         details: Some(Details {
             code: "GRANT_REVOKED_OR_EXPIRED".to_owned(),
@@ -217,16 +314,34 @@ pub fn connection_broken() -> ConnectionPage {
         next_refresh: None,
         token_expires: Some(moment(240, "12 May 2026, 09:10 UTC")),
         history: vec![
-            entry(240, "12 May 2026, 09:10 UTC", "Shopify withdrew our access", Tone::Bad),
-            entry(86_400, "11 May 2026, 09:14 UTC", "Access renewed", Tone::Neutral),
-            entry(2_600_000, "12 April 2026, 07:00 UTC", "Connected by Mia Alder", Tone::Good),
+            entry(
+                240,
+                "12 May 2026, 09:10 UTC",
+                "Shopify withdrew our access",
+                Tone::Bad,
+            ),
+            entry(
+                86_400,
+                "11 May 2026, 09:14 UTC",
+                "Access renewed",
+                Tone::Neutral,
+            ),
+            entry(
+                2_600_000,
+                "12 April 2026, 07:00 UTC",
+                "Connected by Mia Alder",
+                Tone::Good,
+            ),
         ],
         ..connection_well()
     }
 }
 
 pub fn connection_viewer() -> ConnectionPage {
-    ConnectionPage { may_manage: false, ..connection_broken() }
+    ConnectionPage {
+        may_manage: false,
+        ..connection_broken()
+    }
 }
 
 pub fn disconnect() -> DisconnectPage {
@@ -242,7 +357,9 @@ pub fn disconnect_by_hand() -> DisconnectPage {
     DisconnectPage {
         provider: provider("slack", "Slack", "slack"),
         account: "alder-ash.slack.com".to_owned(),
-        revocation: Revocation::ByHand { place: "Slack > Settings > Manage apps".to_owned() },
+        revocation: Revocation::ByHand {
+            place: "Slack > Settings > Manage apps".to_owned(),
+        },
         ..disconnect()
     }
 }
@@ -286,7 +403,8 @@ pub fn connect_fields() -> ConnectPage {
             help: Some("Only the part before .myshopify.com".to_owned()),
             value: String::new(),
         }],
-        removal: "You can disconnect here at any time, or in Shopify admin > Settings > Apps.".to_owned(),
+        removal: "You can disconnect here at any time, or in Shopify admin > Settings > Apps."
+            .to_owned(),
         ..connect()
     }
 }
@@ -295,7 +413,10 @@ pub fn reconnect() -> ConnectPage {
     let page = connect_fields();
     ConnectPage {
         repairs: Some(("1".to_owned(), "alder-ash.myshopify.com".to_owned())),
-        fields: vec![ConnectField { value: "alder-ash".to_owned(), ..page.fields[0].clone() }],
+        fields: vec![ConnectField {
+            value: "alder-ash".to_owned(),
+            ..page.fields[0].clone()
+        }],
         ..page
     }
 }
@@ -327,12 +448,29 @@ pub fn provider_apps() -> Vec<ProviderAppRow> {
         client_id: "1048576-fq3k.apps.example".to_owned(),
         at: moment(2_600_000, "12 April 2026, 07:00 UTC"),
     };
-    let environment = AppState::Environment { client_id: "Iv23lizR0w2bHq".to_owned() };
+    let environment = AppState::Environment {
+        client_id: "Iv23lizR0w2bHq".to_owned(),
+    };
     vec![
-        app("google", provider("google", "Google", "google"), &["Gmail", "Google Drive"], entered),
-        app("github", provider("github", "GitHub", "github"), &["GitHub"], environment),
+        app(
+            "google",
+            provider("google", "Google", "google"),
+            &["Gmail", "Google Drive"],
+            entered,
+        ),
+        app(
+            "github",
+            provider("github", "GitHub", "github"),
+            &["GitHub"],
+            environment,
+        ),
         app("shopify", shopify(), &["Shopify"], AppState::NotSetUp),
-        app("quickbooks", quickbooks(), &["QuickBooks"], AppState::NotSetUp),
+        app(
+            "quickbooks",
+            quickbooks(),
+            &["QuickBooks"],
+            AppState::NotSetUp,
+        ),
     ]
 }
 
@@ -389,7 +527,12 @@ pub fn api_keys() -> Vec<ApiKeyRow> {
         last_used,
     };
     vec![
-        key("1", "Shop robot", &["connections:read", "tokens:read"], Some(moment(30, "12 May 2026, 09:13 UTC"))),
+        key(
+            "1",
+            "Shop robot",
+            &["connections:read", "tokens:read"],
+            Some(moment(30, "12 May 2026, 09:13 UTC")),
+        ),
         key("2", "Month-end report", &["catalog:read"], None),
     ]
 }
@@ -411,11 +554,17 @@ pub fn denied() -> Outcome {
     Outcome {
         ending: Ending::NotLinked {
             prompt: Prompt {
-            what: "The connection was not completed.".to_owned(),
-            why: "You chose Cancel at Shopify.".to_owned(),
-            effect: Some("Nothing was changed.".to_owned()),
-            action: Some(Action { label: "Try again".to_owned(), kind: ActionKind::Connect }),
-            secondary: Some(Action { label: "What we ask for".to_owned(), kind: ActionKind::Explain }),
+                what: "The connection was not completed.".to_owned(),
+                why: "You chose Cancel at Shopify.".to_owned(),
+                effect: Some("Nothing was changed.".to_owned()),
+                action: Some(Action {
+                    label: "Try again".to_owned(),
+                    kind: ActionKind::Connect,
+                }),
+                secondary: Some(Action {
+                    label: "What we ask for".to_owned(),
+                    kind: ActionKind::Explain,
+                }),
             },
             details: None,
         },
@@ -426,11 +575,18 @@ pub fn denied() -> Outcome {
 pub fn other_account() -> Outcome {
     Outcome {
         ending: Ending::OtherAccount(Prompt {
-            what: "You signed in as info@b.example, but this connection belongs to shop@a.example.".to_owned(),
+            what: "You signed in as info@b.example, but this connection belongs to shop@a.example."
+                .to_owned(),
             why: "Shopify was still signed in with another account.".to_owned(),
             effect: Some("Nothing was changed.".to_owned()),
-            action: Some(Action { label: "Use shop@a.example".to_owned(), kind: ActionKind::Connect }),
-            secondary: Some(Action { label: "Add as a second account".to_owned(), kind: ActionKind::AddAccount }),
+            action: Some(Action {
+                label: "Use shop@a.example".to_owned(),
+                kind: ActionKind::Connect,
+            }),
+            secondary: Some(Action {
+                label: "Add as a second account".to_owned(),
+                kind: ActionKind::AddAccount,
+            }),
         }),
         ..finished()
     }

@@ -42,7 +42,10 @@ fn state<V: IntoView + 'static>(draw: impl Fn() -> V + Send + Sync + 'static) ->
 
 impl State {
     fn for_strangers(self) -> Self {
-        Self { signed_in: false, ..self }
+        Self {
+            signed_in: false,
+            ..self
+        }
     }
 
     fn after(self, flash: Flash) -> Self {
@@ -62,35 +65,90 @@ fn states() -> BTreeMap<&'static str, State> {
         ("hub-mid-flow", hub(f::hub_mid_flow, "")),
         ("hub-search", hub(f::hub, "shop")),
         ("hub-search-none", hub(f::hub, "foo")),
-        ("hub-notice", hub(f::hub, "").after(Flash::notice(Notice::Disconnected))),
-        ("connection", state(|| view! { <ConnectionView page=f::connection_well()/> })),
-        ("connection-broken", state(|| view! { <ConnectionView page=f::connection_broken()/> })),
-        ("connection-viewer", state(|| view! { <ConnectionView page=f::connection_viewer()/> })),
-        ("disconnect", state(|| view! { <DisconnectView page=f::disconnect()/> })),
-        ("disconnect-by-hand", state(|| view! { <DisconnectView page=f::disconnect_by_hand()/> })),
-        ("connect", state(|| view! { <ConnectView page=f::connect()/> })),
-        ("connect-fields", state(|| view! { <ConnectView page=f::connect_fields()/> })),
-        ("reconnect", state(|| view! { <ConnectView page=f::reconnect()/> })),
-        ("connect-not-set-up", state(|| view! { <ConnectView page=f::connect_not_set_up(true)/> })),
-        ("connect-ask-admin", state(|| view! { <ConnectView page=f::connect_not_set_up(false)/> })),
-        ("provider-apps", state(|| view! { <ProviderAppsView apps=f::provider_apps()/> })),
-        ("provider-app", state(|| view! { <ProviderAppView page=f::provider_app()/> })),
+        (
+            "hub-notice",
+            hub(f::hub, "").after(Flash::notice(Notice::Disconnected)),
+        ),
+        (
+            "connection",
+            state(|| view! { <ConnectionView page=f::connection_well()/> }),
+        ),
+        (
+            "connection-broken",
+            state(|| view! { <ConnectionView page=f::connection_broken()/> }),
+        ),
+        (
+            "connection-viewer",
+            state(|| view! { <ConnectionView page=f::connection_viewer()/> }),
+        ),
+        (
+            "disconnect",
+            state(|| view! { <DisconnectView page=f::disconnect()/> }),
+        ),
+        (
+            "disconnect-by-hand",
+            state(|| view! { <DisconnectView page=f::disconnect_by_hand()/> }),
+        ),
+        (
+            "connect",
+            state(|| view! { <ConnectView page=f::connect()/> }),
+        ),
+        (
+            "connect-fields",
+            state(|| view! { <ConnectView page=f::connect_fields()/> }),
+        ),
+        (
+            "reconnect",
+            state(|| view! { <ConnectView page=f::reconnect()/> }),
+        ),
+        (
+            "connect-not-set-up",
+            state(|| view! { <ConnectView page=f::connect_not_set_up(true)/> }),
+        ),
+        (
+            "connect-ask-admin",
+            state(|| view! { <ConnectView page=f::connect_not_set_up(false)/> }),
+        ),
+        (
+            "provider-apps",
+            state(|| view! { <ProviderAppsView apps=f::provider_apps()/> }),
+        ),
+        (
+            "provider-app",
+            state(|| view! { <ProviderAppView page=f::provider_app()/> }),
+        ),
         (
             "provider-app-problem",
             state(|| view! { <ProviderAppView page=f::provider_app()/> }).after(
-                Flash::rejected("client_secret", Problem::ClientSecretMissing).keep("client_id", "8f2c41"),
+                Flash::rejected("client_secret", Problem::ClientSecretMissing)
+                    .keep("client_id", "8f2c41"),
             ),
         ),
-        ("provider-app-entered", state(|| view! { <ProviderAppView page=f::provider_app_entered()/> })),
-        ("provider-app-environment", state(|| view! { <ProviderAppView page=f::provider_app_environment()/> })),
-        ("api-keys", state(|| view! { <ApiKeysView now=f::NOW keys=f::api_keys()/> })),
-        ("api-keys-none", state(|| view! { <ApiKeysView now=f::NOW keys=vec![]/> })),
+        (
+            "provider-app-entered",
+            state(|| view! { <ProviderAppView page=f::provider_app_entered()/> }),
+        ),
+        (
+            "provider-app-environment",
+            state(|| view! { <ProviderAppView page=f::provider_app_environment()/> }),
+        ),
+        (
+            "api-keys",
+            state(|| view! { <ApiKeysView now=f::NOW keys=f::api_keys()/> }),
+        ),
+        (
+            "api-keys-none",
+            state(|| view! { <ApiKeysView now=f::NOW keys=vec![]/> }),
+        ),
         (
             "api-keys-problem",
             state(|| view! { <ApiKeysView now=f::NOW keys=vec![]/> })
                 .after(Flash::rejected("scope", Problem::ScopesMissing).keep("name", "Shop robot")),
         ),
-        ("account", state(|| view! { <AccountView person=f::person()/> })),
+        (
+            "account",
+            state(|| view! { <AccountView person=f::person()/> }),
+        ),
         (
             "account-problem",
             state(|| view! { <AccountView person=f::person()/> })
@@ -106,12 +164,17 @@ fn states() -> BTreeMap<&'static str, State> {
                     .keep("email", "mia"),
             ),
         ),
-        ("sign-in", state(|| view! { <SignInView next="/"/> }).for_strangers()),
+        (
+            "sign-in",
+            state(|| view! { <SignInView next="/"/> }).for_strangers(),
+        ),
         (
             "sign-in-problem",
             state(|| view! { <SignInView next="/"/> })
                 .for_strangers()
-                .after(Flash::rejected("", Problem::SignInRefused).keep("email", "mia@example.com")),
+                .after(
+                    Flash::rejected("", Problem::SignInRefused).keep("email", "mia@example.com"),
+                ),
         ),
         ("missing", state(|| view! { <MissingView/> })),
     ])
@@ -128,14 +191,25 @@ fn document(name: &str, site: &Site, theme: Theme) -> Option<String> {
         "post-again" => {
             documents::post_again(site, theme, &[("code".to_owned(), "made up".to_owned())])
         }
-        "new-key" => documents::new_key(site, theme, "Shop robot", "lwk_4nqv0E2mVb1xk7cXh9sT3rWfZyPdUaLg8JoQi5eMBt6"),
+        "new-key" => documents::new_key(
+            site,
+            theme,
+            "Shop robot",
+            "lwk_4nqv0E2mVb1xk7cXh9sT3rWfZyPdUaLg8JoQi5eMBt6",
+        ),
         "error" => documents::error(site, theme, &f::error()),
         _ => return None,
     })
 }
 
 const DOCUMENTS: [&str; 7] = [
-    "opening", "finished", "denied", "other-account", "post-again", "new-key", "error",
+    "opening",
+    "finished",
+    "denied",
+    "other-account",
+    "post-again",
+    "new-key",
+    "error",
 ];
 
 fn dist() -> PathBuf {
@@ -143,7 +217,8 @@ fn dist() -> PathBuf {
 }
 
 fn site() -> Site {
-    let manifest = std::fs::read(dist().join("manifest.json")).expect("`cargo xtask site` comes first");
+    let manifest =
+        std::fs::read(dist().join("manifest.json")).expect("`cargo xtask site` comes first");
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("a manifest");
     let file = |name: &str| format!("/assets/{}", manifest["files"][name].as_str().expect(name));
     let hydration = manifest["hydration"].as_str().expect("hydration");
@@ -162,7 +237,12 @@ fn site() -> Site {
 
 async fn page(Path(name): Path<String>, request: Request) -> Response {
     let theme = theme_of(&request);
-    let Some(State { signed_in, flash, draw }) = states().remove(name.as_str()) else {
+    let Some(State {
+        signed_in,
+        flash,
+        draw,
+    }) = states().remove(name.as_str())
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let site = site();
@@ -188,7 +268,11 @@ async fn page(Path(name): Path<String>, request: Request) -> Response {
 
 /// `?theme=dark` for a look, or the cookie as in the product.
 fn theme_of(request: &Request) -> Theme {
-    match request.uri().query().and_then(|query| query.strip_prefix("theme=")) {
+    match request
+        .uri()
+        .query()
+        .and_then(|query| query.strip_prefix("theme="))
+    {
         Some(theme) => Theme::parse(theme),
         None => Theme::read(request.headers()),
     }
@@ -222,7 +306,9 @@ async fn index() -> Html<String> {
         .chain(documents)
         .map(|path| format!("<li><a href=\"{path}\">{path}</a></li>"))
         .collect::<String>();
-    Html(format!("<!DOCTYPE html><title>Gallery</title><ul>{links}</ul>"))
+    Html(format!(
+        "<!DOCTYPE html><title>Gallery</title><ul>{links}</ul>"
+    ))
 }
 
 #[tokio::main]

@@ -3,7 +3,10 @@
 //! The outcome always comes from the server. That the window reads as closed
 //! proves nothing: a provider's page may cut the tie while it is still open.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use leptos::{
     prelude::*,
@@ -83,6 +86,10 @@ const POPUP_SIZE: (i32, i32) = (600, 720);
 thread_local! {
     /// There is one window, so there is one attempt: a newer one ends an older one.
     static CURRENT: Cell<Option<Tracker>> = const { Cell::new(None) };
+    /// That window, with the handle of its attempt. It is not part of the
+    /// tracker, because a tracker is also made on the server, where it moves
+    /// between threads.
+    static OPENED: RefCell<Option<(String, Window)>> = const { RefCell::new(None) };
 }
 
 /// Follows the attempts of one Connect control.
@@ -90,22 +97,27 @@ thread_local! {
 pub struct Tracker {
     /// What to show.
     pub phase: RwSignal<Phase>,
+    /// The provider's name.
+    name: StoredValue<String>,
     handle: RwSignal<Option<String>>,
-    opened: StoredValue<Option<Window>, LocalStorage>,
     started: StoredValue<i64>,
-    on_end: StoredValue<Option<Callback<Phase>>>,
+    on_end: StoredValue<Callback<Phase>>,
 }
 
 impl Tracker {
-    /// A tracker that goes on with `open`, an attempt the server knows to be
-    /// open, when the page was loaded anew meanwhile. `on_end` is told how each
-    /// attempt ends.
-    pub fn new(open: Option<String>, on_end: Option<Callback<Phase>>) -> Self {
-        let phase = if open.is_some() { Phase::Unsure } else { Phase::Idle };
+    /// A tracker of attempts to connect the provider called `name`. It goes on
+    /// with `open`, an attempt the server knows to be open, when the page was
+    /// loaded anew meanwhile. `on_end` is told how each attempt ends.
+    pub fn new(name: String, open: Option<String>, on_end: Callback<Phase>) -> Self {
+        let phase = if open.is_some() {
+            Phase::Unsure
+        } else {
+            Phase::Idle
+        };
         let tracker = Self {
             phase: RwSignal::new(phase),
+            name: StoredValue::new(name),
             handle: RwSignal::new(open),
-            opened: StoredValue::new_local(None),
             started: StoredValue::new(0),
             on_end: StoredValue::new(on_end),
         };
@@ -129,13 +141,22 @@ impl Tracker {
         else {
             return;
         };
-        if self.phase.with_untracked(Phase::is_open) && self.focus_window() {
+        // One attempt at a time, however often the button is pressed. Only where
+        // the window seems lost does pressing it start another.
+        let lost = matches!(self.phase.get_untracked(), Phase::Unsure | Phase::Slow);
+        let open = self.phase.with_untracked(Phase::is_open);
+        let focused = open && self.window().is_some_and(|window| window.focus().is_ok());
+        if focused || open && !lost {
             event.prevent_default();
             return;
         }
         let handle = browser::random_handle();
         let opened = handle.as_ref().and_then(|_| open_window());
-        form.set_target(if opened.is_some() { words::POPUP } else { "_self" });
+        form.set_target(if opened.is_some() {
+            words::POPUP
+        } else {
+            "_self"
+        });
         if let (Some(handle), Some(opened)) = (handle, opened) {
             fill(&form, "handle", &handle);
             fill(&form, "popup", "1");
@@ -147,17 +168,17 @@ impl Tracker {
         if let Some(other) = CURRENT.replace(Some(self)) {
             other.give_up();
         }
-        self.opened.set_value(Some(opened));
+        OPENED.set(Some((handle.clone(), opened)));
         self.started.set_value(browser::seconds());
         self.handle.set(Some(handle.clone()));
-        self.phase.set(Phase::Waiting);
+        self.go(Phase::Waiting);
         self.watch(handle.clone(), 0);
         self.poll(handle, 0);
     }
 
     /// Ends the attempt on the server, so that a late answer changes nothing.
     pub fn cancel(self) {
-        if let Some(opened) = self.opened.try_update_value(Option::take).flatten() {
+        if let Some(opened) = self.window() {
             let _ = opened.close();
         }
         self.give_up();
@@ -174,18 +195,27 @@ impl Tracker {
 
     fn end(self, phase: Phase) {
         self.handle.set(None);
-        self.phase.set(phase.clone());
-        if let Some(on_end) = self.on_end.get_value() {
-            on_end.run(phase);
-        }
+        self.go(phase.clone());
+        self.on_end.get_value().run(phase);
     }
 
-    fn focus_window(self) -> bool {
-        self.opened.with_value(|opened| {
-            opened
-                .as_ref()
-                .filter(|window| !window.closed().unwrap_or(true))
-                .is_some_and(|window| window.focus().is_ok())
+    /// Shows a phase, and says it to those who do not see it.
+    fn go(self, phase: Phase) {
+        if self.phase.with_untracked(|now| *now == phase) {
+            return;
+        }
+        if let Some(line) = self.name.with_value(|name| phase.line(name)) {
+            browser::announce(&line);
+        }
+        self.phase.set(phase);
+    }
+
+    /// The attempt's window, unless it reads as closed.
+    fn window(self) -> Option<Window> {
+        OPENED.with_borrow(|opened| {
+            let (handle, window) = opened.as_ref()?;
+            let here = self.is_on(handle) && !window.closed().unwrap_or(true);
+            here.then(|| window.clone())
         })
     }
 
@@ -219,9 +249,9 @@ impl Tracker {
                 (AttemptStatus::Waiting, _) if age > LIFETIME_S => self.end(Phase::Expired),
                 (AttemptStatus::Waiting, _) => {}
                 (AttemptStatus::Received | AttemptStatus::Checking, _) => {
-                    self.phase.set(Phase::Checking);
+                    self.go(Phase::Checking);
                 }
-                (AttemptStatus::OtherAccount, _) => self.phase.set(Phase::Undecided(attempt.flow_id)),
+                (AttemptStatus::OtherAccount, _) => self.go(Phase::Undecided(attempt.flow_id)),
                 (AttemptStatus::Connected, Some(id)) => self.end(Phase::Connected(id)),
                 (AttemptStatus::Connected | AttemptStatus::Failed, _) => {
                     self.end(Phase::Failed(attempt.prompt));
@@ -260,17 +290,15 @@ impl Tracker {
                 if !self.is_on(&handle) {
                     return;
                 }
-                let closed = self.opened.with_value(|opened| {
-                    opened
-                        .as_ref()
-                        .is_none_or(|window| window.closed().unwrap_or(true))
-                });
-                let closed_for = if closed { closed_for + 1 } else { 0 };
+                let closed_for = match self.window() {
+                    Some(_) => 0,
+                    None => closed_for + 1,
+                };
                 let waiting = self.phase.with_untracked(|phase| *phase == Phase::Waiting);
                 if waiting && closed_for >= CLOSED_BEFORE_UNSURE {
-                    self.phase.set(Phase::Unsure);
+                    self.go(Phase::Unsure);
                 } else if waiting && browser::seconds() - self.started.get_value() >= SLOW_AFTER_S {
-                    self.phase.set(Phase::Slow);
+                    self.go(Phase::Slow);
                 }
                 self.watch(handle, closed_for);
             },

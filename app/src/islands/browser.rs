@@ -3,7 +3,7 @@
 use js_sys::Uint8Array;
 use leptos::prelude::{document, window};
 use leptos::wasm_bindgen::{JsCast, JsValue};
-use leptos::web_sys::{Event, HtmlElement};
+use leptos::web_sys::{Event, EventTarget, HtmlElement};
 use serde::de::DeserializeOwned;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomParser, RequestInit, Response, SupportedType, UrlSearchParams};
@@ -97,6 +97,17 @@ pub fn focus_row(id: &str) {
         .and_then(|link| link.dyn_into::<HtmlElement>().ok());
     if let Some(link) = link {
         let _ = link.focus();
+    }
+}
+
+/// Gives the focus to the submit button of the form an event came from.
+pub fn focus_submit(target: Option<EventTarget>) {
+    let button = target
+        .and_then(|target| target.dyn_into::<HtmlElement>().ok())
+        .and_then(|element| element.closest("form").ok().flatten())
+        .and_then(|form| form.query_selector("[type=submit]").ok().flatten());
+    if let Some(button) = button {
+        let _ = button.unchecked_into::<HtmlElement>().focus();
     }
 }
 

@@ -4,8 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     attempt::{Phase, Tracker},
-    browser,
-    control::ConnectForm,
+    control::{ConnectButtons, ConnectForm},
 };
 use crate::{model::Provider, paths};
 
@@ -23,23 +22,21 @@ pub fn ConnectPanel(
     /// The fields.
     children: Children,
 ) -> impl IntoView {
-    let name = provider.name.clone();
+    let (name, called) = (provider.name.clone(), provider.name.clone());
     let ended = Callback::new(|phase: Phase| {
         if let Phase::Connected(id) = phase {
             let _ = window().location().assign(&paths::hub_row(&id));
         }
     });
-    let tracker = Tracker::new(attempt, Some(ended));
+    let tracker = Tracker::new(name.clone(), attempt, ended);
     let line = move || tracker.phase.with(|phase| phase.line(&name));
-    let said = line.clone();
-    Effect::new(move || {
-        if let Some(line) = said() {
-            browser::announce(&line);
-        }
-    });
     view! {
-        <ConnectForm provider connection label primary=true tracker>
+        <ConnectForm provider connection tracker>
             {children()}
+            {move || {
+                let (name, label, phase) = (called.clone(), label.clone(), tracker.phase.get());
+                view! { <ConnectButtons name label primary=true phase tracker/> }
+            }}
         </ConnectForm>
         <p class="connect-line">
             {move || line().unwrap_or_else(|| "Usually under 30 seconds".to_owned())}

@@ -27,7 +27,7 @@ pub fn ConnectionHead(
 ) -> impl IntoView {
     let id = StoredValue::new(connection.id.clone());
     let rest = StoredValue::new(rest);
-    let attempt = connection.attempt.clone();
+    let (name, attempt) = (connection.provider.name.clone(), connection.attempt.clone());
     let connection = RwSignal::new(connection);
     let reread = move || {
         spawn_local(async move {
@@ -41,7 +41,7 @@ pub fn ConnectionHead(
             browser::draw_again(&rest.get_value()).await;
         });
     };
-    let tracker = Tracker::new(attempt, Some(Callback::new(move |_| reread())));
+    let tracker = Tracker::new(name, attempt, Callback::new(move |_| reread()));
     let controls = Controls::new(tracker, Callback::new(move |()| reread()));
     Effect::new(move || {
         feed::listen(move |change| match change {
@@ -53,6 +53,7 @@ pub fn ConnectionHead(
     let head = move || {
         let shown = connection.get();
         let status = shown.status;
+        let checking = controls.checking.get();
         let checkable = may_manage && status != Status::Disconnected;
         view! {
             <header class="page-head">
@@ -62,18 +63,19 @@ pub fn ConnectionHead(
                     <StatusWord status/>
                 </div>
                 {checkable.then(|| view! {
-                    <CheckForm id=shown.id label="Check now".to_owned() controls/>
+                    <CheckForm id=shown.id label="Check now".to_owned() checking controls/>
                 })}
             </header>
         }
     };
     let needed = move || {
         let shown = connection.get();
-        let line = controls.tracker.phase.get().line(&shown.provider.name);
+        let seen = controls.seen();
+        let line = seen.phase.line(&shown.provider.name);
         shown.prompt.clone().map(|prompt| {
             let Prompt { action, .. } = prompt.clone();
             let button = action.filter(|_| may_manage).map(|action| {
-                view! { <PromptButton action connection=shown controls/> }
+                view! { <PromptButton action connection=shown seen controls/> }
             });
             view! {
                 <section class="card prompt-card" aria-label="What to do">

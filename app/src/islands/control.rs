@@ -1,12 +1,7 @@
 //! What can be pressed on a row and on a connection's page: the Connect form,
 //! Check now, and the one button of a prompt.
 
-use leptos::{
-    either::EitherOf3,
-    prelude::*,
-    task::spawn_local,
-    web_sys::SubmitEvent,
-};
+use leptos::{either::EitherOf3, prelude::*, task::spawn_local, web_sys::SubmitEvent};
 
 use super::{
     attempt::{Phase, Tracker},
@@ -15,7 +10,7 @@ use super::{
 use crate::{
     model::{Action, ActionKind, Connection, Provider},
     parts::Icon,
-    paths, words,
+    paths,
 };
 
 /// What a row remembers while it is drawn anew.
@@ -31,7 +26,11 @@ pub struct Controls {
 impl Controls {
     /// Controls that read the row again when something has ended.
     pub fn new(tracker: Tracker, reread: Callback<()>) -> Self {
-        Self { tracker, checking: RwSignal::new(false), reread }
+        Self {
+            tracker,
+            checking: RwSignal::new(false),
+            reread,
+        }
     }
 
     /// Checks in place of the form, which would load the page anew.
@@ -50,24 +49,53 @@ impl Controls {
     }
 }
 
+/// What can be seen of the controls. It is read once where a row is drawn, and
+/// handed down: a part that read it by itself would be replaced, and lose the
+/// focus, whenever the row is drawn again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// How far an attempt is.
+    pub phase: Phase,
+    /// Whether a check is under way.
+    pub checking: bool,
+}
+
+impl Controls {
+    /// Reads what can be seen, and is told when it changes.
+    pub fn seen(self) -> Seen {
+        Seen {
+            phase: self.tracker.phase.get(),
+            checking: self.checking.get(),
+        }
+    }
+}
+
 /// The one button of a prompt.
 #[component]
-pub fn PromptButton(action: Action, connection: Connection, controls: Controls) -> impl IntoView {
+pub fn PromptButton(
+    action: Action,
+    connection: Connection,
+    seen: Seen,
+    controls: Controls,
+) -> impl IntoView {
     let Action { label, kind } = action;
     let link = match kind {
         ActionKind::Connect | ActionKind::AddAccount => {
+            let tracker = controls.tracker;
+            let name = connection.provider.name.clone();
             return EitherOf3::A(view! {
                 <ConnectForm
                     provider=connection.provider
                     connection=Some(connection.id)
-                    label
-                    primary=true
-                    tracker=controls.tracker
-                />
+                    tracker
+                >
+                    <ConnectButtons name label primary=true phase=seen.phase tracker/>
+                </ConnectForm>
             });
         }
         ActionKind::Check => {
-            return EitherOf3::B(view! { <CheckForm id=connection.id label controls/> });
+            let checking = seen.checking;
+            return EitherOf3::B(view! { <CheckForm id=connection.id label checking controls/> });
         }
         ActionKind::Explain => paths::connect(&connection.provider.id),
         ActionKind::SignIn => paths::SIGN_IN.to_owned(),
@@ -91,9 +119,8 @@ pub fn PromptButton(action: Action, connection: Connection, controls: Controls) 
 
 /// The form that proves a connection now.
 #[component]
-pub fn CheckForm(id: String, label: String, controls: Controls) -> impl IntoView {
+pub fn CheckForm(id: String, label: String, checking: bool, controls: Controls) -> impl IntoView {
     let posted = id.clone();
-    let checking = move || controls.checking.get();
     view! {
         <form
             method="post"
@@ -101,55 +128,78 @@ pub fn CheckForm(id: String, label: String, controls: Controls) -> impl IntoView
             on:submit=move |event: SubmitEvent| controls.check(&event, posted.clone())
         >
             <input type="hidden" name="id" value=id/>
-            <button class="btn" data-kind="plain" aria-busy=move || checking().then_some("true")>
-                <span class="spinner" aria-hidden="true" hidden=move || !checking()></span>
-                {move || if checking() { "Checking".to_owned() } else { label.clone() }}
+            <button class="btn" data-kind="plain" aria-busy=checking.then_some("true")>
+                <span class="spinner" aria-hidden="true" hidden=!checking></span>
+                {if checking { "Checking".to_owned() } else { label }}
             </button>
         </form>
     }
 }
 
-/// The form that starts a flow. Its button keeps its place, its width and the
-/// focus through every phase.
+/// The form that starts a flow: fields, if any, and [`ConnectButtons`].
 #[component]
-pub fn ConnectForm(
+pub fn ConnectForm<C: IntoView + 'static>(
     /// What is connected.
     provider: Provider,
     /// The connection that is repaired, when it is one.
     connection: Option<String>,
+    /// Follows the attempt.
+    tracker: Tracker,
+    /// What is in the form.
+    children: TypedChildren<C>,
+) -> impl IntoView {
+    view! {
+        <form
+            method="post"
+            action=paths::start(&provider.id)
+
+            class="connect"
+            on:submit=move |event: SubmitEvent| tracker.submit(&event)
+        >
+            <input type="hidden" name="handle"/>
+            <input type="hidden" name="popup"/>
+            {connection.map(|id| view! { <input type="hidden" name="connection" value=id/> })}
+            {children.into_inner()()}
+        </form>
+    }
+}
+
+/// Connect, with what it becomes while an attempt is open. The button keeps its
+/// place, its width and the focus through every phase.
+#[component]
+pub fn ConnectButtons(
+    /// The provider's name.
+    name: String,
     /// What the button says while nothing is open: `Connect`.
     label: String,
     /// Whether this is the one primary action of its place.
     primary: bool,
+    /// How far the attempt is.
+    phase: Phase,
     /// Follows the attempt.
     tracker: Tracker,
-    /// Fields that come before the button.
-    #[prop(optional)]
-    children: Option<Children>,
 ) -> impl IntoView {
-    let name = provider.name;
-    let buttons = move || {
-        let phase = tracker.phase.get();
-        let waiting = matches!(phase, Phase::Waiting | Phase::Checking);
-        let open = phase.is_open();
-        let text = match &phase {
-            Phase::Waiting => "Waiting".to_owned(),
-            Phase::Checking => "Checking".to_owned(),
-            Phase::Unsure | Phase::Slow | Phase::Undecided(_) => "Open window again".to_owned(),
-            Phase::Idle | Phase::Connected(_) => label.clone(),
-            Phase::Failed(_) | Phase::Cancelled | Phase::Expired => "Try again".to_owned(),
-        };
-        let spoken = match waiting {
-            true => format!(" for {name}"),
-            false => format!(" {name} (opens a window)"),
-        };
-        let decide = match phase {
-            Phase::Undecided(flow) => Some(view! {
-                <a class="btn" data-kind="plain" href=paths::flow(&flow)>"Decide here"</a>
-            }),
-            _ => None,
-        };
-        view! {
+    let waiting = matches!(phase, Phase::Waiting | Phase::Checking);
+    let open = phase.is_open();
+    let text = match &phase {
+        Phase::Waiting => "Waiting".to_owned(),
+        Phase::Checking => "Checking".to_owned(),
+        Phase::Unsure | Phase::Slow | Phase::Undecided(_) => "Open window again".to_owned(),
+        Phase::Idle | Phase::Connected(_) => label,
+        Phase::Failed(_) | Phase::Cancelled | Phase::Expired => "Try again".to_owned(),
+    };
+    let spoken = match waiting {
+        true => format!(" for {name}"),
+        false => format!(" {name} (opens a window)"),
+    };
+    let decide = match phase {
+        Phase::Undecided(flow) => Some(view! {
+            <a class="btn" data-kind="plain" href=paths::flow(&flow)>"Decide here"</a>
+        }),
+        _ => None,
+    };
+    view! {
+        <div class="connect-buttons">
             <button
                 type="submit"
                 class="btn"
@@ -166,25 +216,14 @@ pub fn ConnectForm(
                 class="btn"
                 data-kind="quiet"
                 hidden=!open
-                on:click=move |_| tracker.cancel()
+                on:click=move |event| {
+                    tracker.cancel();
+                    // This button goes away; the one beside it stays.
+                    browser::focus_submit(event.target());
+                }
             >
                 "Cancel"
             </button>
-        }
-    };
-    view! {
-        <form
-            method="post"
-            action=paths::start(&provider.id)
-            target=words::POPUP
-            class="connect"
-            on:submit=move |event: SubmitEvent| tracker.submit(&event)
-        >
-            <input type="hidden" name="handle"/>
-            <input type="hidden" name="popup"/>
-            {connection.map(|id| view! { <input type="hidden" name="connection" value=id/> })}
-            {children.map(|children| children())}
-            <div class="connect-buttons">{buttons}</div>
-        </form>
+        </div>
     }
 }

@@ -84,7 +84,9 @@ fn open() {
     let channel = BroadcastChannel::new(CHANNEL).ok().map(Rc::new);
     if let Some(channel) = &channel {
         on(channel, "message", |event: MessageEvent| {
-            tell(&Change::decode(&event.data().as_string().unwrap_or_default()));
+            tell(&Change::decode(
+                &event.data().as_string().unwrap_or_default(),
+            ));
         });
     }
     // The callback page says "ask the server now" on two ways; neither carries

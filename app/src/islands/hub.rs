@@ -75,6 +75,17 @@ fn find_offer<'a>(hub: &'a Hub, provider: &str) -> Option<&'a Offer> {
     hub.offers.iter().find(|row| row.provider.id == provider)
 }
 
+/// The provider's name and the attempt that is still open, of any row.
+fn name_and_attempt(hub: &Hub, subject: &Subject) -> (String, Option<String>) {
+    let found = match subject {
+        Subject::Connection(id) => find(hub, id).map(|row| (&row.provider, &row.attempt)),
+        Subject::Offer(id) => find_offer(hub, id).map(|row| (&row.provider, &row.attempt)),
+    };
+    found
+        .map(|(provider, attempt)| (provider.name.clone(), attempt.clone()))
+        .unwrap_or_default()
+}
+
 impl Rows {
     /// Whether the search finds this row.
     fn finds(self, subject: &Subject) -> bool {
@@ -98,7 +109,9 @@ impl Rows {
     }
 
     fn finds_any(self, section: Section) -> bool {
-        self.subjects(section).iter().any(|subject| self.finds(subject))
+        self.subjects(section)
+            .iter()
+            .any(|subject| self.finds(subject))
     }
 
     /// How many rows of a part the search finds, by what they are now rather
@@ -107,15 +120,22 @@ impl Rows {
         let subjects: Vec<Subject> = self.hub.with(|hub| match section {
             Section::Available => {
                 let offers = hub.offers.iter();
-                offers.map(|row| Subject::Offer(row.provider.id.clone())).collect()
+                offers
+                    .map(|row| Subject::Offer(row.provider.id.clone()))
+                    .collect()
             }
             _ => {
                 let here = |row: &&Connection| row.status.section() == section;
                 let linked = hub.connections.iter().filter(here);
-                linked.map(|row| Subject::Connection(row.id.clone())).collect()
+                linked
+                    .map(|row| Subject::Connection(row.id.clone()))
+                    .collect()
             }
         });
-        subjects.iter().filter(|subject| self.finds(subject)).count()
+        subjects
+            .iter()
+            .filter(|subject| self.finds(subject))
+            .count()
     }
 
     fn tracker(self, provider: &str) -> Option<Tracker> {
@@ -247,11 +267,7 @@ pub fn HubList(
     let offered = hub.offers.iter();
     let offered = offered.map(|row| (Section::Available, Subject::Offer(row.provider.id.clone())));
     let placed = linked.chain(offered).collect();
-    let offers: Vec<(String, Option<String>)> = hub
-        .offers
-        .iter()
-        .map(|offer| (offer.provider.id.clone(), offer.attempt.clone()))
-        .collect();
+    let offers = hub.offers.clone();
     let rows = Rows {
         now: RwSignal::new(served_at),
         hub: RwSignal::new(hub),
@@ -262,9 +278,13 @@ pub fn HubList(
         reading: StoredValue::new(Reading::Idle),
     };
     let ended = Callback::new(move |_| rows.reread());
-    for (provider, attempt) in offers {
-        let tracker = Tracker::new(attempt, Some(ended));
-        rows.trackers.update_value(|trackers| trackers.push((provider, tracker)));
+    for Offer {
+        provider, attempt, ..
+    } in offers
+    {
+        let tracker = Tracker::new(provider.name, attempt, ended);
+        rows.trackers
+            .update_value(|trackers| trackers.push((provider.id, tracker)));
     }
     Effect::new(move || {
         feed::listen(move |_| rows.reread());
@@ -333,24 +353,39 @@ fn FirstVisit(rows: Rows, may_manage: bool) -> impl IntoView {
         };
         hub.offers.iter().filter(ready).take(2).cloned().collect()
     });
-    let names: Vec<String> = suggested.iter().map(|offer| offer.provider.name.clone()).collect();
+    let names: Vec<String> = suggested
+        .iter()
+        .map(|offer| offer.provider.name.clone())
+        .collect();
     let line = match names.is_empty() {
         true => "Choose an app below to begin.".to_owned(),
         false => format!("Most shops start with {}.", words::list(&names)),
     };
+    let newcomer = rows.hub.with_untracked(|hub| hub.connections.is_empty());
+    let begun = move || rows.hub.with(|hub| !hub.connections.is_empty());
+    let title = move || match begun() {
+        true => "Your first connection is made",
+        false => "Nothing connected yet",
+    };
+    let line = move || match begun() {
+        true => "Linkwell keeps it alive from here, and tells you when it needs you.".to_owned(),
+        false => line.clone(),
+    };
     let buttons = suggested
         .into_iter()
-        .map(|offer| view! {
-            <a class="btn" data-kind="primary" href=paths::connect(&offer.provider.id)>
-                {format!("Connect {}", offer.provider.name)}
-            </a>
+        .map(|offer| {
+            view! {
+                <a class="btn" data-kind="primary" href=paths::connect(&offer.provider.id)>
+                    {format!("Connect {}", offer.provider.name)}
+                </a>
+            }
         })
         .collect_view();
     view! {
-        <div class="welcome" hidden=move || rows.hub.with(|hub| !hub.connections.is_empty())>
-            <p class="welcome-title">"Nothing connected yet"</p>
+        <div class="welcome" hidden=!newcomer>
+            <p class="welcome-title">{title}</p>
             <p>{line}</p>
-            <div class="welcome-actions" hidden=!may_manage>
+            <div class="welcome-actions" hidden=!may_manage data-done=move || begun().then_some("true")>
                 {buttons}
                 <a class="btn" data-kind="plain" href="#available">"Browse all"</a>
             </div>
@@ -388,19 +423,23 @@ fn SectionRows(rows: Rows, section: Section, may_manage: bool) -> impl IntoView 
 
 #[component]
 fn Row(rows: Rows, section: Section, subject: Subject, may_manage: bool) -> impl IntoView {
-    let (id, attempt, tracker) = rows.hub.with_untracked(|hub| match &subject {
-        Subject::Connection(id) => {
-            let attempt = find(hub, id).and_then(|row| row.attempt.clone());
-            (format!("c-{id}"), attempt, None)
-        }
-        Subject::Offer(provider) => (format!("p-{provider}"), None, rows.tracker(provider)),
+    let (id, tracker) = match &subject {
+        Subject::Connection(id) => (format!("c-{id}"), None),
+        Subject::Offer(provider) => (format!("p-{provider}"), rows.tracker(provider)),
+    };
+    let tracker = tracker.unwrap_or_else(|| {
+        let (name, attempt) = rows
+            .hub
+            .with_untracked(|hub| name_and_attempt(hub, &subject));
+        Tracker::new(name, attempt, Callback::new(move |_| rows.reread()))
     });
-    let ended = Callback::new(move |_| rows.reread());
-    let tracker = tracker.unwrap_or_else(|| Tracker::new(attempt, Some(ended)));
     let controls = Controls::new(tracker, Callback::new(move |()| rows.reread()));
     let searched = subject.clone();
+    // Everything that changes is read here: what a component reads by itself
+    // would not draw it again.
     let content = move || {
         let now = rows.now.get();
+        let seen = controls.seen();
         let linked = match &subject {
             Subject::Connection(id) => Some(id.clone()),
             Subject::Offer(provider) => rows.taken.with(|taken| {
@@ -410,11 +449,13 @@ fn Row(rows: Rows, section: Section, subject: Subject, may_manage: bool) -> impl
         };
         rows.hub.with(|hub| match (linked, &subject) {
             (Some(id), _) => find(hub, &id).cloned().map(|connection| {
-                Either::Left(view! { <ConnectionRow connection section now may_manage controls/> })
+                Either::Left(view! {
+                   <ConnectionRow connection section now may_manage seen controls/>
+                })
             }),
-            (None, Subject::Offer(provider)) => find_offer(hub, provider).cloned().map(|offer| {
-                Either::Right(view! { <OfferRow offer may_manage controls/> })
-            }),
+            (None, Subject::Offer(provider)) => find_offer(hub, provider)
+                .cloned()
+                .map(|offer| Either::Right(view! { <OfferRow offer may_manage seen controls/> })),
             (None, Subject::Connection(_)) => None,
         })
     };

@@ -1,11 +1,15 @@
 //! The rows of the hub: drawn from what was last read, patched in place when
 //! that changes, so that neither the page nor the focus jumps.
 
-use leptos::{either::{Either, EitherOf3}, prelude::*, web_sys::SubmitEvent};
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+    web_sys::SubmitEvent,
+};
 
 use super::{
     attempt::Phase,
-    control::{CheckForm, ConnectForm, Controls, PromptButton},
+    control::{CheckForm, ConnectButtons, ConnectForm, Controls, PromptButton, Seen},
 };
 use crate::{
     model::{Connection, Offer, Section, Start, Status},
@@ -25,14 +29,17 @@ pub fn ConnectionRow(
     now: i64,
     /// Whether the person looking may act.
     may_manage: bool,
-    /// What the row remembers.
+    /// What can be seen of its controls.
+    seen: Seen,
+    /// What can be pressed.
     controls: Controls,
 ) -> impl IntoView {
     let prompt = connection.prompt.clone();
-    let open = controls.tracker.phase.get().line(&connection.provider.name);
-    let full = section == Section::ActionNeeded && open.is_none() && !controls.checking.get();
+    let open = seen.phase.line(&connection.provider.name);
+    let checking = seen.checking;
+    let full = section == Section::ActionNeeded && open.is_none() && !checking;
     let fact = match (open, &prompt) {
-        _ if controls.checking.get() => "Checking now".to_owned(),
+        _ if checking => "Checking now".to_owned(),
         (Some(line), _) => line,
         (None, Some(prompt)) => prompt.what.clone(),
         (None, None) => words::fact(&connection, now),
@@ -46,10 +53,10 @@ pub fn ConnectionRow(
     let button = match (action, connection.status) {
         _ if !may_manage => EitherOf3::C(()),
         (Some(action), _) => {
-            EitherOf3::A(view! { <PromptButton action connection=subject controls/> })
+            EitherOf3::A(view! { <PromptButton action connection=subject seen controls/> })
         }
         (None, Status::NotCheckedYet) => EitherOf3::B(view! {
-            <CheckForm id=subject.id label="Check now".to_owned() controls/>
+            <CheckForm id=subject.id label="Check now".to_owned() checking controls/>
         }),
         (None, _) => EitherOf3::C(()),
     };
@@ -75,7 +82,13 @@ pub fn ConnectionRow(
 /// Everything else a person can do with a connection.
 #[component]
 fn RowMenu(connection: Connection, controls: Controls) -> impl IntoView {
-    let Connection { id, provider, account, status, .. } = connection;
+    let Connection {
+        id,
+        provider,
+        account,
+        status,
+        ..
+    } = connection;
     let menu = format!("menu-{id}");
     let called = format!("More for {} {account}", provider.name);
     let ended = status == Status::Disconnected;
@@ -121,18 +134,25 @@ pub fn OfferRow(
     offer: Offer,
     /// Whether the person looking may connect.
     may_manage: bool,
-    /// What the row remembers.
+    /// What can be seen of its controls.
+    seen: Seen,
+    /// What can be pressed.
     controls: Controls,
 ) -> impl IntoView {
-    let phase = controls.tracker.phase.get();
-    let line = phase.line(&offer.provider.name).unwrap_or_else(|| words::offer(&offer));
-    let lines = match phase {
-        Phase::Failed(Some(prompt)) => {
-            Either::Left(view! { <PromptLines prompt/> })
-        }
+    let (phase, tracker) = (seen.phase, controls.tracker);
+    let line = phase
+        .line(&offer.provider.name)
+        .unwrap_or_else(|| words::offer(&offer));
+    let lines = match phase.clone() {
+        Phase::Failed(Some(prompt)) => Either::Left(view! { <PromptLines prompt/> }),
         _ => Either::Right(view! { <p class="fact">{line}</p> }),
     };
-    let Offer { provider, start, again, .. } = offer;
+    let Offer {
+        provider,
+        start,
+        again,
+        ..
+    } = offer;
     let details = paths::connect(&provider.id);
     let name = provider.name.clone();
     let label = match (start, again) {
@@ -143,13 +163,9 @@ pub fn OfferRow(
     let button = match start {
         _ if !may_manage => EitherOf3::C(()),
         Start::Now => EitherOf3::A(view! {
-            <ConnectForm
-                provider=provider.clone()
-                connection=None
-                label=label.to_owned()
-                primary=false
-                tracker=controls.tracker
-            />
+            <ConnectForm provider=provider.clone() connection=None tracker>
+                <ConnectButtons name label=label.to_owned() primary=false phase tracker/>
+            </ConnectForm>
         }),
         Start::AfterDetails | Start::SetUp => EitherOf3::B(view! {
             <a class="btn" data-kind="plain" href=details.clone()>

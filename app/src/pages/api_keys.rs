@@ -68,11 +68,13 @@ pub fn ApiKeysView(
         })
         .collect_view();
     let choices = SCOPES
-        .map(|(scope, meaning)| view! {
-            <label class="choice">
-                <input type="checkbox" name="scope" value=scope/>
-                <span>{meaning} " " <code class="muted">{scope}</code></span>
-            </label>
+        .map(|(scope, meaning)| {
+            view! {
+                <label class="choice">
+                    <input type="checkbox" name="scope" value=scope/>
+                    <span>{meaning} " " <code class="muted">{scope}</code></span>
+                </label>
+            }
         })
         .collect_view();
     view! {

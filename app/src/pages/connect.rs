@@ -57,9 +57,11 @@ pub fn ConnectView(
             </ConnectPanel>
         }
         .into_any(),
-        Readiness::NotSetUp { app, may_set_up, admins } => {
-            view! { <NotSetUp name=name.clone() app may_set_up admins/> }.into_any()
-        }
+        Readiness::NotSetUp {
+            app,
+            may_set_up,
+            admins,
+        } => view! { <NotSetUp name=name.clone() app may_set_up admins/> }.into_any(),
     };
     view! {
         <Frame title=title.clone() current=Current::Connections>
@@ -112,7 +114,15 @@ pub fn ConnectView(
 
 #[component]
 fn Asked(field: ConnectField) -> impl IntoView {
-    let ConnectField { name, label, pattern, placeholder, suffix, help, value } = field;
+    let ConnectField {
+        name,
+        label,
+        pattern,
+        placeholder,
+        suffix,
+        help,
+        value,
+    } = field;
     view! {
         <Field
             name
@@ -128,24 +138,26 @@ fn Asked(field: ConnectField) -> impl IntoView {
 
 #[component]
 fn Optional(permissions: Vec<Permission>) -> impl IntoView {
-    (!permissions.is_empty()).then(|| view! {
-        <fieldset class="choices">
-            <legend>"Allow more, if you like"</legend>
-            {permissions
-                .into_iter()
-                .map(|permission| view! {
-                    <label class="choice">
-                        <input
-                            type="checkbox"
-                            name="scope"
-                            value=permission.scope
-                            checked=permission.granted
-                        />
-                        <span>{permission.meaning}</span>
-                    </label>
-                })
-                .collect_view()}
-        </fieldset>
+    (!permissions.is_empty()).then(|| {
+        view! {
+            <fieldset class="choices">
+                <legend>"Allow more, if you like"</legend>
+                {permissions
+                    .into_iter()
+                    .map(|permission| view! {
+                        <label class="choice">
+                            <input
+                                type="checkbox"
+                                name="scope"
+                                value=permission.scope
+                                checked=permission.granted
+                            />
+                            <span>{permission.meaning}</span>
+                        </label>
+                    })
+                    .collect_view()}
+            </fieldset>
+        }
     })
 }
 

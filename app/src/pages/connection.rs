@@ -21,7 +21,11 @@ pub fn ConnectionView(
     /// What is known of it.
     page: ConnectionPage,
 ) -> impl IntoView {
-    let ConnectionPage { connection, may_manage, .. } = page.clone();
+    let ConnectionPage {
+        connection,
+        may_manage,
+        ..
+    } = page.clone();
     let title = format!("{} {}", connection.provider.name, connection.account);
     let manage = may_manage.then(|| view! { <Manage connection=connection.clone()/> });
     view! {
@@ -44,7 +48,13 @@ pub fn ConnectionView(
 
 #[component]
 fn Rest(page: ConnectionPage) -> impl IntoView {
-    let ConnectionPage { now, details, permissions, history, .. } = page.clone();
+    let ConnectionPage {
+        now,
+        details,
+        permissions,
+        history,
+        ..
+    } = page.clone();
     view! {
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
@@ -103,21 +113,26 @@ fn Permissions(permissions: Vec<Permission>) -> impl IntoView {
         .iter()
         .map(|permission| view! { <li><code>{permission.scope.clone()}</code></li> })
         .collect_view();
-    let (granted, missing): (Vec<_>, Vec<_>) =
-        permissions.into_iter().partition(|permission| permission.granted);
+    let (granted, missing): (Vec<_>, Vec<_>) = permissions
+        .into_iter()
+        .partition(|permission| permission.granted);
     let granted = granted
         .into_iter()
-        .map(|permission| view! {
-            <li data-tone="good"><Icon name="check"/>{permission.meaning}</li>
+        .map(|permission| {
+            view! {
+                <li data-tone="good"><Icon name="check"/>{permission.meaning}</li>
+            }
         })
         .collect_view();
     let missing = missing
         .into_iter()
-        .map(|permission| view! {
-            <li data-tone="bad">
-                <Icon name="x"/>
-                <span>"Missing: " {permission.meaning}</span>
-            </li>
+        .map(|permission| {
+            view! {
+                <li data-tone="bad">
+                    <Icon name="x"/>
+                    <span>"Missing: " {permission.meaning}</span>
+                </li>
+            }
         })
         .collect_view();
     view! {
@@ -156,7 +171,13 @@ fn History(now: i64, history: Vec<HistoryEntry>) -> impl IntoView {
 
 #[component]
 fn Manage(connection: Connection) -> impl IntoView {
-    let Connection { id, provider, account, status, .. } = connection;
+    let Connection {
+        id,
+        provider,
+        account,
+        status,
+        ..
+    } = connection;
     let reconnect = format!("{}?connection={id}", paths::connect(&provider.id));
     let end = match status {
         Status::Disconnected => view! {

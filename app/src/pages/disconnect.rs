@@ -14,7 +14,12 @@ pub fn DisconnectView(
     /// What would end.
     page: DisconnectPage,
 ) -> impl IntoView {
-    let DisconnectPage { id, provider, account, revocation } = page;
+    let DisconnectPage {
+        id,
+        provider,
+        account,
+        revocation,
+    } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
     let there = match revocation {

@@ -18,7 +18,13 @@ pub fn ProviderAppView(
     /// What is known of it.
     page: ProviderAppPage,
 ) -> impl IntoView {
-    let ProviderAppPage { app, redirect_uris, steps, console_url, variables } = page;
+    let ProviderAppPage {
+        app,
+        redirect_uris,
+        steps,
+        console_url,
+        variables,
+    } = page;
     let name = app.provider.name.clone();
     let several = redirect_uris.len() > 1;
     let addresses = redirect_uris
@@ -67,26 +73,28 @@ pub fn ProviderAppView(
     let from_environment = matches!(app.state, AppState::Environment { .. });
     let entered = matches!(app.state, AppState::Entered { .. });
     let id = app.id.clone();
-    let form = (!from_environment).then(|| view! {
-        <section class="card" aria-labelledby="values">
-            <h2 id="values">{format!("Values from {name}")}</h2>
-            <form class="form" method="post" action="/api/save_provider_app">
-                <input type="hidden" name="app" value=app.id.clone()/>
-                <Field name="client_id" label="Client ID" autocomplete="off"/>
-                <Field
-                    name="client_secret"
-                    label="Client secret"
-                    kind="password"
-                    autocomplete="off"
-                    help="Stored sealed. It is never shown again, not even to you."
-                />
-                <div class="actions">
-                    <button class="btn" data-kind="primary">
-                        {if entered { "Replace" } else { "Save" }}
-                    </button>
-                </div>
-            </form>
-        </section>
+    let form = (!from_environment).then(|| {
+        view! {
+            <section class="card" aria-labelledby="values">
+                <h2 id="values">{format!("Values from {name}")}</h2>
+                <form class="form" method="post" action="/api/save_provider_app">
+                    <input type="hidden" name="app" value=app.id.clone()/>
+                    <Field name="client_id" label="Client ID" autocomplete="off"/>
+                    <Field
+                        name="client_secret"
+                        label="Client secret"
+                        kind="password"
+                        autocomplete="off"
+                        help="Stored sealed. It is never shown again, not even to you."
+                    />
+                    <div class="actions">
+                        <button class="btn" data-kind="primary">
+                            {if entered { "Replace" } else { "Save" }}
+                        </button>
+                    </div>
+                </form>
+            </section>
+        }
     });
     let remove = entered.then(|| view! {
         <section class="card" aria-labelledby="remove">

@@ -54,7 +54,11 @@ pub fn Field(
         help.is_some().then(|| help_id.clone()),
         problem.is_some().then(|| problem_id.clone()),
     ];
-    let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let described = described
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
     let wrong = problem.is_some();
     view! {
         <div class="field" data-wrong=wrong.then_some("true")>

@@ -36,7 +36,11 @@ pub fn Frame(
     /// The main part.
     children: Children,
 ) -> impl IntoView {
-    let Visit { person, theme, flash } = Visit::current();
+    let Visit {
+        person,
+        theme,
+        flash,
+    } = Visit::current();
     let wrong = !flash.problems.is_empty();
     let title = match wrong {
         true => format!("Error: {title} · {}", words::PRODUCT),
@@ -59,13 +63,19 @@ pub fn Frame(
 fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoView {
     let mark = use_context::<Site>().map(|site| site.favicon);
     let admin = person.as_ref().is_some_and(|person| person.admin);
-    let settings = if admin { paths::PROVIDER_APPS } else { paths::ACCOUNT };
+    let settings = if admin {
+        paths::PROVIDER_APPS
+    } else {
+        paths::ACCOUNT
+    };
     let here = move |part: Current| (part == current).then_some("page");
-    let links = person.is_some().then(|| view! {
-        <nav class="main-nav" aria-label="Main">
-            <a href=paths::HUB aria-current=here(Current::Connections)>"Connections"</a>
-            <a href=settings aria-current=here(Current::Settings)>"Settings"</a>
-        </nav>
+    let links = person.is_some().then(|| {
+        view! {
+            <nav class="main-nav" aria-label="Main">
+                <a href=paths::HUB aria-current=here(Current::Connections)>"Connections"</a>
+                <a href=settings aria-current=here(Current::Settings)>"Settings"</a>
+            </nav>
+        }
     });
     view! {
         <header class="top">

@@ -7,7 +7,9 @@ use crate::model::Provider;
 /// The sprite's address. The server knows it; the islands read it from the page.
 #[cfg(feature = "ssr")]
 fn sprite() -> String {
-    use_context::<crate::Site>().map(|site| site.icons).unwrap_or_default()
+    use_context::<crate::Site>()
+        .map(|site| site.icons)
+        .unwrap_or_default()
 }
 
 #[cfg(not(feature = "ssr"))]

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 /// What failed, from a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the names are the documentation; words are in `Prompt`")]
+#[expect(
+    missing_docs,
+    reason = "the names are the documentation; words are in `Prompt`"
+)]
 pub enum FailureCode {
     #[serde(rename = "AUTH_001")]
     SignInSlow,

@@ -184,7 +184,10 @@ impl Stored {
     /// What ended it for good, if something did.
     fn ended(&self) -> Option<Failure> {
         if self.disconnected {
-            return Some(Failure::told(FailureCode::GrantRevokedOrExpired, "disconnected"));
+            return Some(Failure::told(
+                FailureCode::GrantRevokedOrExpired,
+                "disconnected",
+            ));
         }
         self.check_failure
             .clone()

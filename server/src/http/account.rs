@@ -76,9 +76,7 @@ async fn set_up(
     };
     match founded {
         Ok(signed_in) => welcome(&hub, &session, jar, &signed_in, paths::HUB).await,
-        Err(Error::Conflict(_)) => {
-            back(paths::SIGN_IN, Flash::rejected("", Problem::AlreadySetUp))
-        }
+        Err(Error::Conflict(_)) => back(paths::SIGN_IN, Flash::rejected("", Problem::AlreadySetUp)),
         Err(error) => back(paths::SETUP, explain(typed, error)),
     }
 }
@@ -105,7 +103,12 @@ async fn sign_in(
     let typed = Flash::default().keep("email", &form.email);
     let next = local_path(&form.next);
     let answer = hub
-        .sign_in(&form.email, Secret::new(form.password), address, device.as_deref())
+        .sign_in(
+            &form.email,
+            Secret::new(form.password),
+            address,
+            device.as_deref(),
+        )
         .await;
     match answer {
         Ok(signed_in) => welcome(hub, &session, jar, &signed_in, next).await,
@@ -207,7 +210,14 @@ async fn change_password(
     let changed = hub
         .change_password(&member, Secret::new(form.current), Secret::new(form.new))
         .await;
-    stay(&hub, &session, changed, Flash::default(), Notice::PasswordChanged).await
+    stay(
+        &hub,
+        &session,
+        changed,
+        Flash::default(),
+        Notice::PasswordChanged,
+    )
+    .await
 }
 
 /// After a change of who one is, this browser gets a session with a new id.
@@ -270,7 +280,10 @@ async fn create_api_key(
     };
     let name = values("name").first().copied().unwrap_or_default();
     let typed = Flash::default().keep("name", name);
-    let scopes: Vec<Scope> = values("scope").iter().filter_map(|scope| scope.parse().ok()).collect();
+    let scopes: Vec<Scope> = values("scope")
+        .iter()
+        .filter_map(|scope| scope.parse().ok())
+        .collect();
     if scopes.is_empty() {
         return back(paths::API_KEYS, typed.and("scope", Problem::ScopesMissing));
     }
@@ -321,8 +334,17 @@ mod tests {
             assert_eq!(local_path(good), good);
         }
         for bad in [
-            "", "//evil", "/\\evil", "https://evil", "javascript:alert(1)", "/a\r\nb", "/\t/evil",
-            "evil", "/é", "\\/evil", "/a b",
+            "",
+            "//evil",
+            "/\\evil",
+            "https://evil",
+            "javascript:alert(1)",
+            "/a\r\nb",
+            "/\t/evil",
+            "evil",
+            "/é",
+            "\\/evil",
+            "/a b",
         ] {
             assert_eq!(local_path(bad), paths::HUB, "{bad:?}");
         }

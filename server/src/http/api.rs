@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use chrono::{DateTime, Utc};
 use hub::{
@@ -33,7 +33,8 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
         .route("/connections", get(list).post(import))
         .route("/connections/{id}", get(one).delete(remove))
         .route("/connections/{id}/token", get(token))
-        .fallback(|| async { Problem::not_found() })
+        // A page answers every other address; here it is a problem.
+        .route("/{*rest}", any(|| async { Problem::not_found() }))
         .with_state(hub)
 }
 
@@ -151,7 +152,8 @@ fn answer(hub: &Hub, listed: Listed) -> ConnectionAnswer {
         Prompt::of(
             failure,
             &Subject {
-                provider_name: provider.map_or(&connection.provider, |provider| &provider.about.name),
+                provider_name: provider
+                    .map_or(&connection.provider, |provider| &provider.about.name),
                 account: Some(connection.name()),
                 at: health.since.unwrap_or_else(|| hub.clock.now()),
                 during: During::Keeping,
@@ -264,8 +266,9 @@ impl Moment {
     fn read(self) -> Answer<DateTime<Utc>> {
         match self {
             Self::Text(at) => Ok(at),
-            Self::Seconds(seconds) => DateTime::from_timestamp(seconds, 0)
-                .ok_or_else(|| Problem::unreadable("credential.expires_at is outside the calendar")),
+            Self::Seconds(seconds) => DateTime::from_timestamp(seconds, 0).ok_or_else(|| {
+                Problem::unreadable("credential.expires_at is outside the calendar")
+            }),
         }
     }
 }
@@ -277,7 +280,13 @@ async fn import(
 ) -> Answer<Response> {
     let host = host(&hub, &headers).await?;
     host.may(Scope::ConnectionsWrite)?;
-    let Json(body) = body.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
+    // What was wrong is not repeated: it may be the token that was typed in
+    // the wrong place.
+    let Json(body) = body.map_err(|_| {
+        Problem::unreadable(
+            "Send JSON with provider and credential.access_token; see the documentation of this request.",
+        )
+    })?;
     let account = body.account.unwrap_or(ImportAccount {
         id: None,
         label: None,
@@ -372,7 +381,12 @@ async fn catalog(
     host(&hub, &headers).await?.may(Scope::CatalogRead)?;
     let data: Vec<_> = match query.q.trim() {
         "" => hub.catalog.iter().map(catalog_answer).collect(),
-        q => hub.catalog.search(q).into_iter().map(catalog_answer).collect(),
+        q => hub
+            .catalog
+            .search(q)
+            .into_iter()
+            .map(catalog_answer)
+            .collect(),
     };
     Ok(Json(List { data }).into_response())
 }

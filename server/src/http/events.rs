@@ -10,7 +10,7 @@ use app::Viewer;
 use axum::{
     Extension, Router,
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue},
     response::{IntoResponse, Response, Sse, sse},
     routing::get,
 };
@@ -37,7 +37,10 @@ const RETRY: Duration = Duration::from_millis(500);
 const LOOKS_PER_STANDING: u32 = 5;
 
 /// The stream.
-pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub, stopping: CancellationToken) -> Router<S> {
+pub fn router<S: Clone + Send + Sync + 'static>(
+    hub: Hub,
+    stopping: CancellationToken,
+) -> Router<S> {
     Router::new()
         .route("/events", get(events))
         .with_state((hub, stopping))
@@ -64,9 +67,15 @@ async fn events(
         looks: 0,
     };
     let hello = stream::once(async { Ok(sse::Event::default().retry(RETRY).comment("hello")) });
-    let stream = hello.chain(watcher.stream()).take_until(stopping.cancelled_owned());
+    let stream = hello
+        .chain(watcher.stream())
+        .take_until(stopping.cancelled_owned());
     let answer = Sse::new(stream).keep_alive(sse::KeepAlive::new().interval(HEARTBEAT));
-    Ok(([("x-accel-buffering", "no")], answer).into_response())
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
 }
 
 struct Watcher {

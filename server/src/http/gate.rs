@@ -97,7 +97,10 @@ fn canonical(public_url: &Url, request: &Request) -> Option<String> {
         && asked.host() != ours
         && asked_port == public_url.port_or_known_default();
     let is_page = request.method() == Method::GET && is_navigation(request.headers());
-    let rest = request.uri().path_and_query().map_or("/", |rest| rest.as_str());
+    let rest = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |rest| rest.as_str());
     (is_alias && is_page).then(|| format!("{}{rest}", origin(public_url)))
 }
 
@@ -130,7 +133,11 @@ fn is_exempt(method: &Method, path: &str, headers: &HeaderMap) -> bool {
 fn said<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let first = values.next()?;
-    Some(if values.all(|value| value == first) { first } else { b"" })
+    Some(if values.all(|value| value == first) {
+        first
+    } else {
+        b""
+    })
 }
 
 fn content_type(headers: &HeaderMap) -> Option<&str> {
@@ -182,7 +189,9 @@ mod tests {
                 let public_url = public_url.clone();
                 async move { pass(&public_url, request, next).await }
             }));
-        app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        app.oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 
     fn post(path: &str) -> Builder {
@@ -201,46 +210,78 @@ mod tests {
                 .header("origin", HUB)
                 .header("content-type", "application/x-www-form-urlencoded"),
             // A page whose referrer policy hides where it is.
-            post("/").header("sec-fetch-site", "same-origin").header("origin", "null"),
+            post("/")
+                .header("sec-fetch-site", "same-origin")
+                .header("origin", "null"),
         ];
         for request in passes {
             assert_eq!(answer(HUB, request).await.status(), StatusCode::OK);
         }
         let refused = [
             post("/"),
-            post("/").header("sec-fetch-site", "cross-site").header("origin", HUB),
+            post("/")
+                .header("sec-fetch-site", "cross-site")
+                .header("origin", HUB),
             post("/").header("sec-fetch-site", "same-site"),
             post("/").header("sec-fetch-site", "none"),
-            post("/").header("sec-fetch-site", "same-origin").header("sec-fetch-site", "cross-site"),
+            post("/")
+                .header("sec-fetch-site", "same-origin")
+                .header("sec-fetch-site", "cross-site"),
             post("/").header("origin", "https://evil.example"),
             post("/").header("origin", "https://hub.example.com.evil.example"),
             post("/").header("origin", "http://hub.example.com"),
             post("/").header("origin", "https://hub.example.com:8443"),
-            post("/").header("origin", HUB).header("origin", "https://evil.example"),
+            post("/")
+                .header("origin", HUB)
+                .header("origin", "https://evil.example"),
             post("/").header("origin", "null"),
             post("/").header("referer", format!("{HUB}/")),
             post("/")
                 .header("origin", "https://evil.example")
                 .header("host", "evil.example")
                 .header("x-forwarded-host", "evil.example"),
-            post("/").header("sec-fetch-site", "same-origin").header("content-type", "text/plain"),
-            post("/").header("origin", HUB).header("content-type", "Text/Plain; charset=utf-8"),
+            post("/")
+                .header("sec-fetch-site", "same-origin")
+                .header("content-type", "text/plain"),
+            post("/")
+                .header("origin", HUB)
+                .header("content-type", "Text/Plain; charset=utf-8"),
         ];
         for request in refused {
             let shown = format!("{:?}", request.headers_ref());
-            assert_eq!(answer(HUB, request).await.status(), StatusCode::FORBIDDEN, "{shown}");
+            assert_eq!(
+                answer(HUB, request).await.status(),
+                StatusCode::FORBIDDEN,
+                "{shown}"
+            );
         }
     }
 
     #[tokio::test]
     async fn every_method_but_get_and_head_goes_through_the_gate() {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
-            let request = Request::builder().method(method).uri("/").header("host", "hub.example.com");
-            assert_eq!(answer(HUB, request).await.status(), StatusCode::FORBIDDEN, "{method}");
+        for method in [
+            "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri("/")
+                .header("host", "hub.example.com");
+            assert_eq!(
+                answer(HUB, request).await.status(),
+                StatusCode::FORBIDDEN,
+                "{method}"
+            );
         }
         for method in ["GET", "HEAD"] {
-            let request = Request::builder().method(method).uri("/").header("host", "hub.example.com");
-            assert_eq!(answer(HUB, request).await.status(), StatusCode::OK, "{method}");
+            let request = Request::builder()
+                .method(method)
+                .uri("/")
+                .header("host", "hub.example.com");
+            assert_eq!(
+                answer(HUB, request).await.status(),
+                StatusCode::OK,
+                "{method}"
+            );
         }
     }
 
@@ -248,7 +289,9 @@ mod tests {
     async fn exactly_two_kinds_of_requests_are_exempt() {
         let exempt = [
             post("/v1/connections").header("authorization", "Bearer lw_key"),
-            post("/v1/connections").header("authorization", "bearer lw_key").header("origin", "https://evil.example"),
+            post("/v1/connections")
+                .header("authorization", "bearer lw_key")
+                .header("origin", "https://evil.example"),
             post("/oauth/callback/apple").header("sec-fetch-site", "cross-site"),
         ];
         for request in exempt {
@@ -267,7 +310,11 @@ mod tests {
         ];
         for request in not {
             let shown = format!("{:?}", request.uri_ref());
-            assert_eq!(answer(HUB, request).await.status(), StatusCode::FORBIDDEN, "{shown}");
+            assert_eq!(
+                answer(HUB, request).await.status(),
+                StatusCode::FORBIDDEN,
+                "{shown}"
+            );
         }
     }
 
@@ -279,38 +326,71 @@ mod tests {
                 .header("sec-fetch-site", "same-origin")
         };
         for ours in ["127.0.0.1:3000", "localhost:3000", "[::1]:3000"] {
-            assert_eq!(answer(LOCAL, from(ours)).await.status(), StatusCode::OK, "{ours}");
+            assert_eq!(
+                answer(LOCAL, from(ours)).await.status(),
+                StatusCode::OK,
+                "{ours}"
+            );
         }
-        for other in ["evil.example:3000", "127.0.0.1.evil.example:3000", "", "a b"] {
-            assert_eq!(answer(LOCAL, from(other)).await.status(), StatusCode::FORBIDDEN, "{other}");
+        for other in [
+            "evil.example:3000",
+            "127.0.0.1.evil.example:3000",
+            "",
+            "a b",
+        ] {
+            assert_eq!(
+                answer(LOCAL, from(other)).await.status(),
+                StatusCode::FORBIDDEN,
+                "{other}"
+            );
         }
         // Behind a proxy the name asked for may be anything.
-        assert_eq!(answer(HUB, from("backend:8080")).await.status(), StatusCode::OK);
+        assert_eq!(
+            answer(HUB, from("backend:8080")).await.status(),
+            StatusCode::OK
+        );
     }
 
     #[tokio::test]
     async fn a_page_under_another_loopback_name_is_shown_under_the_one() {
         let visit = |host: &str, uri: &str| {
-            Request::get(uri).header("host", host).header("sec-fetch-mode", "navigate")
+            Request::get(uri)
+                .header("host", host)
+                .header("sec-fetch-mode", "navigate")
         };
-        for (host, uri) in [("localhost:3000", "/connect/shopify?a=b"), ("[::1]:3000", "//evil.example")] {
+        for (host, uri) in [
+            ("localhost:3000", "/connect/shopify?a=b"),
+            ("[::1]:3000", "//evil.example"),
+        ] {
             let answer = answer(LOCAL, visit(host, uri)).await;
             assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
             assert_eq!(answer.headers()["location"], format!("{LOCAL}{uri}"));
         }
-        let old = Request::get("/").header("host", "localhost:3000").header("accept", "text/html,*/*");
-        assert_eq!(answer(LOCAL, old).await.status(), StatusCode::TEMPORARY_REDIRECT);
+        let old = Request::get("/")
+            .header("host", "localhost:3000")
+            .header("accept", "text/html,*/*");
+        assert_eq!(
+            answer(LOCAL, old).await.status(),
+            StatusCode::TEMPORARY_REDIRECT
+        );
 
         let stays = [
             visit("127.0.0.1:3000", "/"),
             visit("localhost:4000", "/"),
             visit("evil.example:3000", "/"),
-            Request::get("/assets/site.css").header("host", "localhost:3000").header("sec-fetch-mode", "no-cors"),
-            Request::get("/healthz").header("host", "localhost:3000").header("accept", "*/*"),
+            Request::get("/assets/site.css")
+                .header("host", "localhost:3000")
+                .header("sec-fetch-mode", "no-cors"),
+            Request::get("/healthz")
+                .header("host", "localhost:3000")
+                .header("accept", "*/*"),
         ];
         for request in stays {
             assert_eq!(answer(LOCAL, request).await.status(), StatusCode::OK);
         }
-        assert_eq!(answer(HUB, visit("localhost", "/")).await.status(), StatusCode::OK);
+        assert_eq!(
+            answer(HUB, visit("localhost", "/")).await.status(),
+            StatusCode::OK
+        );
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
             STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
         },
     },
@@ -85,12 +85,34 @@ async fn complete(public_url: &Url, request: Request, next: Next) -> Response {
     if is_secure(public_url) {
         or_else(STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
-    // The page that comes back from a provider must still reach the one that
-    // opened it: setting the policy there would cut the two apart.
-    if is_page && !path.starts_with("/oauth/callback/") {
+    // The pages of a flow's own window must still reach the one that opened it:
+    // setting the policy there would cut the two apart.
+    if is_page && !path.starts_with("/oauth/") && !path.starts_with("/flows/") {
         or_else(OPENER_POLICY, "same-origin-allow-popups");
     }
+    guard_cookies(headers, is_secure(public_url));
     response
+}
+
+/// No cookie is for scripts or for other sites, and on https none is for http;
+/// also not one that only takes another away.
+fn guard_cookies(headers: &mut HeaderMap, is_secure: bool) {
+    let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+    headers.remove(SET_COOKIE);
+    for cookie in cookies {
+        let mut text = cookie.to_str().unwrap_or_default().to_owned();
+        for (attribute, value, wanted) in [
+            ("; HttpOnly", "", true),
+            ("; SameSite=", "Lax", true),
+            ("; Secure", "", is_secure),
+        ] {
+            if wanted && !text.contains(attribute) {
+                text.push_str(attribute);
+                text.push_str(value);
+            }
+        }
+        headers.append(SET_COOKIE, HeaderValue::from_str(&text).unwrap_or(cookie));
+    }
 }
 
 fn is_html(headers: &HeaderMap) -> bool {
@@ -113,8 +135,14 @@ mod tests {
             .route("/", page.clone())
             .route("/oauth/start/{provider}", page.clone())
             .route("/oauth/callback/{provider}", page)
-            .route("/own", get(|| async { ([(CONTENT_SECURITY_POLICY, "own")], Html("")) }))
-            .route("/asset", get(|| async { [(CACHE_CONTROL, "public, max-age=86400")] }))
+            .route(
+                "/own",
+                get(|| async { ([(CONTENT_SECURITY_POLICY, "own")], Html("")) }),
+            )
+            .route(
+                "/asset",
+                get(|| async { [(CACHE_CONTROL, "public, max-age=86400")] }),
+            )
             .route("/data", get(|| async { Json("data") }))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 let public_url = public_url.clone();
@@ -138,7 +166,10 @@ mod tests {
         assert_eq!(said(&page, "cache-control"), Some("no-store"));
         assert_eq!(said(&page, "strict-transport-security"), Some(TRANSPORT));
         assert_eq!(said(&page, "permissions-policy"), Some(PERMISSIONS));
-        assert_eq!(said(&page, "content-security-policy"), Some(POLICY_OF_LONE_PAGES));
+        assert_eq!(
+            said(&page, "content-security-policy"),
+            Some(POLICY_OF_LONE_PAGES)
+        );
         assert_eq!(
             said(&page, "cross-origin-opener-policy"),
             Some("same-origin-allow-popups")
@@ -150,7 +181,10 @@ mod tests {
 
         let missing = answer(HTTPS, "/nothing/here").await;
         assert_eq!(said(&missing, "x-content-type-options"), Some("nosniff"));
-        assert_eq!(said(&missing, "content-security-policy"), Some(POLICY_OF_DATA));
+        assert_eq!(
+            said(&missing, "content-security-policy"),
+            Some(POLICY_OF_DATA)
+        );
     }
 
     #[tokio::test]
@@ -161,22 +195,32 @@ mod tests {
 
     #[tokio::test]
     async fn flows_tell_no_other_site_where_they_were() {
-        for path in ["/oauth/start/shopify", "/oauth/callback/shopify", "/oauth/elsewhere"] {
-            assert_eq!(said(&answer(HTTPS, path).await, "referrer-policy"), Some("no-referrer"));
+        for path in [
+            "/oauth/start/shopify",
+            "/oauth/callback/shopify",
+            "/oauth/elsewhere",
+        ] {
+            assert_eq!(
+                said(&answer(HTTPS, path).await, "referrer-policy"),
+                Some("no-referrer")
+            );
         }
     }
 
     #[tokio::test]
     async fn the_page_that_comes_back_can_still_reach_its_opener() {
-        let back = answer(HTTPS, "/oauth/callback/shopify").await;
-        assert_eq!(said(&back, "cross-origin-opener-policy"), None);
-        let opening = answer(HTTPS, "/oauth/start/shopify").await;
-        assert!(said(&opening, "cross-origin-opener-policy").is_some());
+        for path in ["/oauth/callback/shopify", "/oauth/start/shopify"] {
+            let page = answer(HTTPS, path).await;
+            assert_eq!(said(&page, "cross-origin-opener-policy"), None);
+        }
     }
 
     #[tokio::test]
     async fn what_a_handler_said_stays() {
-        assert_eq!(said(&answer(HTTPS, "/own").await, "content-security-policy"), Some("own"));
+        assert_eq!(
+            said(&answer(HTTPS, "/own").await, "content-security-policy"),
+            Some("own")
+        );
         let asset = answer(HTTPS, "/asset").await;
         assert_eq!(said(&asset, "cache-control"), Some("public, max-age=86400"));
     }

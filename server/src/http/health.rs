@@ -14,7 +14,10 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
 async fn ready(State(hub): State<Hub>) -> (StatusCode, &'static str) {
     if let Err(error) = hub.store.ping().await {
         tracing::warn!(%error, "not ready: the database does not answer");
-        return (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        );
     }
     if let Err(error) = hub.vault.prove_master_key().await {
         tracing::warn!(%error, "not ready: the master key does not open what is stored");

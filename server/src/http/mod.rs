@@ -60,7 +60,11 @@ impl FromRef<State> for Hub {
 
 /// The whole surface.
 pub fn router(application: &Application) -> Router {
-    let Application { hub, stopping, trusted_proxies } = application.clone();
+    let Application {
+        hub,
+        stopping,
+        trusted_proxies,
+    } = application.clone();
     let state = State {
         hub: hub.clone(),
         site: site(),
@@ -72,13 +76,19 @@ pub fn router(application: &Application) -> Router {
         .merge(oauth::router())
         .merge(events::router(hub.clone(), stopping))
         .layer(Extension(hub.clone()))
-        .layer(axum::middleware::from_fn_with_state(hub.clone(), sessions::viewer))
+        .layer(axum::middleware::from_fn_with_state(
+            hub.clone(),
+            sessions::viewer,
+        ))
         .layer(sessions::layer(&hub));
     for_people
         .nest("/v1", api::router(hub.clone()))
         .merge(health::router(hub.clone()))
         .merge(assets::router())
-        .layer(axum::middleware::from_fn_with_state(hub.clone(), gate::check))
+        .layer(axum::middleware::from_fn_with_state(
+            hub.clone(),
+            gate::check,
+        ))
         .layer(axum::middleware::from_fn_with_state(hub, headers::add))
         .layer(axum::middleware::from_fn(trace::request))
         .with_state(state)

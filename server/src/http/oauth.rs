@@ -25,7 +25,11 @@ use hub::{
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
-use super::{State as Shared, pages, problem::{Answer, Problem}, sessions};
+use super::{
+    State as Shared, pages,
+    problem::{Answer, Problem},
+    sessions,
+};
 
 /// The routes of a flow.
 pub fn router() -> Router<Shared> {
@@ -33,7 +37,10 @@ pub fn router() -> Router<Shared> {
         .route("/connections/{id}/prepare", post(prepare))
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
-        .route("/oauth/callback/{provider}", get(callback).post(posted_callback))
+        .route(
+            "/oauth/callback/{provider}",
+            get(callback).post(posted_callback),
+        )
         .route("/flows/{id}", get(finished))
         .route("/flows/{id}/cancel", post(cancel))
         .route("/flows/{id}/other-account", post(other_account))
@@ -227,7 +234,10 @@ async fn come_back(
         })
         .await;
     match finished {
-        Ok(Finished::Flow { flow, cookie_name: name }) => {
+        Ok(Finished::Flow {
+            flow,
+            cookie_name: name,
+        }) => {
             let gone = Cookie::build((cookie_name(hub, &name), ""))
                 .path("/")
                 .secure(sessions::is_secure(&hub.public_url))
@@ -357,4 +367,3 @@ async fn disconnect(
         remove_url,
     }))
 }
-

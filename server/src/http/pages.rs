@@ -75,11 +75,7 @@ fn context(state: &State) {
 }
 
 /// Strangers are led to sign in, or to make the first account.
-async fn members_only(
-    Extract(state): Extract<State>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn members_only(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let signed_in = request
         .extensions()
@@ -101,9 +97,7 @@ async fn members_only(
     };
     match (path, needs_owner) {
         (paths::SETUP, true) | (paths::SIGN_IN, false) => next.run(request).await,
-        (_, true) if request.method() == Method::GET => {
-            Redirect::to(paths::SETUP).into_response()
-        }
+        (_, true) if request.method() == Method::GET => Redirect::to(paths::SETUP).into_response(),
         (paths::SETUP | paths::HUB, false) => Redirect::to(paths::SIGN_IN).into_response(),
         (path, _) if path.starts_with("/api/view/") => StatusCode::UNAUTHORIZED.into_response(),
         (path, _) if request.method() == Method::GET => {
@@ -159,11 +153,17 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
     let (status, prompt): (_, model::Prompt) = match &error {
         Error::NotFound => (
             StatusCode::NOT_FOUND,
-            load::plain_prompt("This is not here any more", "It was removed, or the address is wrong."),
+            load::plain_prompt(
+                "This is not here any more",
+                "It was removed, or the address is wrong.",
+            ),
         ),
         Error::Forbidden { .. } => (
             StatusCode::FORBIDDEN,
-            load::plain_prompt("Your role does not include this", "An admin can do it, or give you another role."),
+            load::plain_prompt(
+                "Your role does not include this",
+                "An admin can do it, or give you another role.",
+            ),
         ),
         Error::Failed(failure) => (
             StatusCode::CONFLICT,
@@ -173,9 +173,16 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
             tracing::error!(error = %other, "a page could not be shown");
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                load::plain_prompt("Something failed on our side", "Nothing was changed. Try again in a moment."),
+                load::plain_prompt(
+                    "Something failed on our side",
+                    "Nothing was changed. Try again in a moment.",
+                ),
             )
         }
     };
-    (status, Html(documents::error(&state.site, viewer.theme, &prompt))).into_response()
+    (
+        status,
+        Html(documents::error(&state.site, viewer.theme, &prompt)),
+    )
+        .into_response()
 }

@@ -79,8 +79,12 @@ impl Problem {
 
     /// The request's body cannot be read.
     pub fn unreadable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", "The request cannot be read")
-            .detail(detail)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unreadable",
+            "The request cannot be read",
+        )
+        .detail(detail)
     }
 
     /// A failure of a connection, with its code, prompt and time to come back.
@@ -130,10 +134,12 @@ impl From<Error> for Problem {
                     "Some fields cannot be accepted",
                 )
             },
-            Error::Conflict(what) => {
-                Self::new(StatusCode::CONFLICT, "conflict", "It clashes with what is there")
-                    .detail(what)
-            }
+            Error::Conflict(what) => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "It clashes with what is there",
+            )
+            .detail(what),
             Error::WrongCredentials => Self::unauthenticated(),
             Error::Throttled(wait) => Self {
                 retry_after_s: Some(wait.as_secs().max(1) as i64),

@@ -27,7 +27,8 @@ use hub::{
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use tower_sessions::{
-    Expiry, Session, SessionManagerLayer, SessionStore, cookie::SameSite as LayerSameSite,
+    Expiry, Session, SessionManagerLayer, SessionStore,
+    cookie::SameSite as LayerSameSite,
     session::{Error as SessionError, Id, Record},
     session_store,
 };
@@ -268,7 +269,10 @@ async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>
     if session.id().is_none() {
         return Ok(None);
     }
-    let login: Option<Login> = session.get(Login::KEY).await.map_err(LookUpError::Session)?;
+    let login: Option<Login> = session
+        .get(Login::KEY)
+        .await
+        .map_err(LookUpError::Session)?;
     let Some(login) = login else {
         return Ok(None);
     };

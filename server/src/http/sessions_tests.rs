@@ -12,13 +12,8 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use chrono::{TimeDelta, TimeZone, Utc};
 use hub::{
-    clock::Clock,
-    keep::spool::Spool,
-    outbound::OutboundPolicy,
-    people::NewOwner,
-    secret::Secret,
-    store::Store,
-    vault::MasterKey,
+    clock::Clock, keep::spool::Spool, outbound::OutboundPolicy, people::NewOwner, secret::Secret,
+    store::Store, vault::MasterKey,
 };
 use sea_orm::EntityTrait;
 use tower::ServiceExt;
@@ -69,12 +64,17 @@ fn site(hub: &Hub) -> Router {
         sign_in(&hub, &session, &member).await.unwrap();
     }
     let who = |Extension(viewer): Extension<Viewer>| async move {
-        viewer.person.map_or("nobody".to_owned(), |person| person.name)
+        viewer
+            .person
+            .map_or("nobody".to_owned(), |person| person.name)
     };
     Router::new()
         .route("/", get(who))
         .route("/in", post(come_in))
-        .route("/out", post(|session: Session| async move { sign_out(&session).await.unwrap() }))
+        .route(
+            "/out",
+            post(|session: Session| async move { sign_out(&session).await.unwrap() }),
+        )
         .route(
             "/plant",
             post(|session: Session| async move { session.insert("flow", 1).await.unwrap() }),
@@ -85,7 +85,11 @@ fn site(hub: &Hub) -> Router {
 }
 
 async fn only_member(hub: &Hub) -> (PersonId, TenantId) {
-    let row = hub::store::member::Entity::find().one(hub.store.db()).await.unwrap().unwrap();
+    let row = hub::store::member::Entity::find()
+        .one(hub.store.db())
+        .await
+        .unwrap()
+        .unwrap();
     (row.person_id, row.tenant_id)
 }
 
@@ -95,10 +99,19 @@ async fn rows_of(hub: &Hub) -> Vec<rows::Model> {
 
 /// Sends a request and answers the body and the cookie that was set.
 async fn send(hub: &Hub, method: &str, path: &str, cookie: &str) -> (String, Option<String>) {
-    let request = Request::builder().method(method).uri(path).header("cookie", cookie);
-    let answer = site(hub).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("cookie", cookie);
+    let answer = site(hub)
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    let set = answer.headers().get("set-cookie").map(|set| set.to_str().unwrap().to_owned());
+    let set = answer
+        .headers()
+        .get("set-cookie")
+        .map(|set| set.to_str().unwrap().to_owned());
     let body = to_bytes(answer.into_body(), 1_000).await.unwrap();
     (String::from_utf8(body.to_vec()).unwrap(), set)
 }
@@ -121,20 +134,32 @@ async fn asvs_3_3_the_cookie_is_guarded() {
     let (_, set) = send(&hub(HTTPS).await, "POST", "/in", "").await;
     let set = set.unwrap();
     assert!(set.starts_with("__Host-linkwell="), "{set}");
-    for attribute in ["; HttpOnly", "; SameSite=Lax", "; Secure", "; Path=/", "; Max-Age=604800"] {
+    for attribute in [
+        "; HttpOnly",
+        "; SameSite=Lax",
+        "; Secure",
+        "; Path=/",
+        "; Max-Age=604800",
+    ] {
         assert!(set.contains(attribute), "{attribute} in {set}");
     }
     assert!(!set.contains("Domain"));
 
     let (_, set) = send(&hub("http://127.0.0.1:3000").await, "POST", "/in", "").await;
     let set = set.unwrap();
-    assert!(set.starts_with("linkwell=") && !set.contains("Secure"), "{set}");
+    assert!(
+        set.starts_with("linkwell=") && !set.contains("Secure"),
+        "{set}"
+    );
 }
 
 #[tokio::test]
 async fn a_stranger_gets_no_session_and_costs_no_row() {
     let hub = hub(HTTPS).await;
-    assert_eq!(send(&hub, "GET", "/", "").await, ("nobody".to_owned(), None));
+    assert_eq!(
+        send(&hub, "GET", "/", "").await,
+        ("nobody".to_owned(), None)
+    );
     let forged = format!("__Host-linkwell={}", Id::default());
     assert_eq!(who(&hub, &forged).await, "nobody");
     assert_eq!(who(&hub, "__Host-linkwell=nonsense").await, "nobody");
@@ -177,7 +202,8 @@ async fn asvs_7_4_1_signing_out_ends_the_session_on_the_server() {
 async fn asvs_7_3_sessions_end_after_a_week_of_rest_and_a_month_in_any_case() {
     let hub = hub(HTTPS).await;
     let idle = come_in(&hub, "").await;
-    hub.clock.advance(TimeDelta::days(7) - TimeDelta::seconds(1));
+    hub.clock
+        .advance(TimeDelta::days(7) - TimeDelta::seconds(1));
     assert_eq!(who(&hub, &idle).await, "Ana Moreno");
     hub.clock.advance(TimeDelta::days(7));
     assert_eq!(who(&hub, &idle).await, "nobody");
@@ -200,5 +226,8 @@ async fn use_is_written_down_once_an_hour() {
     assert_eq!(rows_of(&hub).await, began);
     hub.clock.advance(TimeDelta::minutes(1));
     assert!(send(&hub, "GET", "/", &cookie).await.1.is_some());
-    assert_eq!(rows_of(&hub).await[0].expires_at, began[0].expires_at + 3_600);
+    assert_eq!(
+        rows_of(&hub).await[0].expires_at,
+        began[0].expires_at + 3_600
+    );
 }

@@ -17,7 +17,10 @@ use url::Url;
 use crate::harness::{Browser, PASSWORD, World, location};
 
 async fn flows(world: &World) -> Vec<flow::Model> {
-    flow::Entity::find().all(world.app.hub.store.db()).await.unwrap()
+    flow::Entity::find()
+        .all(world.app.hub.store.db())
+        .await
+        .unwrap()
 }
 
 async fn only_flow(world: &World) -> flow::Model {
@@ -36,7 +39,15 @@ async fn started(world: &World) -> (Browser, Url) {
 }
 
 async fn nothing_was_connected(world: &World) {
-    assert!(world.app.hub.connections(world.member()).await.unwrap().is_empty());
+    assert!(
+        world
+            .app
+            .hub
+            .connections(world.member())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(world.shop.calls().code_exchanges, 0);
 }
 
@@ -74,9 +85,12 @@ async fn asvs_10_1_2_the_state_is_random_and_stored_hashed() {
 async fn row_2_a_state_is_spent_by_one_of_fifty_callbacks() {
     let world = World::new().await;
     let (browser, callback) = started(&world).await;
-    let answers =
-        futures::future::join_all((0..50).map(|_| browser.get(callback.clone()))).await;
-    assert!(answers.iter().all(|answer| answer.status() == StatusCode::SEE_OTHER));
+    let answers = futures::future::join_all((0..50).map(|_| browser.get(callback.clone()))).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status() == StatusCode::SEE_OTHER)
+    );
     assert_eq!(world.shop.calls().code_exchanges, 1);
     assert_eq!(world.shop.calls().code_reuse_detected, 0);
     world.only_connection().await;
@@ -101,7 +115,9 @@ async fn row_3_without_the_verifiers_cookie_nothing_is_exchanged() {
     world.approve_as(0);
     let browser = world.signed_in().await;
     // Prepared with the same session but in a program that keeps no cookies.
-    let answer = browser.post_json("/connections/sandbox/prepare", json!({})).await;
+    let answer = browser
+        .post_json("/connections/sandbox/prepare", json!({}))
+        .await;
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.starts_with("linkwell-flow-"));
     for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
@@ -112,7 +128,12 @@ async fn row_3_without_the_verifiers_cookie_nothing_is_exchanged() {
     let callback = browser.approve(&prepared).await;
     let session = browser.session_cookie().await;
     let bare = reqwest_without_cookies();
-    let answer = bare.get(callback).header("cookie", session).send().await.unwrap();
+    let answer = bare
+        .get(callback)
+        .header("cookie", session)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(location(&answer).path(), "/flows/ended");
     assert!(!name.is_empty());
     nothing_was_connected(&world).await;
@@ -166,7 +187,9 @@ async fn row_7_the_verifier_is_nowhere_but_in_its_cookie() {
     let world = World::new().await;
     world.approve_as(0);
     let browser = world.signed_in().await;
-    let answer = browser.post_json("/connections/sandbox/prepare", json!({})).await;
+    let answer = browser
+        .post_json("/connections/sandbox/prepare", json!({}))
+        .await;
     let body = answer.text().await.unwrap();
     assert!(body.contains("code_challenge_method=S256"));
     assert!(!body.contains("code_verifier"));
@@ -174,10 +197,7 @@ async fn row_7_the_verifier_is_nowhere_but_in_its_cookie() {
 
 #[tokio::test]
 async fn row_8_a_wrong_or_missing_issuer_is_refused() {
-    for fault in [
-        FaultKind::WrongIssuer,
-        FaultKind::NoIssuer,
-    ] {
+    for fault in [FaultKind::WrongIssuer, FaultKind::NoIssuer] {
         let world = World::new().await;
         world.shop.set_faults(Fault::new(fault).into());
         let (browser, callback) = started(&world).await;
@@ -192,7 +212,9 @@ async fn row_8_a_wrong_or_missing_issuer_is_refused() {
 async fn row_9_an_answer_at_another_providers_callback_is_refused() {
     let world = World::new().await;
     let (browser, callback) = started(&world).await;
-    let elsewhere = callback.as_str().replace("/callback/sandbox", "/callback/github");
+    let elsewhere = callback
+        .as_str()
+        .replace("/callback/sandbox", "/callback/github");
     let answer = browser.get(elsewhere).await;
     assert_eq!(location(&answer).path(), "/flows/ended");
     nothing_was_connected(&world).await;
@@ -215,7 +237,10 @@ async fn row_11_no_header_changes_the_redirect_address() {
         .unwrap();
     let prepared: Value = answer.json().await.unwrap();
     let auth_url: Url = prepared["auth_url"].as_str().unwrap().parse().unwrap();
-    let (_, redirect) = auth_url.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
+    let (_, redirect) = auth_url
+        .query_pairs()
+        .find(|(name, _)| name == "redirect_uri")
+        .unwrap();
     assert_eq!(redirect, world.url("/oauth/callback/sandbox").as_str());
 }
 
@@ -229,7 +254,11 @@ async fn row_13_the_callback_leaves_no_code_behind() {
     assert_eq!(answer.headers()["cache-control"], "no-store");
     assert!(location(&answer).query().is_none());
     browser.get(callback).await;
-    assert_eq!(world.shop.calls().code_exchanges, 1, "going back exchanges nothing");
+    assert_eq!(
+        world.shop.calls().code_exchanges,
+        1,
+        "going back exchanges nothing"
+    );
 }
 
 #[tokio::test]
@@ -238,7 +267,9 @@ async fn row_14_errors_need_a_state_and_are_escaped() {
     let browser = world.signed_in().await;
     let script = "%3Cscript%3Ealert(1)%3C/script%3E";
     let answer = browser
-        .get(format!("/oauth/callback/sandbox?error={script}&error_description={script}"))
+        .get(format!(
+            "/oauth/callback/sandbox?error={script}&error_description={script}"
+        ))
         .await;
     let page = browser.get(location(&answer)).await;
     assert_eq!(page.status(), StatusCode::NOT_FOUND);
@@ -273,7 +304,12 @@ async fn a_persons_no_is_told_as_a_no() {
 async fn the_same_account_again_updates_its_connection() {
     let world = World::new().await;
     let id = world.connect().await;
-    world.app.hub.rename(world.member(), id, "Main shop").await.unwrap();
+    world
+        .app
+        .hub
+        .rename(world.member(), id, "Main shop")
+        .await
+        .unwrap();
     let again = world.connect().await;
     assert_eq!(again, id);
     let listed = world.app.hub.connection(world.member(), id).await.unwrap();
@@ -320,26 +356,42 @@ async fn row_15_reconnecting_with_another_account_stops_and_asks() {
         world
             .shop
             .set_faults(Fault::sign_in_as(sandbox::ACCOUNTS[1].id).into());
-        browser.run_flow("sandbox", json!({ "connection": id })).await;
+        browser
+            .run_flow("sandbox", json!({ "connection": id }))
+            .await;
         let held = flows(&world)
             .await
             .into_iter()
             .find(|flow| flow.status == flow::Status::OtherAccount)
             .expect("a flow that asks");
-        assert_eq!(held.failure.unwrap().code.as_str(), "ACCOUNT_OR_TARGET_MISMATCH");
-        assert_eq!(host.token(id).await.1["access_token"], before["access_token"]);
+        assert_eq!(
+            held.failure.unwrap().code.as_str(),
+            "ACCOUNT_OR_TARGET_MISMATCH"
+        );
+        assert_eq!(
+            host.token(id).await.1["access_token"],
+            before["access_token"]
+        );
         let hub = &world.app.hub;
-        hub.answer_other_account(world.member(), held.id, answer).await.unwrap();
+        hub.answer_other_account(world.member(), held.id, answer)
+            .await
+            .unwrap();
         let listed = hub.connections(world.member()).await.unwrap();
         match answer {
             OtherAccount::Add => assert_eq!(listed.len(), 2),
             OtherAccount::Discard => {
                 assert_eq!(listed.len(), 1);
-                assert_eq!(world.shop.grants().len(), 1, "the other grant was given back");
+                assert_eq!(
+                    world.shop.grants().len(),
+                    1,
+                    "the other grant was given back"
+                );
             }
         }
         assert!(
-            hub.answer_other_account(world.member(), held.id, answer).await.is_err(),
+            hub.answer_other_account(world.member(), held.id, answer)
+                .await
+                .is_err(),
             "answered once"
         );
         assert_eq!(host.token(id).await.0, StatusCode::OK);
@@ -367,10 +419,14 @@ async fn row_19_hostile_token_answers_are_bounded() {
         FaultKind::Garbage(Garbage::Html),
         FaultKind::Garbage(Garbage::Huge),
         FaultKind::Garbage(Garbage::Deep),
-        FaultKind::Redirect { to: "http://127.0.0.1:1/".into() },
+        FaultKind::Redirect {
+            to: "http://127.0.0.1:1/".into(),
+        },
     ] {
         let world = World::new().await;
-        world.shop.set_faults(Fault::new(fault.clone()).at(Endpoint::Token).into());
+        world
+            .shop
+            .set_faults(Fault::new(fault.clone()).at(Endpoint::Token).into());
         let (browser, callback) = started(&world).await;
         browser.get(callback).await;
         let failure = only_flow(&world).await.failure.expect("a failure");
@@ -383,7 +439,9 @@ async fn a_cancelled_flow_refuses_a_late_callback() {
     let world = World::new().await;
     world.approve_as(0);
     let browser = world.signed_in().await;
-    let prepared = browser.prepare("sandbox", json!({ "handle": "0123abcd" })).await;
+    let prepared = browser
+        .prepare("sandbox", json!({ "handle": "0123abcd" }))
+        .await;
     let callback = browser.approve(&prepared).await;
     let answer = browser.post("/flows/0123abcd/cancel", &[]).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -397,12 +455,17 @@ async fn disconnecting_revokes_destroys_and_says_so() {
     let id = world.connect().await;
     let host = world.any_host().await;
     let browser = world.signed_in().await;
-    let answer = browser.post_json(&format!("/connections/{id}/disconnect"), json!({})).await;
+    let answer = browser
+        .post_json(&format!("/connections/{id}/disconnect"), json!({}))
+        .await;
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body["revocation"], "revoked");
     assert!(world.shop.grants().is_empty());
     let hub = &world.app.hub;
-    let rows = hub::store::credential::Entity::find().all(hub.store.db()).await.unwrap();
+    let rows = hub::store::credential::Entity::find()
+        .all(hub.store.db())
+        .await
+        .unwrap();
     assert!(rows.is_empty());
     assert_eq!(host.token(id).await.0, StatusCode::CONFLICT);
     let listed = hub.connection(world.member(), id).await.unwrap();
@@ -416,7 +479,9 @@ async fn disconnecting_revokes_destroys_and_says_so() {
 async fn a_provider_that_cannot_be_reached_does_not_keep_a_connection_alive() {
     let world = World::new().await;
     let id = world.connect().await;
-    world.shop.set_faults(Fault::server_error(500).at(Endpoint::Revoke).into());
+    world
+        .shop
+        .set_faults(Fault::server_error(500).at(Endpoint::Revoke).into());
     let outcome = world.app.hub.disconnect(world.member(), id).await.unwrap();
     assert_eq!(outcome, Revocation::Failed);
     let host = world.any_host().await;
@@ -440,6 +505,8 @@ async fn a_check_proves_names_and_finds_revocation() {
     assert_eq!(listed.health.status, Status::ActionNeeded);
     assert_eq!(host.token(id).await.0, StatusCode::CONFLICT);
     let history = hub.history(world.member(), id, 10).await.unwrap();
-    let required = history.iter().filter(|event| event.kind == Kind::ConnectionActionRequired);
+    let required = history
+        .iter()
+        .filter(|event| event.kind == Kind::ConnectionActionRequired);
     assert_eq!(required.count(), 1, "one event per transition");
 }

@@ -24,6 +24,15 @@ pub enum Body {
 
 use Body::{Form, Json, Nothing};
 
+impl Body {
+    fn text(self) -> &'static str {
+        match self {
+            Nothing => "",
+            Form(text) | Json(text) => text,
+        }
+    }
+}
+
 /// Every route, with a body that it would accept. Compared with the router
 /// itself, so that a route cannot be added without being tested.
 pub const ROUTES: &[(&str, &str, Body)] = &[
@@ -51,31 +60,72 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/sign-in", Nothing),
     ("GET", "/v1/catalog", Nothing),
     ("GET", "/v1/catalog/{id}", Nothing),
+    ("GET", "/{*rest}", Nothing),
     ("GET", "/v1/connections", Nothing),
     ("GET", "/v1/connections/{id}", Nothing),
     ("GET", "/v1/connections/{id}/token", Nothing),
-    ("POST", "/api/change_password", Form("current=a%20long%20enough%20secret&new=blue%20kettle%20sings")),
+    (
+        "POST",
+        "/api/change_password",
+        Form("current=a%20long%20enough%20secret&new=blue%20kettle%20sings"),
+    ),
     ("POST", "/api/check_connection", Form("id=<connection>")),
-    ("POST", "/api/disconnect_connection", Form("id=<connection>")),
+    (
+        "POST",
+        "/api/disconnect_connection",
+        Form("id=<connection>"),
+    ),
     ("POST", "/api/remove_connection", Form("id=<connection>")),
     ("POST", "/api/remove_provider_app", Form("app=shopify")),
-    ("POST", "/api/rename_connection", Form("id=<connection>&name=Stolen")),
+    (
+        "POST",
+        "/api/rename_connection",
+        Form("id=<connection>&name=Stolen"),
+    ),
     ("POST", "/api/revoke_api_key", Form("id=<key>")),
-    ("POST", "/api/save_profile", Form("name=Eve&email=ana%40example.com")),
-    ("POST", "/api/save_provider_app", Form("app=github&client_id=evil&client_secret=evil")),
+    (
+        "POST",
+        "/api/save_profile",
+        Form("name=Eve&email=ana%40example.com"),
+    ),
+    (
+        "POST",
+        "/api/save_provider_app",
+        Form("app=github&client_id=evil&client_secret=evil"),
+    ),
     ("POST", "/api/set_theme", Form("theme=dark")),
-    ("POST", "/api/set_up", Form("organisation=Evil&name=Eve&email=eve%40evil.example&password=blue%20kettle%20sings")),
-    ("POST", "/api/sign_in", Form("email=ana%40example.com&password=a%20long%20enough%20secret")),
+    (
+        "POST",
+        "/api/set_up",
+        Form("organisation=Evil&name=Eve&email=eve%40evil.example&password=blue%20kettle%20sings"),
+    ),
+    (
+        "POST",
+        "/api/sign_in",
+        Form("email=ana%40example.com&password=a%20long%20enough%20secret"),
+    ),
     ("POST", "/api/sign_out", Nothing),
     ("POST", "/api/sign_out_everywhere", Nothing),
     ("POST", "/connections/{id}/disconnect", Nothing),
     ("POST", "/connections/{id}/prepare", Json("{}")),
     ("POST", "/flows/{id}/cancel", Nothing),
     ("POST", "/flows/{id}/other-account", Form("answer=add")),
-    ("POST", "/oauth/callback/{provider}", Form("code=stolen&state=stolen")),
+    (
+        "POST",
+        "/oauth/callback/{provider}",
+        Form("code=stolen&state=stolen"),
+    ),
     ("POST", "/oauth/start/{provider}", Form("popup=1")),
-    ("POST", "/settings/api-keys", Form("name=Evil&scope=tokens%3Aread")),
-    ("POST", "/v1/connections", Json(r#"{"provider":"github","credential":{"access_token":"x"}}"#)),
+    (
+        "POST",
+        "/settings/api-keys",
+        Form("name=Evil&scope=tokens%3Aread"),
+    ),
+    (
+        "POST",
+        "/v1/connections",
+        Json(r#"{"provider":"github","credential":{"access_token":"x"}}"#),
+    ),
     ("DELETE", "/v1/connections/{id}", Nothing),
 ];
 
@@ -120,15 +170,22 @@ impl Things {
     pub async fn of(world: &World, browser: &Browser) -> Self {
         let connection = world.connect().await.to_string();
         let handle = FlowId::new().to_string();
-        let prepared = browser.prepare("sandbox", json!({ "handle": handle })).await;
+        let prepared = browser
+            .prepare("sandbox", json!({ "handle": handle }))
+            .await;
         let hub = &world.app.hub;
         let (key, _) = hub
             .create_api_key(world.member(), "Till", &[Scope::TokensRead])
             .await
             .expect("a key");
-        hub.set_provider_app(world.member(), "shopify", "id", Some(hub::secret::Secret::new("s")))
-            .await
-            .expect("a provider app");
+        hub.set_provider_app(
+            world.member(),
+            "shopify",
+            "id",
+            Some(hub::secret::Secret::new("s")),
+        )
+        .await
+        .expect("a provider app");
         Self {
             connection,
             flow: prepared["flow_id"].as_str().expect("an id").to_owned(),
@@ -140,7 +197,12 @@ impl Things {
     /// Ids of nothing at all.
     pub fn nowhere() -> Self {
         let id = || ConnectionId::new().to_string();
-        Self { connection: id(), flow: id(), handle: id(), key: id() }
+        Self {
+            connection: id(),
+            flow: id(),
+            handle: id(),
+            key: id(),
+        }
     }
 
     /// A route's address.
@@ -151,19 +213,32 @@ impl Things {
             route if route.starts_with("/flows/") => &self.flow,
             _ => &self.connection,
         };
-        [("{id}", id), ("{provider}", "sandbox"), ("{app}", "shopify"), ("{file}", "none.css")]
-            .into_iter()
-            .fold(route.replace("{handle}", &self.handle), |path, (name, value)| {
-                path.replace(name, value)
-            })
+        [
+            ("{id}", id),
+            ("{provider}", "sandbox"),
+            ("{app}", "shopify"),
+            ("{file}", "none.css"),
+        ]
+        .into_iter()
+        .fold(
+            route.replace("{handle}", &self.handle),
+            |path, (name, value)| path.replace(name, value),
+        )
     }
 
     fn text(&self, body: &str) -> String {
-        body.replace("<connection>", &self.connection).replace("<key>", &self.key)
+        body.replace("<connection>", &self.connection)
+            .replace("<key>", &self.key)
     }
 
     /// A request to a route, with its body.
-    pub fn request(&self, browser: &Browser, method: &str, route: &str, body: Body) -> RequestBuilder {
+    pub fn request(
+        &self,
+        browser: &Browser,
+        method: &str,
+        route: &str,
+        body: Body,
+    ) -> RequestBuilder {
         let url = browser.base.join(&self.path(route)).expect("an address");
         let request = browser.http.request(method.parse().expect("a method"), url);
         match body {
@@ -171,7 +246,9 @@ impl Things {
             Form(text) => request
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(self.text(text)),
-            Json(text) => request.header("content-type", "application/json").body(self.text(text)),
+            Json(text) => request
+                .header("content-type", "application/json")
+                .body(self.text(text)),
         }
     }
 }
@@ -180,9 +257,14 @@ impl Things {
 pub async fn rows(store: &Store) -> BTreeMap<String, BTreeSet<String>> {
     let backend = store.db().get_database_backend();
     let texts = async |sql: String| -> Vec<String> {
-        let rows = store.db().query_all_raw(Statement::from_string(backend, sql)).await;
+        let rows = store
+            .db()
+            .query_all_raw(Statement::from_string(backend, sql))
+            .await;
         let rows = rows.expect("rows");
-        rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
+        rows.iter()
+            .map(|row| row.try_get_by_index(0).expect("text"))
+            .collect()
     };
     let is_postgres = backend == DatabaseBackend::Postgres;
     let tables = texts(match is_postgres {
@@ -195,7 +277,10 @@ pub async fn rows(store: &Store) -> BTreeMap<String, BTreeSet<String>> {
             "row_to_json(t)::text".to_owned()
         } else {
             let columns = texts(format!("SELECT name FROM pragma_table_info('{table}')")).await;
-            let quoted: Vec<_> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+            let quoted: Vec<_> = columns
+                .iter()
+                .map(|column| format!("quote(\"{column}\")"))
+                .collect();
             quoted.join(" || ' ' || ")
         };
         let rows = texts(format!("SELECT {row} FROM \"{table}\" t")).await;
@@ -214,7 +299,11 @@ async fn every_route_is_in_the_table() {
         .collect();
     assert_eq!(listed, served(&world));
     for (path, method) in server_fn_paths() {
-        assert_eq!(method, Method::POST, "{path} changes something, so it is posted to");
+        assert_eq!(
+            method,
+            Method::POST,
+            "{path} changes something, so it is posted to"
+        );
         assert!(listed.contains(&("POST".into(), path.into())), "{path}");
     }
 }
@@ -225,9 +314,11 @@ async fn row_23_asvs_3_5_1_no_other_site_changes_anything() {
     let browser = world.signed_in().await;
     let things = Things::of(&world, &browser).await;
     let ours = browser.origin();
-    let changing = || ROUTES.iter().filter(|(method, path, _)| {
-        *method != "GET" && *path != POSTED_TO_BY_PROVIDERS
-    });
+    let changing = || {
+        ROUTES
+            .iter()
+            .filter(|(method, path, _)| *method != "GET" && *path != POSTED_TO_BY_PROVIDERS)
+    };
     let not_ours: [&[(&str, &str)]; 7] = [
         &[],
         &[("origin", "https://evil.example")],
@@ -242,27 +333,43 @@ async fn row_23_asvs_3_5_1_no_other_site_changes_anything() {
     for (method, path, body) in changing() {
         for headers in not_ours {
             let request = things.request(&browser, method, path, *body);
-            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let request = headers.iter().fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
             let answer = request.send().await.unwrap();
-            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{method} {path} {headers:?}");
+            assert_eq!(
+                answer.status(),
+                StatusCode::FORBIDDEN,
+                "{method} {path} {headers:?}"
+            );
         }
-        let (Nothing | Form(text) | Json(text)) = match body {
-            Nothing => Form(""),
-            body => *body,
-        } else { unreachable!() };
         let plain = things
             .request(&browser, method, path, Nothing)
             .header("origin", &ours)
             .header("content-type", "text/plain")
-            .body(things.text(text));
-        assert_eq!(plain.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{method} {path}");
+            .body(things.text(body.text()));
+        assert_eq!(
+            plain.send().await.unwrap().status(),
+            StatusCode::FORBIDDEN,
+            "{method} {path}"
+        );
         assert_eq!(rows(&world.app.hub.store).await, before, "{method} {path}");
     }
-    assert_eq!(world.shop.calls(), calls, "no provider was asked for anything");
+    assert_eq!(
+        world.shop.calls(),
+        calls,
+        "no provider was asked for anything"
+    );
     // It was the gate that refused: from our own pages the same requests arrive.
     for (method, path, body) in changing() {
-        let request = things.request(&browser, method, path, *body).header("origin", &ours);
-        assert_ne!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{method} {path}");
+        let request = things
+            .request(&browser, method, path, *body)
+            .header("origin", &ours);
+        assert_ne!(
+            request.send().await.unwrap().status(),
+            StatusCode::FORBIDDEN,
+            "{method} {path}"
+        );
     }
     assert_ne!(rows(&world.app.hub.store).await, before);
 }
@@ -275,12 +382,20 @@ async fn row_23_what_a_provider_posts_changes_nothing_without_its_flow() {
     let before = rows(&world.app.hub.store).await;
     for site in ["cross-site", "same-site", "none", "same-origin"] {
         let answer = things
-            .request(&browser, "POST", POSTED_TO_BY_PROVIDERS, Form("code=stolen&state=stolen"))
+            .request(
+                &browser,
+                "POST",
+                POSTED_TO_BY_PROVIDERS,
+                Form("code=stolen&state=stolen"),
+            )
             .header("sec-fetch-site", site)
             .send()
             .await
             .unwrap();
-        assert!(answer.status().is_success() || answer.status().is_redirection(), "{site}");
+        assert!(
+            answer.status().is_success() || answer.status().is_redirection(),
+            "{site}"
+        );
         assert_eq!(rows(&world.app.hub.store).await, before, "{site}");
     }
 }
@@ -304,10 +419,17 @@ async fn row_24_asvs_3_5_3_looking_changes_nothing() {
             if path.starts_with("/v1/") {
                 request = request.bearer_auth(&host.key);
             }
-            let mut request = request.header("x-http-method-override", "POST").build().unwrap();
+            let mut request = request
+                .header("x-http-method-override", "POST")
+                .build()
+                .unwrap();
             request.url_mut().set_query(Some(&query));
             let answer = browser.http.execute(request).await.unwrap();
-            assert!(!answer.status().is_server_error(), "{method} {path}: {}", answer.status());
+            assert!(
+                !answer.status().is_server_error(),
+                "{method} {path}: {}",
+                answer.status()
+            );
             assert_eq!(rows(&world.app.hub.store).await, before, "{method} {path}");
         }
     }
@@ -316,15 +438,32 @@ async fn row_24_asvs_3_5_3_looking_changes_nothing() {
 
 /// What an address may lead to once somebody has signed in.
 const ELSEWHERE: [&str; 22] = [
-    "//evil.example", "///evil.example", "/\\evil.example", "\\/evil.example", "\\\\evil.example",
-    "https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example/",
-    "javascript:alert(1)", "data:text/html,x", "evil.example", "@evil.example", "https://ana@evil.example",
-    "/\t/evil.example", "\t//evil.example", "/\r\nset-cookie: a=b", "/\u{3002}\u{3002}/evil.example",
-    "//evil\u{3002}example", "\u{ff0f}\u{ff0f}evil.example", "/\0/evil.example", " //evil.example",
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\/evil.example",
+    "\\\\evil.example",
+    "https://evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "HTTPS://evil.example/",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "evil.example",
+    "@evil.example",
+    "https://ana@evil.example",
+    "/\t/evil.example",
+    "\t//evil.example",
+    "/\r\nset-cookie: a=b",
+    "/\u{3002}\u{3002}/evil.example",
+    "//evil\u{3002}example",
+    "\u{ff0f}\u{ff0f}evil.example",
+    "/\0/evil.example",
+    " //evil.example",
 ];
 
 #[tokio::test]
-async fn row_12_asvs_14_2_signing_in_leads_to_this_site_only() {
+async fn row_12_asvs_3_7_2_signing_in_leads_to_this_site_only() {
     let world = World::new().await;
     let form = |next| [("email", EMAIL), ("password", PASSWORD), ("next", next)];
     let browser = world.browser();
@@ -335,28 +474,64 @@ async fn row_12_asvs_14_2_signing_in_leads_to_this_site_only() {
         world.advance(chrono::TimeDelta::hours(1));
     }
     // Percent signs mean nothing in a redirect, and a userinfo needs a host.
-    for next in ["/%2f%2fevil.example", "/%5cevil.example", "/@evil.example", "/.//evil.example", "/a/..//evil.example"] {
+    for next in [
+        "/%2f%2fevil.example",
+        "/%5cevil.example",
+        "/@evil.example",
+        "/.//evil.example",
+        "/a/..//evil.example",
+    ] {
         let answer = browser.post("/api/sign_in", &form(next)).await;
-        assert_eq!(location(&answer).origin(), browser.base.origin(), "{next:?}");
+        assert_eq!(
+            location(&answer).origin(),
+            browser.base.origin(),
+            "{next:?}"
+        );
         world.advance(chrono::TimeDelta::hours(1));
     }
-    let answer = browser.post("/api/sign_in", &form("/connect/sandbox?connection=1")).await;
-    assert_eq!(answer.headers()["location"], "/connect/sandbox?connection=1");
+    let answer = browser
+        .post("/api/sign_in", &form("/connect/sandbox?connection=1"))
+        .await;
+    assert_eq!(
+        answer.headers()["location"],
+        "/connect/sandbox?connection=1"
+    );
 }
 
 #[tokio::test]
 async fn row_12_no_other_redirect_leaves_this_site() {
     let world = World::new().await;
     let stranger = world.browser();
-    let wrong = [("email", EMAIL), ("password", "wrong"), ("next", "//evil.example")];
-    assert_eq!(stranger.post("/api/sign_in", &wrong).await.headers()["location"], "/sign-in");
-    for path in ["//evil.example/", "//evil.example/%2e%2e", "/\\evil.example", "/oauth/start/..%2f..%2f%2fevil.example"] {
-        let answer = stranger.http.get(format!("{}{path}", stranger.origin())).send().await.unwrap();
+    let wrong = [
+        ("email", EMAIL),
+        ("password", "wrong"),
+        ("next", "//evil.example"),
+    ];
+    assert_eq!(
+        stranger.post("/api/sign_in", &wrong).await.headers()["location"],
+        "/sign-in"
+    );
+    for path in [
+        "//evil.example/",
+        "//evil.example/%2e%2e",
+        "/\\evil.example",
+        "/oauth/start/..%2f..%2f%2fevil.example",
+    ] {
+        let answer = stranger
+            .http
+            .get(format!("{}{path}", stranger.origin()))
+            .send()
+            .await
+            .unwrap();
         if answer.status().is_redirection() {
             assert_eq!(location(&answer).origin(), stranger.base.origin(), "{path}");
         }
     }
-    for referer in ["https://evil.example//evil.example/", "https://evil.example/\\evil.example", "//evil.example"] {
+    for referer in [
+        "https://evil.example//evil.example/",
+        "https://evil.example/\\evil.example",
+        "//evil.example",
+    ] {
         let answer = stranger
             .http
             .post(world.url("/api/set_theme"))
@@ -366,6 +541,10 @@ async fn row_12_no_other_redirect_leaves_this_site() {
             .send()
             .await
             .unwrap();
-        assert_eq!(location(&answer).origin(), stranger.base.origin(), "{referer}");
+        assert_eq!(
+            location(&answer).origin(),
+            stranger.base.origin(),
+            "{referer}"
+        );
     }
 }

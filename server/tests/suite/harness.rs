@@ -101,7 +101,16 @@ impl World {
                     .expect("a member"),
             ),
         };
-        Self { app, base, clock, shop, shop_url, statements, seed, member }
+        Self {
+            app,
+            base,
+            clock,
+            shop,
+            shop_url,
+            statements,
+            seed,
+            member,
+        }
     }
 
     /// Another process on the same database, with a data directory of its own.
@@ -136,6 +145,10 @@ impl World {
             client_id: app.client_id.clone(),
             client_secret: Secret::new(app.client_secret.expose()),
         }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.seed.database.is_some()
     }
 
     pub fn member(&self) -> &Member {
@@ -208,12 +221,21 @@ impl World {
         self.approve_as(0);
         let browser = self.signed_in().await;
         let done = browser.run_flow("sandbox", json!({})).await;
-        assert_eq!(done.status(), StatusCode::SEE_OTHER, "the callback redirects");
+        assert_eq!(
+            done.status(),
+            StatusCode::SEE_OTHER,
+            "the callback redirects"
+        );
         self.only_connection().await
     }
 
     pub async fn only_connection(&self) -> ConnectionId {
-        let listed = self.app.hub.connections(self.member()).await.expect("a list");
+        let listed = self
+            .app
+            .hub
+            .connections(self.member())
+            .await
+            .expect("a list");
         assert_eq!(listed.len(), 1, "one connection");
         listed[0].connection.id
     }
@@ -253,7 +275,11 @@ impl Seed {
         let public_url = setup.public_url.clone().unwrap_or_else(|| base.clone());
         let app = register_with_sandbox(shop, &public_url);
         let catalog = setup.catalog.as_deref();
-        (self.serve(listener, public_url, clock, shop_url, app, catalog).await, base)
+        (
+            self.serve(listener, public_url, clock, shop_url, app, catalog)
+                .await,
+            base,
+        )
     }
 
     async fn start_with(
@@ -265,7 +291,11 @@ impl Seed {
     ) -> (Application, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = origin(&listener);
-        (self.serve(listener, base.clone(), clock, shop_url, app, catalog).await, base)
+        (
+            self.serve(listener, base.clone(), clock, shop_url, app, catalog)
+                .await,
+            base,
+        )
     }
 
     async fn serve(
@@ -305,9 +335,12 @@ impl Seed {
         application.make_ready().await.expect("ready");
         let router = application.router();
         tokio::spawn(async move {
-            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-                .await
-                .expect("serving");
+            axum::serve(
+                listener,
+                router.into_make_service_with_connect_info::<SocketAddr>(),
+            )
+            .await
+            .expect("serving");
         });
         application
     }
@@ -339,7 +372,9 @@ async fn serve_sandbox(clock: &Clock) -> (Sandbox, Url) {
 async fn fresh_database() -> Option<String> {
     let server = std::env::var("LINKWELL_TEST_DATABASE").ok()?;
     let name = format!("linkwell_{}", ConnectionId::new().0.simple());
-    let admin = Database::connect(&server).await.expect("the PostgreSQL server");
+    let admin = Database::connect(&server)
+        .await
+        .expect("the PostgreSQL server");
     admin
         .execute_unprepared(&format!("CREATE DATABASE {name}"))
         .await
@@ -413,7 +448,8 @@ impl Browser {
     }
 
     pub async fn sign_in_answer(&self, email: &str, password: &str) -> Response {
-        self.post("/api/sign_in", &[("email", email), ("password", password)]).await
+        self.post("/api/sign_in", &[("email", email), ("password", password)])
+            .await
     }
 
     /// Starts a flow and answers the address of the provider.
@@ -442,7 +478,11 @@ impl Browser {
 
 /// Where an answer redirects to.
 pub fn location(answer: &Response) -> Url {
-    assert!(answer.status().is_redirection(), "{} is no redirect", answer.status());
+    assert!(
+        answer.status().is_redirection(),
+        "{} is no redirect",
+        answer.status()
+    );
     let target = answer.headers()["location"].to_str().expect("text");
     answer.url().join(target).expect("an address")
 }

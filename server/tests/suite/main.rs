@@ -6,6 +6,8 @@
 mod harness;
 
 mod api;
+mod canary;
+mod events;
 mod flow;
 mod gate;
 mod lending;

@@ -53,10 +53,18 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 async fn a_lost_answer_is_made_good_within_the_providers_grace() {
     let world = World::new().await;
     world.rules(|rules| {
-        rules.rotation = Rotation::On { grace: Grace::Seconds(600), reuse_detection: true }
+        rules.rotation = Rotation::On {
+            grace: Grace::Seconds(600),
+            reuse_detection: true,
+        }
     });
     let id = world.connect().await;
-    world.shop.set_faults(Fault::cut_connection().at(Endpoint::Refresh).times(1).into());
+    world.shop.set_faults(
+        Fault::cut_connection()
+            .at(Endpoint::Refresh)
+            .times(1)
+            .into(),
+    );
     world.advance(TimeDelta::minutes(6));
     world.app.hub.refresh_due().await.unwrap();
     assert_eq!(row(&world, id).await.failures, 1);
@@ -67,7 +75,11 @@ async fn a_lost_answer_is_made_good_within_the_providers_grace() {
     assert_eq!(world.shop.calls().families_revoked, 0);
     assert_eq!(
         kinds(&world, id).await,
-        [Kind::ConnectionCreated, Kind::ConnectionDegraded, Kind::ConnectionHealed]
+        [
+            Kind::ConnectionCreated,
+            Kind::ConnectionDegraded,
+            Kind::ConnectionHealed
+        ]
     );
 }
 
@@ -76,7 +88,12 @@ async fn a_lost_rotation_without_grace_is_reported_never_silent() {
     let world = World::new().await;
     world.rules(|rules| rules.rotation = Rotation::STRICT);
     let id = world.connect().await;
-    world.shop.set_faults(Fault::cut_connection().at(Endpoint::Refresh).times(1).into());
+    world.shop.set_faults(
+        Fault::cut_connection()
+            .at(Endpoint::Refresh)
+            .times(1)
+            .into(),
+    );
     world.advance(TimeDelta::minutes(6));
     world.app.hub.refresh_due().await.unwrap();
     world.advance(TimeDelta::minutes(1));
@@ -84,7 +101,10 @@ async fn a_lost_rotation_without_grace_is_reported_never_silent() {
     let failure = row(&world, id).await.failure.expect("a failure");
     assert_eq!(failure.code.as_str(), "GRANT_REVOKED_OR_EXPIRED");
     assert_eq!(failure.detail, "lost_rotation");
-    assert_eq!(kinds(&world, id).await.last(), Some(&Kind::ConnectionActionRequired));
+    assert_eq!(
+        kinds(&world, id).await.last(),
+        Some(&Kind::ConnectionActionRequired)
+    );
 }
 
 #[tokio::test]
@@ -97,18 +117,26 @@ async fn faults_of_the_provider_back_off_and_heal() {
         Fault::new(FaultKind::Garbage(Garbage::Truncated)),
         Fault::new(FaultKind::Garbage(Garbage::Huge)),
         Fault::new(FaultKind::Garbage(Garbage::Deep)),
-        Fault::new(FaultKind::Redirect { to: "https://elsewhere.example/".into() }),
+        Fault::new(FaultKind::Redirect {
+            to: "https://elsewhere.example/".into(),
+        }),
     ];
     let world = World::new().await;
     let id = world.connect().await;
     for fault in faults {
-        world.shop.set_faults(fault.clone().at(Endpoint::Refresh).into());
+        world
+            .shop
+            .set_faults(fault.clone().at(Endpoint::Refresh).into());
         let before = world.shop.calls().refreshes;
         world.advance(TimeDelta::minutes(6));
         for _ in 0..5 {
             world.app.hub.refresh_due().await.unwrap();
         }
-        assert_eq!(world.shop.calls().refreshes, before + 1, "one try per wait: {fault:?}");
+        assert_eq!(
+            world.shop.calls().refreshes,
+            before + 1,
+            "one try per wait: {fault:?}"
+        );
         let failed = row(&world, id).await;
         let failure = failed.failure.expect("a failure");
         assert!(failure.code.is_transient(), "{fault:?} is {failure:?}");
@@ -116,7 +144,11 @@ async fn faults_of_the_provider_back_off_and_heal() {
         world.shop.set_faults(Default::default());
         world.advance(TimeDelta::minutes(2));
         world.app.hub.refresh_due().await.unwrap();
-        assert_eq!(row(&world, id).await.failure, None, "healed after {fault:?}");
+        assert_eq!(
+            row(&world, id).await.failure,
+            None,
+            "healed after {fault:?}"
+        );
     }
 }
 
@@ -124,16 +156,28 @@ async fn faults_of_the_provider_back_off_and_heal() {
 async fn odd_lifetimes_are_survived() {
     let world = World::new().await;
     let id = world.connect().await;
-    for odd in [ExpiresIn::Missing, ExpiresIn::Zero, ExpiresIn::Text, ExpiresIn::Huge] {
+    for odd in [
+        ExpiresIn::Missing,
+        ExpiresIn::Zero,
+        ExpiresIn::Text,
+        ExpiresIn::Huge,
+    ] {
         world.shop.set_faults(
-            Fault::new(FaultKind::ExpiresIn(odd)).at(Endpoint::Refresh).times(1).into(),
+            Fault::new(FaultKind::ExpiresIn(odd))
+                .at(Endpoint::Refresh)
+                .times(1)
+                .into(),
         );
         let before = world.shop.calls().refreshes;
         make_due(&world, id).await;
         world.app.hub.refresh_due().await.unwrap();
         assert_eq!(world.shop.calls().refreshes, before + 1, "{odd:?}");
         world.app.hub.refresh_due().await.unwrap();
-        assert_eq!(world.shop.calls().refreshes, before + 1, "no loop after {odd:?}");
+        assert_eq!(
+            world.shop.calls().refreshes,
+            before + 1,
+            "no loop after {odd:?}"
+        );
         assert_eq!(row(&world, id).await.failure, None);
     }
 }
@@ -149,14 +193,23 @@ async fn make_due(world: &World, id: hub::store::ConnectionId) {
 async fn our_own_misconfiguration_asks_nobody_to_reconnect_and_heals_by_itself() {
     let world = World::new().await;
     let id = world.connect().await;
-    world.shop.set_faults(Fault::invalid_client().at(Endpoint::Refresh).into());
+    world
+        .shop
+        .set_faults(Fault::invalid_client().at(Endpoint::Refresh).into());
     world.advance(TimeDelta::minutes(6));
     world.app.hub.refresh_due().await.unwrap();
     let failed = row(&world, id).await;
-    assert_eq!(failed.failure.expect("a failure").code.as_str(), "APP_CONFIG_INVALID");
+    assert_eq!(
+        failed.failure.expect("a failure").code.as_str(),
+        "APP_CONFIG_INVALID"
+    );
     assert!(failed.refresh_sealed.is_some(), "tokens are kept");
     let host = world.any_host().await;
-    assert_eq!(host.token(id).await.0, StatusCode::OK, "still works until its end");
+    assert_eq!(
+        host.token(id).await.0,
+        StatusCode::OK,
+        "still works until its end"
+    );
     world.shop.set_faults(Default::default());
     world.advance(TimeDelta::hours(2));
     world.app.hub.refresh_due().await.unwrap();
@@ -203,12 +256,22 @@ async fn a_dead_process_gets_time_to_bring_its_spool_back() {
     let hub = &world.app.hub;
     // Another node recorded its intent, and died.
     let stranger = hub::store::NodeId::new();
-    refresh_attempt::begin(hub.store.db(), &current, vec![1], stranger, world.clock.now())
-        .await
-        .unwrap();
+    refresh_attempt::begin(
+        hub.store.db(),
+        &current,
+        vec![1],
+        stranger,
+        world.clock.now(),
+    )
+    .await
+    .unwrap();
     world.advance(TimeDelta::minutes(6));
     hub.refresh_due().await.unwrap();
-    assert_eq!(world.shop.calls().refreshes, 0, "its answer may be in its spool");
+    assert_eq!(
+        world.shop.calls().refreshes,
+        0,
+        "its answer may be in its spool"
+    );
     // It comes back, with nothing in its spool: the token may be used.
     hub::store::node::report_spool_empty(hub.store.db(), stranger, world.clock.now())
         .await
@@ -216,7 +279,9 @@ async fn a_dead_process_gets_time_to_bring_its_spool_back() {
     world.advance(TimeDelta::minutes(5));
     hub.refresh_due().await.unwrap();
     assert_eq!(world.shop.calls().refreshes_ok, 1);
-    let open = refresh_attempt::open(hub.store.db(), &current).await.unwrap();
+    let open = refresh_attempt::open(hub.store.db(), &current)
+        .await
+        .unwrap();
     assert!(open.is_empty());
 }
 
@@ -225,7 +290,9 @@ async fn a_connection_ended_during_a_refresh_leaves_no_grant_behind() {
     let world = World::new().await;
     let id = world.connect().await;
     let hub = world.app.hub.clone();
-    world.shop.set_faults(Fault::slow(300).at(Endpoint::Refresh).times(1).into());
+    world
+        .shop
+        .set_faults(Fault::slow(300).at(Endpoint::Refresh).times(1).into());
     world.advance(TimeDelta::minutes(11));
     let host = world.any_host().await;
     let (token, ended) = futures::future::join(host.token(id), async {
@@ -240,6 +307,9 @@ async fn a_connection_ended_during_a_refresh_leaves_no_grant_behind() {
     hub.keeper.tasks.close();
     hub.keeper.tasks.wait().await;
     assert!(world.shop.grants().is_empty());
-    let rows = credential::Entity::find().all(hub.store.db()).await.unwrap();
+    let rows = credential::Entity::find()
+        .all(hub.store.db())
+        .await
+        .unwrap();
     assert!(rows.is_empty());
 }

@@ -178,7 +178,9 @@ impl<'de> Deserialize<'de> for UrlTemplate {
             example
         };
         match url::Url::parse(&example) {
-            Ok(url) if url.scheme() != "https" && !is_loopback(&url) => Err("must begin with https://".to_owned()),
+            Ok(url) if url.scheme() != "https" && !is_loopback(&url) => {
+                Err("must begin with https://".to_owned())
+            }
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
                 Err("must not carry a user name or password".to_owned())
             }

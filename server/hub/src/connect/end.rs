@@ -41,7 +41,7 @@ impl Hub {
 
     /// Removes a connection that has ended from the list.
     pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
-        member.may(Action::Connect)?;
+        member.may(Action::DeleteConnection)?;
         self.end(member.tenant(), Some(member.person()), id).await?;
         self.forget(member.tenant(), id).await
     }
@@ -86,7 +86,12 @@ impl Hub {
             blank.access_sealed = Set(String::new());
             blank.refresh_sealed = Set(None);
             blank.previous_refresh_sealed = Set(None);
-            blank.update(&transaction).await?.into_active_model().delete(&transaction).await?;
+            blank
+                .update(&transaction)
+                .await?
+                .into_active_model()
+                .delete(&transaction)
+                .await?;
         }
         refresh_attempt::Entity::delete_many()
             .filter(refresh_attempt::Column::ConnectionId.eq(connection.id))
@@ -121,13 +126,22 @@ impl Hub {
         let Some(provider) = self.catalog.get(&connection.provider) else {
             return Ok(Revocation::ByHand);
         };
-        let Some(app) = self.provider_app(connection.tenant_id, &provider.app_id).await? else {
+        let Some(app) = self
+            .provider_app(connection.tenant_id, &provider.app_id)
+            .await?
+        else {
             return Ok(Revocation::ByHand);
         };
         let mut outcome = Revocation::AlreadyGone;
         for row in credential::of_connection(self.store.db(), connection.id).await? {
             let place = |field| {
-                Place::credential(row.tenant_id, row.connection_id, &row.slot, field, row.version)
+                Place::credential(
+                    row.tenant_id,
+                    row.connection_id,
+                    &row.slot,
+                    field,
+                    row.version,
+                )
             };
             let access_token = self.vault.open(place("access"), &row.access_sealed).await?;
             let refresh_token = match &row.refresh_sealed {
@@ -168,7 +182,9 @@ impl Hub {
             .filter(event::Column::ConnectionId.eq(id))
             .exec(&transaction)
             .await?;
-        connection::Entity::delete_by_id(id).exec(&transaction).await?;
+        connection::Entity::delete_by_id(id)
+            .exec(&transaction)
+            .await?;
         event::append(
             &transaction,
             event::New {

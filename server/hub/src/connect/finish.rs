@@ -1,6 +1,8 @@
 //! The end of a flow: the person came back.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
+};
 use subtle::ConstantTimeEq;
 
 use super::{
@@ -87,7 +89,8 @@ impl Hub {
                     security = true, flow.id = %flow.id, tenant.id = %flow.tenant_id,
                     provider = %flow.provider, "a callback came from another browser, person or provider"
                 );
-                self.move_flow(&flow, flow::Status::Failed, None, Some(failure.clone())).await?;
+                self.move_flow(&flow, flow::Status::Failed, None, Some(failure.clone()))
+                    .await?;
                 return Ok(Finished::NoFlow(failure));
             }
         };
@@ -136,7 +139,8 @@ impl Hub {
     ) -> Result<flow::Model> {
         match self.exchange(&flow, params, verifier).await? {
             Ok(Outcome::Connected(id)) => {
-                self.move_flow(&flow, flow::Status::Connected, Some(id), None).await
+                self.move_flow(&flow, flow::Status::Connected, Some(id), None)
+                    .await
             }
             Ok(Outcome::OtherAccount { held, failure }) => {
                 let flow = flow::ActiveModel {
@@ -146,7 +150,8 @@ impl Hub {
                 }
                 .update(self.store.db())
                 .await?;
-                self.move_flow(&flow, flow::Status::OtherAccount, None, Some(failure)).await
+                self.move_flow(&flow, flow::Status::OtherAccount, None, Some(failure))
+                    .await
             }
             Err(failure) => {
                 tracing::info!(
@@ -154,7 +159,8 @@ impl Hub {
                     failure.code = failure.code.as_str(), failure.detail = %failure.detail,
                     "flow ended without a connection"
                 );
-                self.move_flow(&flow, flow::Status::Failed, None, Some(failure)).await
+                self.move_flow(&flow, flow::Status::Failed, None, Some(failure))
+                    .await
             }
         }
     }
@@ -170,11 +176,15 @@ impl Hub {
             return Ok(Err(failure));
         };
         let variables = &flow.variables.0;
-        let callback = match self.dialect.read_callback(provider, &app, variables, params) {
+        let callback = match self
+            .dialect
+            .read_callback(provider, &app, variables, params)
+        {
             Ok(callback) => callback,
             Err(failure) => return Ok(Err(failure)),
         };
-        self.move_flow(flow, flow::Status::Checking, None, None).await?;
+        self.move_flow(flow, flow::Status::Checking, None, None)
+            .await?;
         let granted = self
             .dialect
             .exchange(
@@ -225,9 +235,8 @@ impl Hub {
         };
         match (identity, target) {
             (Ok(identity), Some(target)) if is_other(&target, &identity) => {
-                let failure =
-                    Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
-                        .with_text(&identity.label);
+                let failure = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
+                    .with_text(&identity.label);
                 let held = self.hold(flow, connected, identity).await?;
                 Ok(Ok(Outcome::OtherAccount { held, failure }))
             }
@@ -349,11 +358,13 @@ impl Hub {
         match answer {
             OtherAccount::Add => {
                 let id = self.save(connected, Ok(identity), None).await?;
-                self.move_flow(&flow, flow::Status::Connected, Some(id), None).await
+                self.move_flow(&flow, flow::Status::Connected, Some(id), None)
+                    .await
             }
             OtherAccount::Discard => {
                 self.give_back(provider, &app, &connected).await;
-                self.move_flow(&flow, flow::Status::Cancelled, None, None).await
+                self.move_flow(&flow, flow::Status::Cancelled, None, None)
+                    .await
             }
         }
     }
@@ -370,7 +381,8 @@ impl Hub {
             .exec(self.store.db())
             .await?;
         if cancelled.rows_affected == 1 {
-            self.move_flow(&flow, flow::Status::Cancelled, None, None).await?;
+            self.move_flow(&flow, flow::Status::Cancelled, None, None)
+                .await?;
         }
         Ok(())
     }
@@ -382,7 +394,10 @@ enum Outcome {
 }
 
 fn is_other(target: &connection::Model, identity: &Identity) -> bool {
-    target.external_id.as_ref().is_some_and(|id| *id != identity.id)
+    target
+        .external_id
+        .as_ref()
+        .is_some_and(|id| *id != identity.id)
 }
 
 fn held_place(flow: &flow::Model) -> Place<'static> {

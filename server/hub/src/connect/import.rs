@@ -55,11 +55,17 @@ impl Hub {
             .get(&import.provider)
             .ok_or_else(|| Error::invalid("provider", "there is no provider with this id"))?;
         if import.access_token.expose().is_empty() {
-            return Err(Error::invalid("credential.access_token", "give the access token"));
+            return Err(Error::invalid(
+                "credential.access_token",
+                "give the access token",
+            ));
         }
         let mut variables = BTreeMap::new();
         for (name, value) in import.variables {
-            let known = provider.variables.iter().find(|variable| variable.name == name);
+            let known = provider
+                .variables
+                .iter()
+                .find(|variable| variable.name == name);
             let accepted = known.map(|variable| variable.read(&value));
             match accepted {
                 Some(Ok(value)) => variables.insert(name, value),
@@ -86,9 +92,16 @@ impl Hub {
             expires_at: import.expires_at,
             refreshable: refresh_sealed.is_some(),
         };
-        let access_sealed = self.vault.seal(place("access"), &import.access_token).await?;
+        let access_sealed = self
+            .vault
+            .seal(place("access"), &import.access_token)
+            .await?;
         let label = import.account_label.unwrap_or_else(|| {
-            format!("{} account imported {}", provider.name(), now.format("%-d %B %Y"))
+            format!(
+                "{} account imported {}",
+                provider.name(),
+                now.format("%-d %B %Y")
+            )
         });
         let transaction = self.store.begin().await?;
         connection::ActiveModel {

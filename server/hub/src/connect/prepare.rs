@@ -60,6 +60,16 @@ impl Hub {
     pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
         member.may(Action::Connect)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        if ask
+            .handle
+            .as_deref()
+            .is_some_and(|handle| !is_handle(handle))
+        {
+            return Err(Error::invalid(
+                "handle",
+                "Use letters, digits, - and _, 64 at most",
+            ));
+        }
         let app = self
             .provider_app(member.tenant(), &provider.app_id)
             .await?
@@ -110,7 +120,7 @@ impl Hub {
             person_id: Set(member.person()),
             session_hash: Set(ask.session),
             provider: Set(provider.id.clone()),
-            handle: Set(ask.handle.filter(|handle| is_handle(handle))),
+            handle: Set(ask.handle),
             connection_id: Set(ask.connection),
             state_hash: Set(state.digest()),
             verifier_hash: Set(Some(verifier.digest())),
@@ -142,7 +152,11 @@ impl Hub {
 
 /// One cookie per flow, so that several may be under way in one browser.
 pub(super) fn cookie_name(state_hash: &[u8]) -> String {
-    let short: String = state_hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let short: String = state_hash
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("linkwell-flow-{short}")
 }
 
@@ -158,7 +172,9 @@ pub(super) fn verifier_place<'a>(tenant: crate::store::TenantId, flow: FlowId) -
 fn is_handle(handle: &str) -> bool {
     !handle.is_empty()
         && handle.len() <= LONGEST_HANDLE
-        && handle.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && handle
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The entry's defaults, what the connection knows, and what was typed, in

@@ -89,18 +89,25 @@ impl Hub {
             }
             (None, Err(_)) => None,
         };
-        let id = existing.as_ref().map_or_else(ConnectionId::new, |row| row.id);
+        let id = existing
+            .as_ref()
+            .map_or_else(ConnectionId::new, |row| row.id);
         // Sealed before the transaction, for the version it will have.
         let mut slots = Vec::new();
         for tokens in connected.slots() {
             let before = credential::get(self.store.db(), id, tokens.slot).await?;
-            slots.push((self.seal(connected, id, &tokens, before.as_ref()).await?, before));
+            slots.push((
+                self.seal(connected, id, &tokens, before.as_ref()).await?,
+                before,
+            ));
         }
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
         let (row, kind) = match &existing {
             Some(row) => (
-                self.change_of(connected, identity, Some(row)).update(&transaction).await?,
+                self.change_of(connected, identity, Some(row))
+                    .update(&transaction)
+                    .await?,
                 Kind::ConnectionReconnected,
             ),
             None => {
@@ -168,7 +175,10 @@ impl Hub {
             .unwrap_or_default();
         change.variables = Set(connection::Variables(connected.variables.clone()));
         change.scopes_asked = Set(connected.scopes_asked.join(" "));
-        change.scopes_granted = Set(connected.scopes_granted.as_ref().map(|scopes| scopes.join(" ")));
+        change.scopes_granted = Set(connected
+            .scopes_granted
+            .as_ref()
+            .map(|scopes| scopes.join(" ")));
         change.disconnected_at = Set(None);
         change.revocation = Set(None);
         match identity {
@@ -213,7 +223,10 @@ impl Hub {
             connection_id: Set(id),
             slot: Set(tokens.slot.to_owned()),
             tenant_id: Set(connected.tenant),
-            access_sealed: Set(self.vault.seal(place("access"), tokens.access_token).await?),
+            access_sealed: Set(self
+                .vault
+                .seal(place("access"), tokens.access_token)
+                .await?),
             refresh_sealed: Set(refresh_sealed),
             previous_refresh_sealed: Set(None),
             token_type: Set(tokens.token_type.to_owned()),
@@ -223,7 +236,11 @@ impl Hub {
                 .refresh_expires_at
                 .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?))),
             version: Set(version),
-            next_refresh_at: Set(schedule::due_at(life, policy, schedule::spread(id, version))),
+            next_refresh_at: Set(schedule::due_at(
+                life,
+                policy,
+                schedule::spread(id, version),
+            )),
             lease_owner: Set(None),
             lease_until: Set(None),
             fence: Set(before.map_or(0, |row| row.fence + 1)),
@@ -266,14 +283,20 @@ impl<'a> Connected<'a> {
             scopes_asked: self.scopes_asked.clone(),
             scopes_granted: self.scopes_granted.clone(),
             access_token: grant.access_token.expose().into(),
-            refresh_token: grant.refresh_token.as_ref().map(|token| token.expose().into()),
+            refresh_token: grant
+                .refresh_token
+                .as_ref()
+                .map(|token| token.expose().into()),
             token_type: grant.token_type.clone(),
             expires_at: grant.expires_at,
             refresh_expires_at: grant.refresh_expires_at,
             second: grant.second.as_ref().map(|second| HeldSecond {
                 kind: second.kind.clone(),
                 access_token: second.access_token.expose().into(),
-                refresh_token: second.refresh_token.as_ref().map(|token| token.expose().into()),
+                refresh_token: second
+                    .refresh_token
+                    .as_ref()
+                    .map(|token| token.expose().into()),
                 expires_at: second.expires_at,
             }),
         };

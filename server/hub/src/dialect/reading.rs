@@ -138,15 +138,30 @@ impl Reading {
                 '_'
             }
         };
-        raw.chars().take(60).map(plain).collect()
+        raw.chars().take(LONGEST_WORD).map(plain).collect()
     }
 }
 
+/// How much of a provider's code is kept, in characters.
+const LONGEST_WORD: usize = 24;
+
+/// Anything shorter is found in honest words by chance.
+const SHORTEST_SECRET: usize = 8;
+
 /// Removes secrets a provider repeated in its own words.
 pub(super) fn scrub(mut failure: Failure, secrets: &[&Secret]) -> Failure {
-    if let Some(text) = &mut failure.provider_text {
-        for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
-            *text = text.replace(secret.expose(), "[…]");
+    for secret in secrets
+        .iter()
+        .map(|secret| secret.expose())
+        .filter(|secret| !secret.is_empty())
+    {
+        if let Some(text) = &mut failure.provider_text {
+            *text = text.replace(secret, "[…]");
+        }
+        // A word is cut short, so it may hold only the beginning of a secret.
+        let cut = &secret[..secret.len().min(LONGEST_WORD)];
+        if cut.len() >= SHORTEST_SECRET && failure.detail.contains(cut) {
+            failure.detail = "unmapped:secret_repeated".into();
         }
     }
     failure

@@ -56,11 +56,14 @@ impl Hub {
         match self.ask_identity(connection, provider, &row).await? {
             Err(failure) if failure.detail == TOKEN_EXPIRED => {
                 // Rejected before its time: one renewal, one more question.
-                let need = Need::Rejected { version: row.version };
+                let need = Need::Rejected {
+                    version: row.version,
+                };
                 match &*self.renew(connection.id, credential::MAIN, need).await {
-                    Ok(Renewal::Current(newer)) if newer.version > row.version => {
-                        self.ask_identity(connection, provider, newer).await.map(Some)
-                    }
+                    Ok(Renewal::Current(newer)) if newer.version > row.version => self
+                        .ask_identity(connection, provider, newer)
+                        .await
+                        .map(Some),
                     Ok(Renewal::Failed(_)) => Ok(None),
                     _ => Ok(Some(Err(failure))),
                 }
@@ -105,9 +108,16 @@ impl Hub {
                 code: FailureCode::GrantRevokedOrExpired,
                 ..failure
             }),
-            Ok(identity) if connection.external_id.as_ref().is_some_and(|id| *id != identity.id) => {
-                Err(Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
-                    .with_text(&identity.label))
+            Ok(identity)
+                if connection
+                    .external_id
+                    .as_ref()
+                    .is_some_and(|id| *id != identity.id) =>
+            {
+                Err(
+                    Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
+                        .with_text(&identity.label),
+                )
             }
             outcome => outcome,
         };

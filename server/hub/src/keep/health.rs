@@ -56,14 +56,23 @@ pub fn health(
     let worst = credentials
         .iter()
         .filter_map(|row| Some((row.failure.clone()?, row.failed_at)))
-        .chain(connection.failure.clone().map(|failure| (failure, connection.failed_at)))
+        .chain(
+            connection
+                .failure
+                .clone()
+                .map(|failure| (failure, connection.failed_at)),
+        )
         .max_by_key(|(failure, _)| !failure.code.is_transient());
     // A token that ended and that nothing renews needs a person, whether or
     // not somebody has asked for it since.
     let ended = main.and_then(|row| {
-        let end = row.expires_at.filter(|end| *end <= now && row.next_refresh_at.is_none())?;
-        let failure =
-            Failure::inferred(FailureCode::GrantRevokedOrExpired, "ended_without_refresh_token");
+        let end = row
+            .expires_at
+            .filter(|end| *end <= now && row.next_refresh_at.is_none())?;
+        let failure = Failure::inferred(
+            FailureCode::GrantRevokedOrExpired,
+            "ended_without_refresh_token",
+        );
         Some((failure, Some(end)))
     });
     let (failure, since) = worst.or(ended).unzip();
@@ -81,7 +90,10 @@ pub fn health(
         failure,
         since: since.flatten(),
         missing_scopes: missing_scopes(connection, provider),
-        next_refresh_at: credentials.iter().filter_map(|row| row.next_refresh_at).min(),
+        next_refresh_at: credentials
+            .iter()
+            .filter_map(|row| row.next_refresh_at)
+            .min(),
         expires_at: main.and_then(|row| row.expires_at),
     }
 }

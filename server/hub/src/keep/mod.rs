@@ -50,7 +50,12 @@ const KEEP_DAYS: i64 = 7;
 impl Hub {
     /// Renews one credential if it needs it. Any number of callers in this
     /// process share one attempt; other processes are kept out by its lease.
-    pub(crate) async fn renew(&self, id: ConnectionId, slot: &str, need: Need) -> Arc<Result<Renewal>> {
+    pub(crate) async fn renew(
+        &self,
+        id: ConnectionId,
+        slot: &str,
+        need: Need,
+    ) -> Arc<Result<Renewal>> {
         let flight = {
             let mut under_way = self
                 .keeper

@@ -95,7 +95,12 @@ enum Claim {
 }
 
 impl Hub {
-    pub(super) async fn renew_once(&self, id: ConnectionId, slot: &str, need: Need) -> Result<Renewal> {
+    pub(super) async fn renew_once(
+        &self,
+        id: ConnectionId,
+        slot: &str,
+        need: Need,
+    ) -> Result<Renewal> {
         let give_up = tokio::time::Instant::now() + OTHERS_PATIENCE;
         loop {
             let Some(row) = credential::get(self.store.db(), id, slot).await? else {
@@ -113,17 +118,23 @@ impl Hub {
                 Err(failure) => return self.record_unsent(&row, failure).await,
             };
             match self.claim(&row, &ready).await? {
-                Claim::Mine { row, attempt, ambiguous } => {
+                Claim::Mine {
+                    row,
+                    attempt,
+                    ambiguous,
+                } => {
                     fail_point!("refresh::after_intent", |_| std::process::abort());
                     return self.send(*row, attempt, ambiguous, ready).await;
                 }
                 Claim::Wait(until) => {
-                    let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown")
-                        .with_retry_at(Some(until));
+                    let failure =
+                        Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown")
+                            .with_retry_at(Some(until));
                     return Ok(Renewal::Failed(failure));
                 }
                 Claim::Held if tokio::time::Instant::now() >= give_up => {
-                    let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "refresh_elsewhere");
+                    let failure =
+                        Failure::inferred(FailureCode::NetworkOrTimeout, "refresh_elsewhere");
                     return Ok(Renewal::Failed(failure));
                 }
                 Claim::Held => tokio::time::sleep(LOOK_AGAIN).await,
@@ -184,7 +195,10 @@ impl Hub {
                 "provider_app_missing",
             )));
         };
-        let presented = self.vault.open(place(row, field, row.version), sealed).await?;
+        let presented = self
+            .vault
+            .open(place(row, field, row.version), sealed)
+            .await?;
         Ok(Ok(Try {
             connection,
             provider,
@@ -214,9 +228,7 @@ impl Hub {
             });
         }
         let rotation = &ready.provider.oauth().refresh.rotation;
-        if let Err(until) =
-            recovery::may_present_again(&open, rotation, &self.spool.nodes(), now)
-        {
+        if let Err(until) = recovery::may_present_again(&open, rotation, &self.spool.nodes(), now) {
             let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown");
             credential::compare_and_swap(
                 &transaction,
@@ -288,18 +300,23 @@ impl Hub {
         match answer {
             RefreshAnswer::Renewed(grant) => self.store_renewed(row, ready, grant).await,
             RefreshAnswer::Refused(failure) => {
-                self.record_refused(row, attempt, ambiguous, ready, failure).await
+                self.record_refused(row, attempt, ambiguous, ready, failure)
+                    .await
             }
             RefreshAnswer::NotSent(failure) | RefreshAnswer::Later(failure) => {
-                self.record_failure(&row, Some((attempt, outcome)), failure).await
+                self.record_failure(&row, Some((attempt, outcome)), failure)
+                    .await
             }
-            RefreshAnswer::Unclear(failure) => {
-                self.record_unclear(row, attempt, failure).await
-            }
+            RefreshAnswer::Unclear(failure) => self.record_unclear(row, attempt, failure).await,
         }
     }
 
-    async fn store_renewed(&self, row: credential::Model, ready: Try<'_>, grant: Grant) -> Result<Renewal> {
+    async fn store_renewed(
+        &self,
+        row: credential::Model,
+        ready: Try<'_>,
+        grant: Grant,
+    ) -> Result<Renewal> {
         let entry = self.seal_renewed(&row, &ready, &grant).await?;
         fail_point!("refresh::after_seal", |_| std::process::abort());
         match self.commit_renewed(&row, &ready, &grant, &entry).await {
@@ -321,7 +338,12 @@ impl Hub {
         }
     }
 
-    async fn seal_renewed(&self, row: &credential::Model, ready: &Try<'_>, grant: &Grant) -> Result<Entry> {
+    async fn seal_renewed(
+        &self,
+        row: &credential::Model,
+        ready: &Try<'_>,
+        grant: &Grant,
+    ) -> Result<Entry> {
         let version = row.version + 1;
         let seal = async |field, secret: &Secret| {
             self.vault.seal(place(row, field, version), secret).await
@@ -371,7 +393,9 @@ impl Hub {
         grant: &Grant,
         entry: &Entry,
     ) -> Result<bool> {
-        fail_point!("refresh::commit_fails", |_| Err(Error::Conflict("as a test wants it")));
+        fail_point!("refresh::commit_fails", |_| Err(Error::Conflict(
+            "as a test wants it"
+        )));
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
         let stored = credential::compare_and_swap(
@@ -386,7 +410,8 @@ impl Hub {
         if !stored {
             return Ok(false);
         }
-        refresh_attempt::finish_all(&transaction, row.connection_id, &row.slot, "renewed", now).await?;
+        refresh_attempt::finish_all(&transaction, row.connection_id, &row.slot, "renewed", now)
+            .await?;
         let mut change = ready.connection.clone().into_active_model();
         change.last_ok_at = Set(Some(now));
         // A grant that renews is a grant that lives, whatever a check found.
@@ -405,7 +430,11 @@ impl Hub {
         self.tell(
             &transaction,
             &ready.connection,
-            if healed { Kind::ConnectionHealed } else { Kind::ConnectionRefreshed },
+            if healed {
+                Kind::ConnectionHealed
+            } else {
+                Kind::ConnectionRefreshed
+            },
             event::Data::default(),
         )
         .await?;
@@ -430,7 +459,12 @@ impl Hub {
                     refresh_token: grant.refresh_token.as_ref(),
                 };
                 self.dialect
-                    .revoke(ready.provider, &ready.app, &ready.connection.variables.0, &tokens)
+                    .revoke(
+                        ready.provider,
+                        &ready.app,
+                        &ready.connection.variables.0,
+                        &tokens,
+                    )
                     .await;
                 Err(Error::NotFound)
             }
@@ -463,7 +497,12 @@ impl Hub {
             && let Some(previous) = self.previous_in_grace(&row, ready.provider).await?
             && let RefreshAnswer::Renewed(grant) = self
                 .dialect
-                .refresh(ready.provider, &ready.app, &ready.connection.variables.0, &previous)
+                .refresh(
+                    ready.provider,
+                    &ready.app,
+                    &ready.connection.variables.0,
+                    &previous,
+                )
                 .await
         {
             return self.store_renewed(row, ready, grant).await;
@@ -490,7 +529,8 @@ impl Hub {
                 "a rotated token was lost"
             );
         }
-        self.record_failure(&row, Some((attempt, "refused")), failure).await
+        self.record_failure(&row, Some((attempt, "refused")), failure)
+            .await
     }
 
     /// The refresh token before the refused one, where the provider still takes

@@ -102,8 +102,9 @@ pub fn spread(id: crate::store::ConnectionId, version: i64) -> f64 {
         .chain_update(id.0.as_bytes())
         .chain_update(version.to_be_bytes())
         .finalize();
-    f64::from(u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]))
-        / f64::from(u32::MAX)
+    f64::from(u32::from_be_bytes([
+        digest[0], digest[1], digest[2], digest[3],
+    ])) / f64::from(u32::MAX)
 }
 
 fn fraction(of: TimeDelta, part: f64) -> TimeDelta {
@@ -175,7 +176,10 @@ mod tests {
             ..life(TimeDelta::hours(1))
         };
         assert_eq!(due_at(endless, &policy("refresh_token", ""), 0.0), None);
-        assert_eq!(due_at(life(TimeDelta::hours(1)), &policy("none", ""), 0.0), None);
+        assert_eq!(
+            due_at(life(TimeDelta::hours(1)), &policy("none", ""), 0.0),
+            None
+        );
         let no_token = Life {
             refreshable: false,
             ..life(TimeDelta::hours(1))

@@ -58,7 +58,9 @@ const OBVIOUS: [&str; 28] = [
 /// An e-mail address as it is stored and compared: trimmed, in lower case.
 pub fn email(typed: &str) -> Result<String> {
     let email = typed.trim().to_lowercase();
-    let plain = Options::default().without_display_text().without_domain_literal();
+    let plain = Options::default()
+        .without_display_text()
+        .without_domain_literal();
     if email.len() <= MAX_EMAIL && EmailAddress::parse_with_options(&email, plain).is_ok() {
         return Ok(email);
     }
@@ -112,11 +114,7 @@ pub fn new_password(field: &'static str, password: &Secret, own: &[&str]) -> Res
 /// The number of different characters once own words and obvious ones are gone.
 fn variety(password: &str, own: &[&str]) -> usize {
     let mut rest = zeroize::Zeroizing::new(password.to_lowercase());
-    for word in own_words(own)
-        .iter()
-        .map(String::as_str)
-        .chain(OBVIOUS)
-    {
+    for word in own_words(own).iter().map(String::as_str).chain(OBVIOUS) {
         rest = zeroize::Zeroizing::new(rest.replace(word, ""));
     }
     let characters: std::collections::BTreeSet<char> = rest.chars().collect();
@@ -212,7 +210,13 @@ mod tests {
     #[test]
     fn addresses_are_compared_in_lower_case() {
         assert_eq!(email(" Ana@Example.COM ").unwrap(), "ana@example.com");
-        for wrong in ["", "ana", "ana@", "a b@example.com", "Ana <ana@example.com>"] {
+        for wrong in [
+            "",
+            "ana",
+            "ana@",
+            "a b@example.com",
+            "Ana <ana@example.com>",
+        ] {
             assert!(email(wrong).is_err(), "{wrong}");
         }
         assert!(email(&format!("{}@example.com", "a".repeat(250))).is_err());

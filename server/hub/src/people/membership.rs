@@ -3,7 +3,10 @@
 use super::{Action, Role};
 use crate::{
     Hub, Result,
-    store::{PersonId, TenantId, member::{self, Membership}},
+    store::{
+        PersonId, TenantId,
+        member::{self, Membership},
+    },
 };
 
 /// A person who has proven who they are, in the tenant they act for.
@@ -97,7 +100,10 @@ impl Hub {
     /// When the database cannot be read.
     pub async fn person_name(&self, member: &Member, person: PersonId) -> Result<Option<String>> {
         let names = member::names(self.store.db(), member.tenant).await?;
-        Ok(names.into_iter().find(|(id, ..)| *id == person).map(|(_, name, _)| name))
+        Ok(names
+            .into_iter()
+            .find(|(id, ..)| *id == person)
+            .map(|(_, name, _)| name))
     }
 
     /// Who may change the settings of the member's tenant, by name.

@@ -82,7 +82,10 @@ impl Passwords {
         &self,
         job: impl FnOnce() -> password_hash::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _place = self.queue.try_acquire().map_err(|_| Error::Throttled(BUSY))?;
+        let _place = self
+            .queue
+            .try_acquire()
+            .map_err(|_| Error::Throttled(BUSY))?;
         let worker = Arc::clone(&self.workers)
             .acquire_owned()
             .await
@@ -164,14 +167,19 @@ mod tests {
 
     fn weaker() -> String {
         let params = Params::new(8 * 1024, 1, 1, None).unwrap();
-        let hash = Argon2::from(params).hash_password(b"blue kettle sings").unwrap();
+        let hash = Argon2::from(params)
+            .hash_password(b"blue kettle sings")
+            .unwrap();
         hash.to_string()
     }
 
     #[test]
     fn asvs_11_4_2_stored_hashes_are_argon2id_with_at_least_the_recommended_cost() {
         let stored = hash(b"blue kettle sings").unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(
+            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{stored}"
+        );
         assert_ne!(stored, hash(b"blue kettle sings").unwrap(), "salted");
         let verdict = verify(b"blue kettle sings", Some(&stored)).unwrap();
         assert!(matches!(verdict, Verdict::Right { renewed: None }));
@@ -181,8 +189,9 @@ mod tests {
 
     #[test]
     fn a_hash_with_weaker_parameters_is_renewed_for_its_owner_only() {
-        let Verdict::Right { renewed: Some(renewed) } =
-            verify(b"blue kettle sings", Some(&weaker())).unwrap()
+        let Verdict::Right {
+            renewed: Some(renewed),
+        } = verify(b"blue kettle sings", Some(&weaker())).unwrap()
         else {
             panic!("a new hash was expected");
         };
@@ -218,7 +227,10 @@ mod tests {
     #[test]
     fn nothing_matches_the_hash_of_an_account_that_does_not_exist() {
         let decoy = unmatchable().unwrap();
-        assert!(acceptable(&decoy.to_string()).is_some(), "it costs what a real one costs");
+        assert!(
+            acceptable(&decoy.to_string()).is_some(),
+            "it costs what a real one costs"
+        );
         assert!(!is_outdated(&decoy));
         assert!(matches!(verify(b"", None), Ok(Verdict::Wrong)));
     }
@@ -226,7 +238,10 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_answered_with_later_instead_of_a_queue_without_end() {
         let passwords = Passwords::new(Clock::manual(DateTime::UNIX_EPOCH));
-        let _everybody = passwords.queue.try_acquire_many(MAX_WAITING as u32).unwrap();
+        let _everybody = passwords
+            .queue
+            .try_acquire_many(MAX_WAITING as u32)
+            .unwrap();
         let answer = passwords.hash(Secret::new("blue kettle sings")).await;
         assert!(matches!(answer, Err(Error::Throttled(_))));
     }

@@ -99,7 +99,10 @@ impl Hub {
         let (version, client_secret_sealed) = match (client_secret, &old) {
             (Some(secret), old) => {
                 let version = old.as_ref().map_or(1, |old| old.version + 1);
-                let sealed = self.vault.seal(place(tenant, app, version), &secret).await?;
+                let sealed = self
+                    .vault
+                    .seal(place(tenant, app, version), &secret)
+                    .await?;
                 (version, sealed)
             }
             (None, Some(old)) => (old.version, old.client_secret_sealed.clone()),

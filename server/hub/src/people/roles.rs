@@ -94,15 +94,33 @@ mod tests {
             (Role::Member, &[Look, Connect]),
             (
                 Role::Admin,
-                &[Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection],
+                &[
+                    Look,
+                    Connect,
+                    ManageProviderApps,
+                    ManageApiKeys,
+                    DeleteConnection,
+                ],
             ),
             (
                 Role::Owner,
-                &[Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection],
+                &[
+                    Look,
+                    Connect,
+                    ManageProviderApps,
+                    ManageApiKeys,
+                    DeleteConnection,
+                ],
             ),
         ];
         for (role, allowed) in expected {
-            for action in [Look, Connect, ManageProviderApps, ManageApiKeys, DeleteConnection] {
+            for action in [
+                Look,
+                Connect,
+                ManageProviderApps,
+                ManageApiKeys,
+                DeleteConnection,
+            ] {
                 assert_eq!(
                     role.may(action),
                     allowed.contains(&action),

@@ -102,7 +102,9 @@ impl Hub {
         let old = self.confirm(member, current).await?;
         let new = self.passwords.hash(new).await?;
         if !person::change_password(self.store.db(), member.person(), &old, &new).await? {
-            return Err(Error::Conflict("The password was changed somewhere else just now"));
+            return Err(Error::Conflict(
+                "The password was changed somewhere else just now",
+            ));
         }
         self.reload(member).await
     }
@@ -125,13 +127,19 @@ impl Hub {
         problems.none()?;
         if email != member.email() {
             let current = current.ok_or_else(|| {
-                Error::invalid("current", "Enter your password to change the e-mail address")
+                Error::invalid(
+                    "current",
+                    "Enter your password to change the e-mail address",
+                )
             })?;
             self.confirm(member, current).await?;
         }
         match person::change_profile(self.store.db(), member.person(), &name, &email).await {
             Err(error) if is_taken(&error) => {
-                return Err(Error::invalid("email", "Use an address nobody else signs in with"));
+                return Err(Error::invalid(
+                    "email",
+                    "Use an address nobody else signs in with",
+                ));
             }
             other => other?,
         }

@@ -28,7 +28,8 @@ struct Newcomer {
 }
 
 const CLOSED: Error = Error::Conflict("There is an owner already. Ask them to add you");
-const MEMBER_ALREADY: Error = Error::Conflict("This person is a member of the organisation already");
+const MEMBER_ALREADY: Error =
+    Error::Conflict("This person is a member of the organisation already");
 
 impl Hub {
     /// Whether nobody has an account yet, so that the first visitor makes the

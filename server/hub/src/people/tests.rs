@@ -43,7 +43,9 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
     let spool = std::env::temp_dir().join(format!("linkwell-people-{}", Uuid::now_v7()));
     let mut parts = Parts {
         vault: Vault::new(store.clone(), clock.clone(), master),
-        catalog: Catalog::embedded().unwrap().with_global("sandbox_origin", "http://127.0.0.1:1"),
+        catalog: Catalog::embedded()
+            .unwrap()
+            .with_global("sandbox_origin", "http://127.0.0.1:1"),
         dialect: Dialect::new(outbound, clock.clone()),
         public_url: "https://hub.example.com".parse().unwrap(),
         operator_apps: BTreeMap::new(),
@@ -95,7 +97,12 @@ async fn people(hub: &Hub) -> [Member; 4] {
             ))
             .await
             .unwrap();
-        others.push(hub.member(member.person(), member.tenant(), 0).await.unwrap().unwrap());
+        others.push(
+            hub.member(member.person(), member.tenant(), 0)
+                .await
+                .unwrap()
+                .unwrap(),
+        );
     }
     let [admin, member, viewer] = others.try_into().unwrap();
     [owner, admin, member, viewer]
@@ -106,10 +113,17 @@ async fn the_first_visitor_makes_the_owner_and_then_it_is_closed() {
     let hub = hub().await;
     assert!(hub.needs_first_owner().await.unwrap());
     let ana = hub.found(owner()).await.unwrap();
-    assert_eq!((ana.role(), ana.email()), (Role::Owner, "ana@alder.example"));
+    assert_eq!(
+        (ana.role(), ana.email()),
+        (Role::Owner, "ana@alder.example")
+    );
     assert_eq!(ana.tenant_name(), "Alder & Ash");
     assert!(!hub.needs_first_owner().await.unwrap());
-    let second = NewOwner { email: "eve@evil.example".into(), tenant: "Evil".into(), ..owner() };
+    let second = NewOwner {
+        email: "eve@evil.example".into(),
+        tenant: "Evil".into(),
+        ..owner()
+    };
     assert!(matches!(hub.found(second).await, Err(Error::Conflict(_))));
 }
 
@@ -126,22 +140,39 @@ async fn of_twenty_first_visitors_one_becomes_the_owner() {
     });
     let answers = futures::future::join_all(visitors).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    assert_eq!(person::Entity::find().all(hub.store.db()).await.unwrap().len(), 1);
+    assert_eq!(
+        person::Entity::find()
+            .all(hub.store.db())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn an_open_hub_takes_further_tenants_but_no_address_twice() {
     let hub = hub_with(|parts| parts.open_sign_up = true).await;
     hub.found(owner()).await.unwrap();
-    let same_tenant = NewOwner { email: "bo@birch.example".into(), ..owner() };
-    let same_address = NewOwner { tenant: "Birch".into(), ..owner() };
+    let same_tenant = NewOwner {
+        email: "bo@birch.example".into(),
+        ..owner()
+    };
+    let same_address = NewOwner {
+        tenant: "Birch".into(),
+        ..owner()
+    };
     for (visitor, field) in [(same_tenant, "tenant"), (same_address, "email")] {
         let Err(Error::Invalid(problems)) = hub.found(visitor).await else {
             panic!("{field} is taken");
         };
         assert_eq!(problems[0].field, field);
     }
-    let birch = NewOwner { tenant: "Birch".into(), email: "bo@birch.example".into(), ..owner() };
+    let birch = NewOwner {
+        tenant: "Birch".into(),
+        email: "bo@birch.example".into(),
+        ..owner()
+    };
     assert_eq!(hub.found(birch).await.unwrap().role(), Role::Owner);
 }
 
@@ -153,12 +184,23 @@ async fn the_command_line_adds_people_and_keeps_those_who_are_there() {
     assert_eq!(ana.role(), Role::Owner);
     let bo = add("Alder", "bo@example.com").await.unwrap();
     assert_eq!(bo.role(), Role::Member);
-    assert!(matches!(add("Alder", "ana@example.com").await, Err(Error::Conflict(_))));
+    assert!(matches!(
+        add("Alder", "ana@example.com").await,
+        Err(Error::Conflict(_))
+    ));
     let elsewhere = hub
-        .create_user("Birch", "ana@example.com", "Another Name", Secret::new("another password of hers"))
+        .create_user(
+            "Birch",
+            "ana@example.com",
+            "Another Name",
+            Secret::new("another password of hers"),
+        )
         .await
         .unwrap();
-    assert_eq!((elsewhere.role(), elsewhere.person()), (Role::Owner, ana.person()));
+    assert_eq!(
+        (elsewhere.role(), elsewhere.person()),
+        (Role::Owner, ana.person())
+    );
     assert_eq!(elsewhere.name(), "Ana");
     // She signs in with the password she has, to the tenant she joined first.
     let signed_in = sign_in(&hub, "ana@example.com", PASSWORD).await.unwrap();
@@ -207,30 +249,50 @@ async fn asvs_6_3_8_unknown_accounts_are_throttled_like_known_ones() {
 async fn asvs_6_3_1_the_victim_of_guessing_still_gets_in() {
     let hub = hub().await;
     hub.found(owner()).await.unwrap();
-    let cookie = sign_in(&hub, "ana@alder.example", PASSWORD).await.unwrap().device_cookie;
+    let cookie = sign_in(&hub, "ana@alder.example", PASSWORD)
+        .await
+        .unwrap()
+        .device_cookie;
     // Guessers from everywhere, with and without cookies of their own making.
     let mut throttled = 0;
     for n in 0..200_u8 {
         let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, n));
         let guess = Secret::new("not her password");
-        let answer = hub.sign_in("ana@alder.example", guess, address, Some("v1.forged")).await;
+        let answer = hub
+            .sign_in("ana@alder.example", guess, address, Some("v1.forged"))
+            .await;
         throttled += usize::from(matches!(answer, Err(Error::Throttled(_))));
     }
     assert!(throttled >= 150, "{throttled}");
     let right = || Secret::new(PASSWORD);
     let stranger = hub.sign_in("ana@alder.example", right(), HOME, None).await;
     assert!(matches!(stranger, Err(Error::Throttled(_))));
-    let known = hub.sign_in("ana@alder.example", right(), HOME, Some(&cookie)).await;
+    let known = hub
+        .sign_in("ana@alder.example", right(), HOME, Some(&cookie))
+        .await;
     assert!(known.is_ok());
     // Somebody else's cookie is worth nothing at her account.
-    hub.create_user("Alder & Ash", "bo@alder.example", "Bo", right()).await.unwrap();
-    let bos = sign_in(&hub, "bo@alder.example", PASSWORD).await.unwrap().device_cookie;
-    let with_bos = hub.sign_in("ana@alder.example", right(), HOME, Some(&bos)).await;
+    hub.create_user("Alder & Ash", "bo@alder.example", "Bo", right())
+        .await
+        .unwrap();
+    let bos = sign_in(&hub, "bo@alder.example", PASSWORD)
+        .await
+        .unwrap()
+        .device_cookie;
+    let with_bos = hub
+        .sign_in("ana@alder.example", right(), HOME, Some(&bos))
+        .await;
     assert!(matches!(with_bos, Err(Error::Throttled(_))));
     // A stolen cookie does not help to guess quickly either.
     let mut tries = 0;
     while !matches!(
-        hub.sign_in("ana@alder.example", Secret::new("guess"), HOME, Some(&cookie)).await,
+        hub.sign_in(
+            "ana@alder.example",
+            Secret::new("guess"),
+            HOME,
+            Some(&cookie)
+        )
+        .await,
         Err(Error::Throttled(_))
     ) {
         tries += 1;
@@ -246,14 +308,25 @@ async fn a_weak_hash_is_renewed_when_its_owner_signs_in() {
     let hub = hub().await;
     let ana = hub.found(owner()).await.unwrap();
     let params = argon2::Params::new(8 * 1024, 1, 1, None).unwrap();
-    let weak = argon2::Argon2::from(params).hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    let weak = argon2::Argon2::from(params)
+        .hash_password(PASSWORD.as_bytes())
+        .unwrap()
+        .to_string();
     let stored = || async {
-        let row = person::Entity::find_by_id(ana.person()).one(hub.store.db()).await;
+        let row = person::Entity::find_by_id(ana.person())
+            .one(hub.store.db())
+            .await;
         row.unwrap().unwrap().password_hash
     };
-    person::replace_hash(hub.store.db(), ana.person(), &stored().await, &weak).await.unwrap();
+    person::replace_hash(hub.store.db(), ana.person(), &stored().await, &weak)
+        .await
+        .unwrap();
     assert_eq!(stored().await, weak);
-    assert!(sign_in(&hub, ana.email(), "not her password").await.is_err());
+    assert!(
+        sign_in(&hub, ana.email(), "not her password")
+            .await
+            .is_err()
+    );
     assert_eq!(stored().await, weak);
     sign_in(&hub, ana.email(), PASSWORD).await.unwrap();
     assert!(stored().await.contains("m=19456,t=2,p=1"));
@@ -292,7 +365,10 @@ async fn changing_the_password_takes_the_old_one_and_ends_other_sessions() {
     }
     let stays = change(PASSWORD, NEW).await.unwrap();
     assert_eq!(stays.session_epoch(), 1);
-    assert_eq!(hub.member(ana.person(), ana.tenant(), 0).await.unwrap(), None);
+    assert_eq!(
+        hub.member(ana.person(), ana.tenant(), 0).await.unwrap(),
+        None
+    );
     assert!(sign_in(&hub, ana.email(), PASSWORD).await.is_err());
     assert!(sign_in(&hub, ana.email(), NEW).await.is_ok());
     // A session that was taken over does not help to guess the password.
@@ -307,19 +383,33 @@ async fn changing_the_password_takes_the_old_one_and_ends_other_sessions() {
 async fn asvs_7_5_1_another_address_needs_the_password_another_name_does_not() {
     let hub = hub().await;
     let ana = hub.found(owner()).await.unwrap();
-    let renamed = hub.change_profile(&ana, "Ana M.", ana.email(), None).await.unwrap();
+    let renamed = hub
+        .change_profile(&ana, "Ana M.", ana.email(), None)
+        .await
+        .unwrap();
     assert_eq!(renamed.name(), "Ana M.");
     let address = "ana@birch.example";
     for current in [None, Some(Secret::new("wrong"))] {
-        assert!(hub.change_profile(&ana, "Ana", address, current).await.is_err());
+        assert!(
+            hub.change_profile(&ana, "Ana", address, current)
+                .await
+                .is_err()
+        );
     }
     let current = Some(Secret::new(PASSWORD));
-    let moved = hub.change_profile(&ana, "Ana", address, current).await.unwrap();
+    let moved = hub
+        .change_profile(&ana, "Ana", address, current)
+        .await
+        .unwrap();
     assert_eq!(moved.email(), address);
     assert!(sign_in(&hub, address, PASSWORD).await.is_ok());
     assert!(sign_in(&hub, ana.email(), PASSWORD).await.is_err());
-    hub.create_user("Alder & Ash", "bo@example.com", "Bo", Secret::new(PASSWORD)).await.unwrap();
-    let taken = hub.change_profile(&moved, "Ana", "bo@example.com", Some(Secret::new(PASSWORD))).await;
+    hub.create_user("Alder & Ash", "bo@example.com", "Bo", Secret::new(PASSWORD))
+        .await
+        .unwrap();
+    let taken = hub
+        .change_profile(&moved, "Ana", "bo@example.com", Some(Secret::new(PASSWORD)))
+        .await;
     assert!(matches!(taken, Err(Error::Invalid(_))));
 }
 
@@ -330,40 +420,77 @@ async fn asvs_11_5_1_keys_are_256_random_bits_and_stored_hashed() {
     let scopes = [Scope::TokensRead, Scope::CatalogRead];
     let (row, secret) = hub.create_api_key(&ana, "Till", &scopes).await.unwrap();
     let plain = secret.expose();
-    assert!(plain.starts_with("lw_") && plain.len() == 46, "{}", plain.len());
+    assert!(
+        plain.starts_with("lw_") && plain.len() == 46,
+        "{}",
+        plain.len()
+    );
     assert!(plain.ends_with(&row.hint) && row.hint.len() == 4);
-    let stored = api_key::Entity::find_by_id(row.id).one(hub.store.db()).await.unwrap().unwrap();
+    let stored = api_key::Entity::find_by_id(row.id)
+        .one(hub.store.db())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(stored, row);
     assert_eq!(stored.secret_hash, secret.digest());
 
     let host = hub.authenticate_key(plain).await.unwrap().unwrap();
     assert_eq!((host.tenant(), host.key()), (ana.tenant(), row.id));
     for scope in Scope::ALL {
-        assert_eq!(host.may(scope).is_ok(), scopes.contains(&scope), "{scope:?}");
+        assert_eq!(
+            host.may(scope).is_ok(),
+            scopes.contains(&scope),
+            "{scope:?}"
+        );
     }
-    for wrong in ["", "lw_", &plain[..45], &plain.to_lowercase(), &format!("{plain} ")] {
+    for wrong in [
+        "",
+        "lw_",
+        &plain[..45],
+        &plain.to_lowercase(),
+        &format!("{plain} "),
+    ] {
         assert_eq!(hub.authenticate_key(wrong).await.unwrap(), None);
     }
     hub.revoke_api_key(&ana, row.id).await.unwrap();
     assert_eq!(hub.authenticate_key(plain).await.unwrap(), None);
     assert!(hub.api_keys(&ana).await.unwrap().is_empty());
-    assert!(matches!(hub.revoke_api_key(&ana, row.id).await, Err(Error::NotFound)));
+    assert!(matches!(
+        hub.revoke_api_key(&ana, row.id).await,
+        Err(Error::NotFound)
+    ));
 }
 
 #[tokio::test]
 async fn keys_belong_to_one_tenant() {
     let hub = hub().await;
     let ana = hub.found(owner()).await.unwrap();
-    let bo = hub.create_user("Birch", "bo@birch.example", "Bo", Secret::new(PASSWORD)).await.unwrap();
+    let bo = hub
+        .create_user("Birch", "bo@birch.example", "Bo", Secret::new(PASSWORD))
+        .await
+        .unwrap();
     let (row, secret) = hub
         .create_api_key_for("Alder & Ash", "Till", &[Scope::TokensRead])
         .await
         .unwrap();
-    assert_eq!(hub.api_keys(&ana).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(
+        hub.api_keys(&ana).await.unwrap(),
+        std::slice::from_ref(&row)
+    );
     assert!(hub.api_keys(&bo).await.unwrap().is_empty());
-    assert!(matches!(hub.revoke_api_key(&bo, row.id).await, Err(Error::NotFound)));
-    assert!(hub.authenticate_key(secret.expose()).await.unwrap().is_some());
-    let nowhere = hub.create_api_key_for("Cedar", "Till", &[Scope::TokensRead]).await;
+    assert!(matches!(
+        hub.revoke_api_key(&bo, row.id).await,
+        Err(Error::NotFound)
+    ));
+    assert!(
+        hub.authenticate_key(secret.expose())
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let nowhere = hub
+        .create_api_key_for("Cedar", "Till", &[Scope::TokensRead])
+        .await;
     assert!(matches!(nowhere, Err(Error::NotFound)));
     let nothing = hub.create_api_key(&ana, "Till", &[]).await;
     assert!(matches!(nothing, Err(Error::Invalid(_))));
@@ -376,9 +503,12 @@ async fn asvs_8_2_1_only_admins_manage_keys_and_provider_apps() {
         let allowed = [Role::Owner, Role::Admin].contains(&member.role());
         let secret = || Some(Secret::new("secret"));
         let outcomes = [
-            hub.create_api_key(&member, "Till", &[Scope::TokensRead]).await.map(|_| ()),
+            hub.create_api_key(&member, "Till", &[Scope::TokensRead])
+                .await
+                .map(|_| ()),
             hub.api_keys(&member).await.map(|_| ()),
-            hub.set_provider_app(&member, "sandbox", "id", secret()).await,
+            hub.set_provider_app(&member, "sandbox", "id", secret())
+                .await,
             hub.remove_provider_app(&member, "sandbox").await,
         ];
         for outcome in outcomes {
@@ -403,7 +533,10 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
     })
     .await;
     let ana = hub.found(owner()).await.unwrap();
-    let bo = hub.create_user("Birch", "bo@birch.example", "Bo", Secret::new(PASSWORD)).await.unwrap();
+    let bo = hub
+        .create_user("Birch", "bo@birch.example", "Bo", Secret::new(PASSWORD))
+        .await
+        .unwrap();
     let status = |member: Member| {
         let hub = hub.clone();
         async move {
@@ -414,13 +547,23 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
     let values = |member: Member| {
         let hub = hub.clone();
         async move {
-            let app = hub.provider_app(member.tenant(), "sandbox").await.unwrap().unwrap();
+            let app = hub
+                .provider_app(member.tenant(), "sandbox")
+                .await
+                .unwrap()
+                .unwrap();
             (app.client_id, app.client_secret.expose().to_owned())
         }
     };
     let of = |id: &str, secret: &str| (id.to_owned(), secret.to_owned());
-    assert_eq!(status(ana.clone()).await.source, ProviderAppSource::Environment);
-    assert_eq!(values(ana.clone()).await, of("operators", "operators secret"));
+    assert_eq!(
+        status(ana.clone()).await.source,
+        ProviderAppSource::Environment
+    );
+    assert_eq!(
+        values(ana.clone()).await,
+        of("operators", "operators secret")
+    );
 
     let set = |id: &'static str, secret: Option<&'static str>| {
         hub.set_provider_app(&ana, "sandbox", id, secret.map(Secret::new))
@@ -438,15 +581,25 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
     assert!(seen.updated_at.is_some());
 
     // The other tenant has the operator's; nothing is stored in plain text.
-    assert_eq!(values(bo.clone()).await, of("operators", "operators secret"));
-    let rows = provider_app::of_tenant(hub.store.db(), ana.tenant()).await.unwrap();
+    assert_eq!(
+        values(bo.clone()).await,
+        of("operators", "operators secret")
+    );
+    let rows = provider_app::of_tenant(hub.store.db(), ana.tenant())
+        .await
+        .unwrap();
     assert!(!rows[0].client_secret_sealed.contains("secret-3"));
 
     hub.remove_provider_app(&ana, "sandbox").await.unwrap();
-    assert_eq!(values(ana.clone()).await, of("operators", "operators secret"));
+    assert_eq!(
+        values(ana.clone()).await,
+        of("operators", "operators secret")
+    );
     let again = hub.remove_provider_app(&ana, "sandbox").await;
     assert!(matches!(again, Err(Error::NotFound)));
-    let unknown = hub.set_provider_app(&ana, "no-such-app", "id", Some(Secret::new("s"))).await;
+    let unknown = hub
+        .set_provider_app(&ana, "no-such-app", "id", Some(Secret::new("s")))
+        .await;
     assert!(matches!(unknown, Err(Error::NotFound)));
 }
 
@@ -458,13 +611,27 @@ async fn of_two_who_enter_a_provider_app_at_the_same_time_one_is_told() {
         let (hub, ana) = (hub.clone(), ana.clone());
         async move {
             let id = format!("id-{n}");
-            hub.set_provider_app(&ana, "sandbox", &id, Some(Secret::new(format!("secret-{n}")))).await
+            hub.set_provider_app(
+                &ana,
+                "sandbox",
+                &id,
+                Some(Secret::new(format!("secret-{n}"))),
+            )
+            .await
         }
     };
     let answers = futures::future::join_all((0..8).map(set)).await;
     assert!(answers.iter().any(Result::is_ok));
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(()) | Err(Error::Conflict(_)))));
-    let app = hub.provider_app(ana.tenant(), "sandbox").await.unwrap().unwrap();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Ok(()) | Err(Error::Conflict(_))))
+    );
+    let app = hub
+        .provider_app(ana.tenant(), "sandbox")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         app.client_id.strip_prefix("id-"),
         app.client_secret.expose().strip_prefix("secret-")

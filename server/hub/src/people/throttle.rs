@@ -218,9 +218,15 @@ mod tests {
 
     #[test]
     fn a_customers_whole_network_is_one_address() {
-        let same: [IpAddr; 2] = ["2001:db8::1".parse().unwrap(), "2001:db8::ffff:2".parse().unwrap()];
+        let same: [IpAddr; 2] = [
+            "2001:db8::1".parse().unwrap(),
+            "2001:db8::ffff:2".parse().unwrap(),
+        ];
         assert_eq!(network(same[0]), network(same[1]));
-        assert_ne!(network(same[0]), network("2001:db8:0:1::1".parse().unwrap()));
+        assert_ne!(
+            network(same[0]),
+            network("2001:db8:0:1::1".parse().unwrap())
+        );
         assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), address(1));
         assert_ne!(network(address(1)), network(address(2)));
     }

@@ -124,7 +124,11 @@ impl Prompt {
 /// Capital at the beginning, full stop at the end.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next().map(char::to_uppercase).into_iter().flatten();
+    let first = characters
+        .next()
+        .map(char::to_uppercase)
+        .into_iter()
+        .flatten();
     first.chain(characters).chain(['.']).collect()
 }
 

@@ -281,13 +281,17 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 format!("an admin's rule at {p} keeps new apps out"),
             ),
         )
-        .effect(format!("Ask an admin of your organisation at {p} to allow it, then try again"))
+        .effect(format!(
+            "Ask an admin of your organisation at {p} to allow it, then try again"
+        ))
         .action(Connect, "Try again"),
 
         (Code::AppConfigInvalid, "provider_app_missing") => Entry::new(
             Who::Operator,
             format!("{p} is not set up yet"),
-            fact(format!("Nobody has entered the client ID and secret of the {p} app")),
+            fact(format!(
+                "Nobody has entered the client ID and secret of the {p} app"
+            )),
         )
         .effect("An admin, or whoever runs this hub, can do that")
         .action(SetUp, format!("Set up {p}")),
@@ -423,6 +427,10 @@ fn article(role: &str) -> String {
 /// A meaning such as `See orders`, to go on with after a colon.
 fn lower(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next().map(char::to_lowercase).into_iter().flatten();
+    let first = characters
+        .next()
+        .map(char::to_lowercase)
+        .into_iter()
+        .flatten();
     first.chain(characters).collect()
 }

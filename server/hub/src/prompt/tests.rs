@@ -60,15 +60,32 @@ fn texts(prompt: &Prompt) -> Vec<&str> {
         .into_iter()
         .chain(&prompt.effect)
         .map(String::as_str)
-        .chain(labels.into_iter().flatten().map(|action| action.label.as_str()))
+        .chain(
+            labels
+                .into_iter()
+                .flatten()
+                .map(|action| action.label.as_str()),
+        )
         .collect()
 }
 
 #[test]
 fn every_prompt_follows_the_rules_of_style() {
     const NEVER: [&str; 14] = [
-        "please", "sorry", "oops", "invalid", "failed to", "error", "!", "authorize",
-        "submit", "learn more", "contact support", "..", "  ", "your data is safe",
+        "please",
+        "sorry",
+        "oops",
+        "invalid",
+        "failed to",
+        "error",
+        "!",
+        "authorize",
+        "submit",
+        "learn more",
+        "contact support",
+        "..",
+        "  ",
+        "your data is safe",
     ];
     for (failure, _, prompt) in every_prompt() {
         for text in texts(&prompt) {
@@ -82,13 +99,23 @@ fn every_prompt_follows_the_rules_of_style() {
             assert!(text.chars().count() <= 120, "too long: {text:?}");
         }
         for code in FailureCode::ALL {
-            assert!(!texts(&prompt).iter().any(|text| text.contains(code.as_str())));
+            assert!(
+                !texts(&prompt)
+                    .iter()
+                    .any(|text| text.contains(code.as_str()))
+            );
         }
-        for line in [&prompt.what, &prompt.why].into_iter().chain(&prompt.effect) {
+        for line in [&prompt.what, &prompt.why]
+            .into_iter()
+            .chain(&prompt.effect)
+        {
             assert!(line.ends_with('.'), "{line:?}");
         }
         for action in prompt.action.iter().chain(&prompt.secondary) {
-            assert!(!action.label.ends_with('.') && action.label.len() <= 48, "{action:?}");
+            assert!(
+                !action.label.ends_with('.') && action.label.len() <= 48,
+                "{action:?}"
+            );
             assert_ne!(action.label, "OK");
         }
     }
@@ -100,7 +127,11 @@ fn guesses_are_marked_and_only_guesses() {
         let lines = format!("{} {:?}", prompt.what, prompt.effect).to_lowercase();
         assert!(!lines.contains("likely"), "{failure:?}");
         if failure.certainty == Certainty::Told {
-            assert!(!prompt.why.contains("likely"), "{failure:?}: {}", prompt.why);
+            assert!(
+                !prompt.why.contains("likely"),
+                "{failure:?}: {}",
+                prompt.why
+            );
         }
     }
     for code in FailureCode::ALL {
@@ -141,8 +172,8 @@ fn the_words_are_those_a_person_reads() {
     );
     assert_eq!(prompt.action.unwrap().label, "Reconnect Shopify");
 
-    let other = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
-        .with_text("info@b.de");
+    let other =
+        Failure::told(FailureCode::AccountOrTargetMismatch, "other_account").with_text("info@b.de");
     let prompt = Prompt::of(&other, &subject(During::Connecting));
     assert_eq!(
         prompt.why,
@@ -156,5 +187,8 @@ fn the_words_are_those_a_person_reads() {
     };
     let left_out = Failure::told(FailureCode::PermissionMissing, "insufficient_scope");
     let prompt = Prompt::of(&left_out, &subject);
-    assert_eq!(prompt.what, "Some things do not work: see orders, post comments.");
+    assert_eq!(
+        prompt.what,
+        "Some things do not work: see orders, post comments."
+    );
 }

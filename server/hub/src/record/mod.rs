@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
@@ -93,7 +91,10 @@ impl ReadLog {
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, Vec<TokenRead>> {
-        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +131,11 @@ async fn write(store: &Store, batch: &[TokenRead]) -> Result<(), DbErr> {
 
 impl Hub {
     /// The tenant's events after number `after`, oldest first.
-    pub async fn events_after(&self, member: &Member, after: i64) -> crate::Result<Vec<event::Model>> {
+    pub async fn events_after(
+        &self,
+        member: &Member,
+        after: i64,
+    ) -> crate::Result<Vec<event::Model>> {
         Ok(event::after(self.store.db(), member.tenant(), after, 500).await?)
     }
 

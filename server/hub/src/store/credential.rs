@@ -68,7 +68,9 @@ pub async fn get(
     connection: ConnectionId,
     slot: &str,
 ) -> Result<Option<Model>, DbErr> {
-    Entity::find_by_id((connection, slot.to_owned())).one(db).await
+    Entity::find_by_id((connection, slot.to_owned()))
+        .one(db)
+        .await
 }
 
 /// Every slot of a connection.
@@ -202,17 +204,29 @@ pub async fn lendable(
     use sea_orm::sea_query::{Expr, Query};
     let statement = Query::select()
         .expr_as(Expr::col((api_key::Entity, api_key::Column::Id)), "key_id")
-        .expr_as(Expr::col((api_key::Entity, api_key::Column::TenantId)), "key_tenant")
-        .expr_as(Expr::col((api_key::Entity, api_key::Column::Scopes)), "key_scopes")
+        .expr_as(
+            Expr::col((api_key::Entity, api_key::Column::TenantId)),
+            "key_tenant",
+        )
+        .expr_as(
+            Expr::col((api_key::Entity, api_key::Column::Scopes)),
+            "key_scopes",
+        )
         .column((connection::Entity, connection::Column::Provider))
         .column((connection::Entity, connection::Column::AccountLabel))
         .column((connection::Entity, connection::Column::DisplayName))
         .column((connection::Entity, connection::Column::ExternalId))
         .column((connection::Entity, connection::Column::ScopesGranted))
-        .expr_as(Expr::col((connection::Entity, connection::Column::Failure)), "check_failure")
+        .expr_as(
+            Expr::col((connection::Entity, connection::Column::Failure)),
+            "check_failure",
+        )
         .column((connection::Entity, connection::Column::DisconnectedAt))
         .column((Entity, Column::AccessSealed))
-        .expr_as(Expr::col((Entity, Column::RefreshSealed)).is_not_null(), "refreshable")
+        .expr_as(
+            Expr::col((Entity, Column::RefreshSealed)).is_not_null(),
+            "refreshable",
+        )
         .column((Entity, Column::TokenType))
         .column((Entity, Column::ObtainedAt))
         .column((Entity, Column::ExpiresAt))

@@ -60,7 +60,10 @@ impl Store {
                     .pragma("synchronous", "FULL")
             });
         if memory {
-            options.min_connections(1).idle_timeout(None).max_lifetime(None);
+            options
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None);
         }
         Ok(Self {
             db: Database::connect(options).await?,
@@ -98,7 +101,9 @@ impl Store {
     /// The database's own clock, so that several processes agree on leases.
     pub async fn time(&self) -> Result<chrono::DateTime<chrono::Utc>, DbErr> {
         let expression = match self.db.get_database_backend() {
-            DbBackend::Postgres => "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS t",
+            DbBackend::Postgres => {
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS t"
+            }
             _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) AS t",
         };
         let row = self

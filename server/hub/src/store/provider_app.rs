@@ -62,7 +62,10 @@ pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<bool, DbErr
 pub async fn replace(db: &impl ConnectionTrait, row: Model, version: i32) -> Result<bool, DbErr> {
     let replaced = Entity::update_many()
         .col_expr(Column::ClientId, Expr::value(row.client_id))
-        .col_expr(Column::ClientSecretSealed, Expr::value(row.client_secret_sealed))
+        .col_expr(
+            Column::ClientSecretSealed,
+            Expr::value(row.client_secret_sealed),
+        )
         .col_expr(Column::Version, Expr::value(row.version))
         .col_expr(Column::UpdatedAt, Expr::value(row.updated_at))
         .filter(Column::TenantId.eq(row.tenant_id))
@@ -74,11 +77,9 @@ pub async fn replace(db: &impl ConnectionTrait, row: Model, version: i32) -> Res
 }
 
 /// Forgets values; false when there are none.
-pub async fn delete(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    app: &str,
-) -> Result<bool, DbErr> {
-    let deleted = Entity::delete_by_id((tenant, app.to_owned())).exec(db).await?;
+pub async fn delete(db: &impl ConnectionTrait, tenant: TenantId, app: &str) -> Result<bool, DbErr> {
+    let deleted = Entity::delete_by_id((tenant, app.to_owned()))
+        .exec(db)
+        .await?;
     Ok(deleted.rows_affected == 1)
 }

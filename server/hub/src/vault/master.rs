@@ -147,7 +147,11 @@ impl KeyWrapper for MasterKey {
                     },
                 )
                 .map_err(|_| VaultError::Unopenable)?;
-            Ok(format!("{}.{}", BASE64.encode(nonce), BASE64.encode(wrapped)))
+            Ok(format!(
+                "{}.{}",
+                BASE64.encode(nonce),
+                BASE64.encode(wrapped)
+            ))
         })
     }
 

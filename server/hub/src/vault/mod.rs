@@ -17,7 +17,9 @@ use aes_gcm::{
     aead::{Aead, Payload},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -214,7 +216,11 @@ impl Vault {
         Ok(key)
     }
 
-    async fn opening_key(&self, tenant: TenantId, id: DataKeyId) -> Result<Arc<DataKey>, VaultError> {
+    async fn opening_key(
+        &self,
+        tenant: TenantId,
+        id: DataKeyId,
+    ) -> Result<Arc<DataKey>, VaultError> {
         let known = read(&self.0.opened).get(&id).cloned();
         if let Some(key) = known {
             return Ok(key);
@@ -286,11 +292,13 @@ fn parse(sealed: &str) -> Option<(DataKeyId, [u8; NONCE_BYTES], Vec<u8>)> {
 }
 
 fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    lock.read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    lock.write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -55,7 +55,10 @@ async fn a_sealed_value_opens_only_in_its_place() {
         },
     ];
     for (i, sealed_for) in places.iter().enumerate() {
-        let sealed = vault.seal(sealed_for.clone(), &Secret::new("token")).await.unwrap();
+        let sealed = vault
+            .seal(sealed_for.clone(), &Secret::new("token"))
+            .await
+            .unwrap();
         for (j, opened_as) in places.iter().enumerate() {
             let opened = vault.open(opened_as.clone(), &sealed).await;
             assert_eq!(opened.is_ok(), i == j, "sealed {i}, opened {j}");
@@ -100,7 +103,8 @@ async fn every_flipped_bit_truncation_and_foreign_tag_is_refused() {
             continue;
         };
         // A hexadecimal digit of the key's id may be spelled in capitals.
-        if text.eq_ignore_ascii_case(&sealed) && text.split('.').nth(2) != sealed.split('.').nth(2) {
+        if text.eq_ignore_ascii_case(&sealed) && text.split('.').nth(2) != sealed.split('.').nth(2)
+        {
             continue;
         }
         let error = vault.open(place("access", 1), &text).await.err();
@@ -114,14 +118,22 @@ async fn every_flipped_bit_truncation_and_foreign_tag_is_refused() {
 #[tokio::test]
 async fn another_master_key_opens_nothing() {
     let first = vault().await;
-    first.seal(place("access", 1), &Secret::new("x")).await.unwrap();
+    first
+        .seal(place("access", 1), &Secret::new("x"))
+        .await
+        .unwrap();
     let other = MasterKey::from_text(&Secret::new(BASE64STD.encode([8u8; 32])), "test").unwrap();
     let second = Vault::new(first.0.store.clone(), Clock::system(), Arc::new(other));
     assert!(matches!(
         second.prove_master_key().await,
         Err(VaultError::WrongMasterKey)
     ));
-    assert!(second.seal(place("access", 1), &Secret::new("x")).await.is_err());
+    assert!(
+        second
+            .seal(place("access", 1), &Secret::new("x"))
+            .await
+            .is_err()
+    );
 }
 
 #[test]

@@ -1,0 +1,73 @@
+// Which browsers, and which specs in which of them.
+//
+// Every spec runs in both browsers at desktop size, with JavaScript and
+// without; one whose name ends in `.js.spec.ts` is about behaviour that needs
+// JavaScript. What people do on a phone (`phone`) runs there too.
+
+import {
+  defineConfig,
+  type PlaywrightTestOptions,
+  type PlaywrightWorkerOptions,
+  type Project,
+} from '@playwright/test';
+import type { Options } from './support/test.ts';
+
+type SuiteProject = Project<PlaywrightTestOptions & Options, PlaywrightWorkerOptions>;
+
+const desktop = { viewport: { width: 1280, height: 800 } };
+const phone = { viewport: { width: 375, height: 700 }, hasTouch: true };
+
+const browsers: Record<string, SuiteProject['use']> = {
+  chromium: {
+    browserName: 'chromium',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+      ],
+    },
+  },
+  // The build people install, driven by WebDriver BiDi; Playwright's own build
+  // comes from no package registry.
+  firefox: {
+    browserName: 'firefox',
+    channel: 'moz-firefox',
+    launchOptions: { executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr' },
+  },
+};
+
+const projects = Object.entries(browsers).flatMap(([browser, use]) =>
+  [true, false].flatMap((javaScriptEnabled): SuiteProject[] => {
+    const name = javaScriptEnabled ? browser : `${browser}-no-js`;
+    const testIgnore = javaScriptEnabled ? [] : ['**/*.js.spec.ts'];
+    // Over BiDi, Firefox cannot be driven with JavaScript off: there our scripts
+    // do not arrive instead.
+    const without = browser === 'firefox' ? { withoutScripts: true } : { javaScriptEnabled: false };
+    const own = { ...use, ...(javaScriptEnabled ? {} : without) };
+    return [
+      { name, testIgnore, use: { ...own, ...desktop, opensWindows: javaScriptEnabled } },
+      {
+        name: `${name}-phone`,
+        testIgnore,
+        testMatch: ['**/newcomer.spec.ts', '**/pages.js.spec.ts'],
+        use: { ...own, ...phone, opensWindows: false },
+      },
+    ];
+  }),
+);
+
+export default defineConfig<Options>({
+  testDir: 'specs',
+  fullyParallel: true,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: Boolean(process.env.CI),
+  reporter: process.env.CI ? [['dot'], ['html', { open: 'never' }]] : [['list']],
+  use: { actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: 'retain-on-failure' },
+  projects,
+});

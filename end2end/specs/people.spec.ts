@@ -1,0 +1,99 @@
+// Signing in and out.
+
+import { expect, OWNER, signIn, test } from '../support/test.ts';
+
+test('signing out ends the session here and leads to signing in', async ({ page, owner: _ }) => {
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page).toHaveURL('/sign-in');
+  await expect(page.getByText('You are signed out.')).toBeVisible();
+  await page.goto('/settings/api-keys');
+  await expect(page).toHaveURL('/sign-in?next=%2Fsettings%2Fapi-keys');
+});
+
+test('a wrong password keeps the e-mail address, and the right one leads on', async ({
+  page,
+  context,
+  owner,
+}) => {
+  await context.clearCookies();
+  await page.goto('/settings/account');
+  await page.getByLabel('E-mail').fill(owner.email);
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText(
+    'The e-mail address and the password do not belong together',
+  );
+  await expect(page).toHaveTitle(/^Error: Sign in/);
+  await expect(page.getByLabel('E-mail')).toHaveValue(owner.email);
+  await expect(page.getByLabel('Password')).toHaveValue('');
+
+  await page.getByLabel('Password').fill(owner.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).toHaveURL('/settings/account');
+});
+
+test('an unknown address is answered like a known one', async ({ page, context, owner }) => {
+  await context.clearCookies();
+  await page.goto('/sign-in');
+  for (const email of [owner.email, 'nobody@alder.example']) {
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password').fill('not the password');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(page.getByRole('alert')).toContainText(
+      'The e-mail address and the password do not belong together',
+    );
+    await expect(page.getByLabel('E-mail')).toHaveValue(email);
+  }
+});
+
+test('signing out everywhere reaches another browser', async ({ page, browser, hub, owner: _ }) => {
+  const elsewhere = await browser.newContext({ baseURL: hub.url });
+  try {
+    await signIn(hub, elsewhere);
+    const other = await elsewhere.newPage();
+    await other.goto('/settings/account');
+    await expect(other.getByRole('heading', { name: 'Your account' })).toBeVisible();
+
+    await page.goto('/settings/account');
+    await page.getByRole('main').getByRole('button', { name: 'Sign out everywhere' }).click();
+    await expect(page.getByText('You are signed out on every device.')).toBeVisible();
+    await other.reload();
+    await expect(other).toHaveURL(/\/sign-in/);
+  } finally {
+    await elsewhere.close();
+  }
+});
+
+test('the first account is made once, and a short password is not taken', async ({ page }) => {
+  await page.goto('/setup');
+  const fill = async (password: string) => {
+    await page.getByLabel('Organisation').fill(OWNER.organisation);
+    await page.getByLabel('Your name').fill(OWNER.name);
+    await page.getByLabel('E-mail').fill(OWNER.email);
+    await page.getByLabel('Password').fill(password);
+    await page.locator('form').filter({ has: page.getByLabel('Organisation') }).evaluate((form) => {
+      (form as HTMLFormElement).noValidate = true;
+    });
+    await page.getByRole('button', { name: 'Create account' }).click();
+  };
+  await fill('short');
+  await expect(page.getByRole('alert')).toContainText('12 characters');
+  await expect(page.getByLabel('Organisation')).toHaveValue(OWNER.organisation);
+  await expect(page.getByLabel('Password')).toHaveValue('');
+  await fill(OWNER.password);
+  await expect(page).toHaveURL('/');
+  await page.goto('/setup');
+  await expect(page).toHaveURL('/');
+});
+
+test('the colours are chosen for this browser and stay', async ({ page, owner: _ }) => {
+  await page.goto('/settings/account');
+  await page.getByRole('button', { name: 'Colours' }).click();
+  await page.getByRole('button', { name: 'Dark' }).click();
+  await expect(page).toHaveURL('/settings/account');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.goto('/');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+});

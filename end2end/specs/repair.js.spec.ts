@@ -1,0 +1,146 @@
+// What goes wrong after a connection is made: who is told what, and how it heals.
+
+import type { Page } from '@playwright/test';
+import { expect, test } from '../support/test.ts';
+import { alive, approve, check, connectSandbox, leave, open, row } from '../support/people.ts';
+import { HARBOUR, type Fault } from '../support/sandbox.ts';
+
+const SHOP = 'Sandbox Shop Maple & Co.';
+const OTHER = 'Sandbox Shop Harbour Books';
+
+test.beforeEach(async ({ page, owner: _ }) => {
+  await connectSandbox(page, true);
+});
+
+/** The status that the page of a connection shows under its name. */
+const status = (page: Page) => page.getByRole('main').locator('header .status');
+
+/** The card that says what to do. */
+const prompt = (page: Page) => page.getByRole('region', { name: 'What to do' });
+
+/** Reconnects from the connection's page, and signs in as somebody else. */
+async function reconnectAsOther(page: Page): Promise<Page> {
+  await open(page, SHOP);
+  await page.getByRole('link', { name: 'Reconnect' }).click();
+  const shop = await leave(page, page.getByRole('button', { name: /^Reconnect Sandbox Shop/ }), true);
+  await approve(shop, HARBOUR);
+  await expect(shop.getByRole('alert')).toContainText(
+    'You signed in as Harbour Books, but this connection belongs to Maple & Co.',
+  );
+  await expect(page.getByText('Another account signed in.')).toBeVisible();
+  return shop;
+}
+
+test('another account on reconnect is kept only when asked for', async ({ page }) => {
+  const shop = await reconnectAsOther(page);
+  await shop.getByRole('button', { name: 'Add as a second account' }).click();
+  await expect.poll(() => shop.isClosed()).toBe(true);
+  await page.goto('/');
+  await expect(row(page, OTHER)).toContainText('Connected');
+  await expect(row(page, SHOP)).toContainText('Connected');
+});
+
+test('another account on reconnect is dropped otherwise', async ({ page, hub }) => {
+  const shop = await reconnectAsOther(page);
+  await shop.getByRole('button', { name: 'Use Maple & Co.' }).click();
+  await expect(shop.getByRole('alert')).toBeVisible();
+  await page.goto('/');
+  await expect(row(page, SHOP)).toContainText('Connected');
+  await expect(row(page, OTHER)).toHaveCount(0);
+  await expect.poll(() => hub.sandbox.grants(), { message: 'the unwanted grant is ended' }).toBe(1);
+});
+
+test('a permission that was left out is named, and added on request', async ({ page }) => {
+  await open(page, SHOP);
+  await page.getByRole('link', { name: 'Reconnect' }).click();
+  const shop = await leave(page, page.getByRole('button', { name: /^Reconnect Sandbox Shop/ }), true);
+  await shop.getByRole('checkbox', { name: /See your orders/ }).uncheck();
+  await approve(shop);
+  await expect(row(page, SHOP)).toContainText('One thing does not work: see orders.');
+  await expect(row(page, SHOP)).toContainText('Connected');
+
+  await open(page, SHOP);
+  await expect(page.getByText('Missing: See orders')).toBeVisible();
+  const again = await leave(page, page.getByRole('button', { name: /^Add permission/ }), true);
+  await approve(again);
+  await expect(prompt(page)).toBeHidden();
+  await expect(page.getByText('Missing: See orders')).toBeHidden();
+});
+
+const TROUBLE: { name: string; fault: Fault; says: RegExp }[] = [
+  {
+    name: 'a shop that is down',
+    fault: { kind: { server_error: { status: 503 } }, at: ['api'] },
+    says: /Sandbox Shop is limiting or not working right now\./,
+  },
+  {
+    name: 'a shop that asks to slow down',
+    fault: { kind: { rate_limit: { retry_after: { seconds: 30 } } }, at: ['api'] },
+    says: /Sandbox Shop asked us to slow down\./,
+  },
+  {
+    name: 'a shop that answers with a web page',
+    fault: { kind: { garbage: 'html' }, at: ['api'] },
+    says: /Sandbox Shop is limiting or not working right now\.|Something went wrong on our side\./,
+  },
+  {
+    name: 'a shop that hangs up',
+    fault: { kind: 'cut_connection', at: ['api'] },
+    says: /Sandbox Shop did not answer\./,
+  },
+];
+
+for (const { name, fault, says } of TROUBLE) {
+  test(`${name} needs nobody, and heals`, async ({ page, hub }) => {
+    await open(page, SHOP);
+    await alive(page);
+    await hub.sandbox.breakWith(fault);
+    await check(page);
+    await expect(status(page)).toHaveText('Retrying');
+    await expect(prompt(page)).toContainText(says);
+    await expect(prompt(page)).toContainText('No action needed.');
+    await expect(prompt(page).getByRole('button', { name: /connect/i })).toHaveCount(0);
+
+    await hub.sandbox.heal();
+    await check(page);
+    await expect(status(page)).toHaveText('Connected');
+    await expect(prompt(page)).toBeHidden();
+    await expect(page.getByRole('region', { name: 'History' })).toContainText('Works again');
+  });
+}
+
+test('a slow shop keeps the button busy until it answers', async ({ page, hub }) => {
+  await open(page, SHOP);
+  await alive(page);
+  await hub.sandbox.breakWith({ kind: { slow: { ms: 2_000 } }, at: ['api'] });
+  await check(page);
+  await expect(page.getByRole('button', { name: 'Checking' })).toHaveAttribute('aria-busy', 'true');
+  await expect(page.getByRole('button', { name: 'Check now' })).toBeVisible();
+  await expect(status(page)).toHaveText('Connected');
+});
+
+test('a grant that was withdrawn asks for one thing, and reconnecting keeps the row', async ({
+  page,
+  context,
+  hub,
+}) => {
+  await open(page, SHOP);
+  const address = page.url();
+  const other = await context.newPage();
+  await other.goto('/');
+  await alive(other, 2);
+
+  await hub.sandbox.revokeAll();
+  await check(page);
+  await expect(status(page)).toHaveText('Action needed');
+  await expect(prompt(page)).toContainText('Sandbox Shop stopped accepting our access on');
+  await expect(prompt(page).getByRole('button').and(page.locator('[data-kind=primary]'))).toHaveCount(1);
+  await expect(row(other, SHOP)).toContainText('Action needed', { timeout: 2_000 });
+
+  const again = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
+  await approve(await leave(page, again, true));
+  await expect(status(page)).toHaveText('Connected');
+  await expect(prompt(page)).toBeHidden();
+  await expect(row(other, SHOP)).toContainText('Connected', { timeout: 2_000 });
+  expect(page.url()).toBe(address);
+});

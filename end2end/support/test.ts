@@ -1,0 +1,123 @@
+// What every spec starts from: a hub of its own, an owner who is signed in, and
+// a browser whose complaints fail the test.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test as base, expect, type BrowserContext } from '@playwright/test';
+import { Peers } from '../peers/index.ts';
+import { freePort } from '../peers/ports.ts';
+import { Hub, type Site } from './hub.ts';
+import { Watch } from './watch.ts';
+
+export { expect };
+
+/** The first owner, where a test does not make one itself. */
+export const OWNER = {
+  organisation: 'Alder & Ash Ltd',
+  name: 'Mia Alder',
+  email: 'mia@alder.example',
+  password: 'correct horse battery',
+};
+
+/** What a project or a spec may choose. */
+export interface Options {
+  /** Whether Connect opens a window: not on phones, and not without JavaScript. */
+  opensWindows: boolean;
+  /** No script reaches the browser. */
+  withoutScripts: boolean;
+  /** Provider apps that the hub's environment lacks. */
+  missingApps: string[];
+}
+
+interface Fixtures {
+  /** A hub that nobody else uses. */
+  hub: Hub;
+  watch: Watch;
+  /** Signs the owner in, in the test's own browser. */
+  owner: typeof OWNER;
+}
+
+interface WorkerFixtures {
+  ground: { site: Site; peers: Peers };
+}
+
+export const test = base.extend<Fixtures & Options, WorkerFixtures>({
+  opensWindows: [true, { option: true }],
+  withoutScripts: [false, { option: true }],
+  missingApps: [[], { option: true }],
+
+  // Peers know the hub by its redirect addresses, so a worker's hubs follow
+  // each other on the same port.
+  ground: [
+    async ({}, use) => {
+      const catalog = await mkdtemp(join(tmpdir(), 'linkwell-catalog-'));
+      const [port, sandboxPort] = [await freePort(), await freePort()];
+      const peers = await Peers.start(`http://127.0.0.1:${port}`, catalog);
+      await use({ site: { port, sandboxPort, catalog }, peers });
+      await peers.close();
+      await rm(catalog, { recursive: true });
+    },
+    { scope: 'worker' },
+  ],
+
+  hub: async ({ ground, missingApps }, use, testInfo) => {
+    const apps = Object.entries(ground.peers.apps).filter(([id]) => !missingApps.includes(id));
+    const hub = await Hub.start(ground.site, Object.fromEntries(apps));
+    await use(hub);
+    await hub.discard();
+    if (testInfo.status !== testInfo.expectedStatus) {
+      await testInfo.attach('hub.log', { body: hub.log, contentType: 'text/plain' });
+    }
+    expect(hub.log, 'the hub logs no error').not.toMatch(/\bERROR\b|panicked/);
+  },
+
+  watch: async ({ context, hub, javaScriptEnabled, withoutScripts }, use, testInfo) => {
+    const watch = new Watch(context, hub.url);
+    if (!javaScriptEnabled || withoutScripts) {
+      watch.allow(/was preloaded using link preload but not used/);
+    }
+    if (withoutScripts) {
+      watch.allow(/\.(js|wasm)\b|dynamically imported module/);
+      await context.route(/\.(js|wasm)$/, (route) => route.abort());
+    }
+    await watch.start();
+    await use(watch);
+    if (testInfo.status !== testInfo.expectedStatus) {
+      const body = watch.complaints.join('\n');
+      await testInfo.attach('complaints', { body, contentType: 'text/plain' });
+      return;
+    }
+    expect(watch.complaints, 'the browser has nothing to complain about').toEqual([]);
+    expect(watch.strangers, 'our pages ask nobody else').toEqual([]);
+  },
+
+  page: async ({ page, watch: _ }, use) => use(page),
+
+  baseURL: async ({ ground }, use) => use(`http://127.0.0.1:${ground.site.port}`),
+
+  owner: async ({ hub, context }, use) => {
+    await found(hub, context);
+    await use(OWNER);
+  },
+});
+
+/** Makes the owner's account from this browser, which is signed in then. */
+async function found(hub: Hub, context: BrowserContext): Promise<void> {
+  await post(hub, context, '/api/set_up', OWNER);
+}
+
+/** Signs the owner in from another browser. */
+export async function signIn(hub: Hub, context: BrowserContext): Promise<void> {
+  const { email, password } = OWNER;
+  await post(hub, context, '/api/sign_in', { email, password });
+}
+
+async function post(hub: Hub, context: BrowserContext, path: string, form: Record<string, string>) {
+  const answer = await context.request.post(hub.url + path, {
+    form,
+    headers: { origin: hub.url },
+    maxRedirects: 0,
+  });
+  expect(answer.headers()['location'], `where ${path} leads`).toBe('/');
+}
