@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::get,
 };
 use chrono::{DateTime, Utc};
 use hub::{
@@ -34,8 +34,12 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
         .route("/connections/{id}", get(one).delete(remove))
         .route("/connections/{id}/token", get(token))
         // A page answers every other address; here it is a problem.
-        .route("/{*rest}", any(|| async { Problem::not_found() }))
+        .route("/{*rest}", get(elsewhere).post(elsewhere).delete(elsewhere))
         .with_state(hub)
+}
+
+async fn elsewhere() -> Problem {
+    Problem::not_found()
 }
 
 fn bearer(headers: &HeaderMap) -> Answer<&str> {
