@@ -210,13 +210,10 @@ fn hub() -> Hub {
 }
 
 /// Loads, then draws.
-fn page<T: 'static, V: IntoView + 'static>(
+fn page<T: Send + 'static, V: IntoView + 'static>(
     load: impl Future<Output = Result<T>> + Send + 'static,
     view: impl FnOnce(T) -> V + Send + 'static,
-) -> impl IntoView
-where
-    T: Send,
-{
+) -> impl IntoView {
     view! {
         <Suspense>
             {Suspend::new(async move { drawn(load.await, view) })}

@@ -31,7 +31,7 @@ pub struct Problem {
     failure_detail: Option<String>,
     /// What failed, why, and the one thing to do, as people see it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<Prompt>,
+    prompt: Option<Box<Prompt>>,
     /// When it is worth asking again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<DateTime<Utc>>,
@@ -113,7 +113,7 @@ impl Problem {
     }
 
     fn with_prompt(mut self, prompt: Prompt) -> Self {
-        self.prompt = Some(prompt);
+        self.prompt = Some(Box::new(prompt));
         self
     }
 }
