@@ -130,7 +130,7 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))?;
     tools::npm_ci(&suite)?;
     run(Command::new("npx")
-        // The other projects of the suite are run by hand until they are steady:
+        // The other specs and projects are run by hand until they are steady:
         // `npx playwright test` in end2end/.
         .args([
             "--no-install",
