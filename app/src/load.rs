@@ -550,15 +550,16 @@ pub fn attempt(hub: &Hub, view: &FlowView) -> Attempt {
         prompt: flow
             .failure
             .as_ref()
-            .map(|failure| flow_prompt(hub, flow, failure)),
+            .map(|failure| flow_prompt(hub, view, failure)),
     }
 }
 
-fn flow_prompt(hub: &Hub, flow: &flow::Model, failure: &Failure) -> Prompt {
+fn flow_prompt(hub: &Hub, view: &FlowView, failure: &Failure) -> Prompt {
+    let flow = &view.flow;
     let entry = hub.catalog.get(&flow.provider);
     let subject = Subject {
         provider_name: entry.map_or(flow.provider.as_str(), |entry| entry.name()),
-        account: None,
+        account: view.repairs.as_deref(),
         at: flow.consumed_at.unwrap_or(flow.created_at),
         during: During::Connecting,
         missing: &[],
@@ -583,7 +584,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         _ => None,
     };
     let prompt = || match &flow.failure {
-        Some(failure) => flow_prompt(hub, flow, failure),
+        Some(failure) => flow_prompt(hub, view, failure),
         None => prompt_of_failure(
             hub,
             &Failure::told(FailureCode::FlowExpiredOrInvalid, flow.status.as_str()),

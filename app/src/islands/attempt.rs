@@ -42,7 +42,7 @@ pub enum Phase {
     /// It worked; the connection's id.
     Connected(String),
     /// It did not work, and why.
-    Failed(Option<Prompt>),
+    Failed(Option<Box<Prompt>>),
     /// Given up here.
     Cancelled,
     /// Left alone for ten minutes.
@@ -254,7 +254,7 @@ impl Tracker {
                 (AttemptStatus::OtherAccount, _) => self.go(Phase::Undecided(attempt.flow_id)),
                 (AttemptStatus::Connected, Some(id)) => self.end(Phase::Connected(id)),
                 (AttemptStatus::Connected | AttemptStatus::Failed, _) => {
-                    self.end(Phase::Failed(attempt.prompt));
+                    self.end(Phase::Failed(attempt.prompt.map(Box::new)));
                 }
                 (AttemptStatus::Cancelled, _) => self.end(Phase::Cancelled),
                 (AttemptStatus::Expired, _) => self.end(Phase::Expired),

@@ -144,7 +144,7 @@ pub fn OfferRow(
         .line(&offer.provider.name)
         .unwrap_or_else(|| words::offer(&offer));
     let lines = match phase.clone() {
-        Phase::Failed(Some(prompt)) => Either::Left(view! { <PromptLines prompt/> }),
+        Phase::Failed(Some(prompt)) => Either::Left(view! { <PromptLines prompt=*prompt/> }),
         _ => Either::Right(view! { <p class="fact">{line}</p> }),
     };
     let Offer {

@@ -108,7 +108,7 @@ async fn prepare(
 fn flow_cookie(hub: &Hub, prepared: &Prepared) -> Cookie<'static> {
     let lifetime = prepared.expires_at - hub.clock.now();
     Cookie::build((
-        cookie_name(hub, &prepared.cookie_name),
+        sessions::cookie_name(&hub.public_url, &prepared.cookie_name),
         prepared.cookie_value.clone(),
     ))
     .path("/")
@@ -117,14 +117,6 @@ fn flow_cookie(hub: &Hub, prepared: &Prepared) -> Cookie<'static> {
     .same_site(SameSite::Lax)
     .max_age(time::Duration::seconds(lifetime.num_seconds()))
     .build()
-}
-
-fn cookie_name(hub: &Hub, name: &str) -> String {
-    if sessions::is_secure(&hub.public_url) {
-        format!("__Host-{name}")
-    } else {
-        name.to_owned()
-    }
 }
 
 /// Somebody opened the address itself: nothing starts by a GET.
@@ -221,7 +213,7 @@ async fn come_back(
     let cookies = jar.clone();
     let cookie = |name: &str| {
         cookies
-            .get(&cookie_name(hub, name))
+            .get(&sessions::cookie_name(&hub.public_url, name))
             .map(|cookie| cookie.value().to_owned())
     };
     let finished = hub
@@ -238,7 +230,7 @@ async fn come_back(
             flow,
             cookie_name: name,
         }) => {
-            let gone = Cookie::build((cookie_name(hub, &name), ""))
+            let gone = Cookie::build((sessions::cookie_name(&hub.public_url, &name), ""))
                 .path("/")
                 .secure(sessions::is_secure(&hub.public_url))
                 .http_only(true)

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     prepare::{cookie_name, verifier_place},
-    save::Connected,
+    save::{Account, Connected},
 };
 use crate::{
     Error, Result,
@@ -241,7 +241,9 @@ impl Hub {
                 Ok(Ok(Outcome::OtherAccount { held, failure }))
             }
             (Ok(identity), target) => {
-                let id = self.save(connected, Ok(identity), target).await?;
+                let id = self
+                    .save(connected, Account::Named(identity), target)
+                    .await?;
                 Ok(Ok(Outcome::Connected(id)))
             }
             // Whether it is the account it should be cannot be known: nothing
@@ -251,7 +253,9 @@ impl Hub {
                 Ok(Err(failure))
             }
             (Err(failure), None) if failure.code.is_transient() => {
-                let id = self.save(connected, Err(failure), None).await?;
+                let id = self
+                    .save(connected, Account::Unnamed(failure), None)
+                    .await?;
                 Ok(Ok(Outcome::Connected(id)))
             }
             (Err(failure), None) => {
@@ -357,7 +361,7 @@ impl Hub {
         .await?;
         match answer {
             OtherAccount::Add => {
-                let id = self.save(connected, Ok(identity), None).await?;
+                let id = self.save(connected, Account::Named(identity), None).await?;
                 self.move_flow(&flow, flow::Status::Connected, Some(id), None)
                     .await
             }

@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
-use super::Listed;
+use super::{
+    Listed,
+    save::{Account, Connected},
+};
 use crate::{
     Error, Result,
-    catalog::RefreshMode,
+    catalog::{RefreshMode, Variables},
+    dialect::Grant,
     hub::Hub,
-    keep::schedule::{self, Life},
     people::{Host, Scope},
     secret::Secret,
-    store::{
-        ConnectionId, connection, credential,
-        event::{self, Kind},
-        is_taken,
-    },
-    vault::Place,
 };
 
 /// A token pair, with what the other system knew about it.
@@ -77,96 +73,35 @@ impl Hub {
                 }
             };
         }
-        let id = ConnectionId::new();
-        let now = self.clock.now();
-        let place = |field| Place::credential(host.tenant(), id, credential::MAIN, field, 1);
-        let policy = &provider.oauth().refresh;
-        let refresh_sealed = match &import.refresh_token {
-            Some(token) if policy.mode == RefreshMode::RefreshToken => {
-                Some(self.vault.seal(place("refresh"), token).await?)
-            }
-            _ => None,
+        let account = Account::Claimed {
+            label: import.account_label.unwrap_or_else(|| {
+                let today = self.clock.now().format("%-d %B %Y");
+                format!("{} account imported {today}", provider.name())
+            }),
+            id: import.account_id,
+            display_name: import.display_name,
         };
-        let life = Life {
-            obtained_at: now,
-            expires_at: import.expires_at,
-            refreshable: refresh_sealed.is_some(),
-        };
-        let access_sealed = self
-            .vault
-            .seal(place("access"), &import.access_token)
-            .await?;
-        let label = import.account_label.unwrap_or_else(|| {
-            format!(
-                "{} account imported {}",
-                provider.name(),
-                now.format("%-d %B %Y")
-            )
-        });
-        let transaction = self.store.begin().await?;
-        connection::ActiveModel {
-            id: Set(id),
-            tenant_id: Set(host.tenant()),
-            provider: Set(provider.id.clone()),
-            external_id: Set(import.account_id),
-            account_label: Set(label),
-            display_name: Set(import.display_name),
-            variables: Set(connection::Variables(provider.values(&variables))),
-            scopes_asked: Set(provider.default_scopes().join(" ")),
-            scopes_granted: Set(import.scopes.map(|scopes| scopes.join(" "))),
-            created_by: Set(None),
-            created_at: Set(now),
-            last_ok_at: Set(None),
-            failure: Set(None),
-            failed_at: Set(None),
-            disconnected_at: Set(None),
-            revocation: Set(None),
-        }
-        .insert(&transaction)
-        .await
-        .map_err(|error| match is_taken(&error) {
-            true => Error::Conflict("this account is connected already"),
-            false => error.into(),
-        })?;
-        credential::Entity::insert(credential::ActiveModel {
-            connection_id: Set(id),
-            slot: Set(credential::MAIN.into()),
-            tenant_id: Set(host.tenant()),
-            access_sealed: Set(access_sealed),
-            refresh_sealed: Set(refresh_sealed),
-            previous_refresh_sealed: Set(None),
-            token_type: Set("Bearer".into()),
-            obtained_at: Set(now),
-            expires_at: Set(import.expires_at),
-            refresh_expires_at: Set(None),
-            version: Set(1),
-            next_refresh_at: Set(schedule::due_at(life, policy, schedule::spread(id, 1))),
-            lease_owner: Set(None),
-            lease_until: Set(None),
-            fence: Set(0),
-            failures: Set(0),
-            failure: Set(None),
-            failed_at: Set(None),
-        })
-        .exec_without_returning(&transaction)
-        .await?;
-        event::append(
-            &transaction,
-            event::New {
-                tenant: host.tenant(),
-                kind: Kind::ConnectionCreated,
-                connection: Some(id),
-                person: None,
-                data: event::Data {
-                    note: Some("imported".into()),
-                    ..Default::default()
-                },
+        let refreshes = provider.oauth().refresh.mode == RefreshMode::RefreshToken;
+        let connected = Connected {
+            tenant: host.tenant(),
+            person: None,
+            provider,
+            variables: provider.values(&variables),
+            scopes_asked: provider.default_scopes(),
+            scopes_granted: import.scopes,
+            grant: Grant {
+                access_token: import.access_token,
+                refresh_token: import.refresh_token.filter(|_| refreshes),
+                token_type: "Bearer".to_owned(),
+                expires_at: import.expires_at,
+                refresh_expires_at: None,
+                scopes: None,
+                variables: Variables::new(),
+                account: None,
+                second: None,
             },
-            now,
-        )
-        .await?;
-        transaction.commit().await?;
-        self.changes.nudge(host.tenant());
+        };
+        let id = self.save(connected, account, None).await?;
         self.one(host.tenant(), id).await
     }
 }

@@ -33,6 +33,8 @@ pub struct FlowView {
     pub flow: flow::Model,
     /// Whether its time is up although nobody ended it.
     pub expired: bool,
+    /// The name of the connection it repairs, if it repairs one.
+    pub repairs: Option<String>,
 }
 
 /// The longest name a person may give, in characters.
@@ -110,7 +112,7 @@ impl Hub {
         let flow = flow::by_handle(self.store.db(), member.tenant(), member.person(), handle)
             .await?
             .ok_or(Error::NotFound)?;
-        Ok(self.view(flow))
+        self.view(flow).await
     }
 
     /// A flow the member started, by its id.
@@ -121,7 +123,7 @@ impl Hub {
             .one(self.store.db())
             .await?
             .ok_or(Error::NotFound)?;
-        Ok(self.view(flow))
+        self.view(flow).await
     }
 
     /// The member's flows that are still under way, newest first.
@@ -130,11 +132,16 @@ impl Hub {
         Ok(flow::under_way(self.store.db(), member.tenant(), member.person(), now).await?)
     }
 
-    fn view(&self, flow: flow::Model) -> FlowView {
-        FlowView {
+    async fn view(&self, flow: flow::Model) -> Result<FlowView> {
+        let repairs = match flow.connection_id {
+            Some(id) => connection::of_tenant(self.store.db(), flow.tenant_id, id).await?,
+            None => None,
+        };
+        Ok(FlowView {
             expired: flow.status == flow::Status::Waiting && flow.expires_at <= self.clock.now(),
+            repairs: repairs.map(|connection| connection.name().to_owned()),
             flow,
-        }
+        })
     }
 
     async fn listed(&self, tenant: TenantId) -> Result<Vec<Listed>> {

@@ -34,6 +34,33 @@ pub(super) struct Connected<'a> {
     pub grant: Grant,
 }
 
+/// Whose account a grant opens, as far as that is known.
+pub(super) enum Account {
+    /// The provider said so a moment ago.
+    Named(Identity),
+    /// The provider was asked and gave no answer; it will be asked again.
+    Unnamed(Failure),
+    /// Another system says so, and the provider was not asked.
+    Claimed {
+        /// Its identity at the provider, if that system knew it.
+        id: Option<String>,
+        /// What to call it until the provider names it.
+        label: String,
+        /// The person's name for it.
+        display_name: Option<String>,
+    },
+}
+
+impl Account {
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::Named(identity) => Some(&identity.id),
+            Self::Unnamed(_) => None,
+            Self::Claimed { id, .. } => id.as_deref(),
+        }
+    }
+}
+
 /// One slot's tokens.
 struct SlotTokens<'a> {
     slot: &'a str,
@@ -44,6 +71,8 @@ struct SlotTokens<'a> {
     refresh_expires_at: Option<DateTime<Utc>>,
 }
 
+/// Another flow saved the same account between our read and our write.
+const MEANWHILE: &str = "the connection changed meanwhile";
 /// How often a save is tried when another flow saves the same account.
 const TRIES: usize = 4;
 
@@ -53,15 +82,15 @@ impl Hub {
     pub(super) async fn save(
         &self,
         connected: Connected<'_>,
-        identity: Result<Identity, Failure>,
+        account: Account,
         target: Option<connection::Model>,
     ) -> Result<ConnectionId> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.save_once(&connected, &identity, target.clone()).await {
+            match self.save_once(&connected, &account, target.clone()).await {
                 Err(Error::Database(error)) if is_taken(&error) && tries < TRIES => {}
-                Err(Error::Conflict(_)) if tries < TRIES => {}
+                Err(Error::Conflict(MEANWHILE)) if tries < TRIES => {}
                 saved => {
                     self.changes.nudge(connected.tenant);
                     return saved;
@@ -73,22 +102,24 @@ impl Hub {
     async fn save_once(
         &self,
         connected: &Connected<'_>,
-        identity: &Result<Identity, Failure>,
+        account: &Account,
         target: Option<connection::Model>,
     ) -> Result<ConnectionId> {
-        let existing = match (target, identity) {
+        let existing = match (target, account.id()) {
             (Some(target), _) => Some(target),
-            (None, Ok(identity)) => {
-                connection::of_account(
-                    self.store.db(),
-                    connected.tenant,
-                    &connected.provider.id,
-                    &identity.id,
-                )
-                .await?
+            (None, Some(account)) => {
+                let provider = &connected.provider.id;
+                connection::of_account(self.store.db(), connected.tenant, provider, account).await?
             }
-            (None, Err(_)) => None,
+            (None, None) => None,
         };
+        // A flow replaces what it proved to be the same account; what is only
+        // claimed replaces nothing that works.
+        if let (Account::Claimed { .. }, Some(row)) = (account, &existing)
+            && row.disconnected_at.is_none()
+        {
+            return Err(Error::Conflict("this account is connected already"));
+        }
         let id = existing
             .as_ref()
             .map_or_else(ConnectionId::new, |row| row.id);
@@ -105,19 +136,22 @@ impl Hub {
         let transaction = self.store.begin().await?;
         let (row, kind) = match &existing {
             Some(row) => (
-                self.change_of(connected, identity, Some(row))
+                self.change_of(connected, account, Some(row))
                     .update(&transaction)
                     .await?,
                 Kind::ConnectionReconnected,
             ),
             None => {
-                let mut row = self.change_of(connected, identity, None);
+                let mut row = self.change_of(connected, account, None);
                 row.id = Set(id);
                 row.tenant_id = Set(connected.tenant);
                 row.provider = Set(connected.provider.id.clone());
                 row.created_by = Set(connected.person);
                 row.created_at = Set(now);
-                row.display_name = Set(None);
+                row.display_name = Set(match account {
+                    Account::Claimed { display_name, .. } => display_name.clone(),
+                    Account::Named(_) | Account::Unnamed(_) => None,
+                });
                 (row.insert(&transaction).await?, Kind::ConnectionCreated)
             }
         };
@@ -140,7 +174,7 @@ impl Hub {
                     )
                     .await?;
                     if !swapped {
-                        return Err(Error::Conflict("the connection changed meanwhile"));
+                        return Err(Error::Conflict(MEANWHILE));
                     }
                     refresh_attempt::finish_all(&transaction, id, &slot, "replaced", now).await?;
                 }
@@ -153,7 +187,10 @@ impl Hub {
                 kind,
                 connection: Some(id),
                 person: connected.person,
-                data: event::Data::default(),
+                data: event::Data {
+                    note: matches!(account, Account::Claimed { .. }).then(|| "imported".into()),
+                    ..Default::default()
+                },
             },
             now,
         )
@@ -166,7 +203,7 @@ impl Hub {
     fn change_of(
         &self,
         connected: &Connected<'_>,
-        identity: &Result<Identity, Failure>,
+        account: &Account,
         existing: Option<&connection::Model>,
     ) -> connection::ActiveModel {
         let now = self.clock.now();
@@ -181,20 +218,27 @@ impl Hub {
             .map(|scopes| scopes.join(" ")));
         change.disconnected_at = Set(None);
         change.revocation = Set(None);
-        match identity {
-            Ok(identity) => {
+        match account {
+            Account::Named(identity) => {
                 change.external_id = Set(Some(identity.id.clone()));
                 change.account_label = Set(identity.label.clone());
                 change.last_ok_at = Set(Some(now));
                 change.failure = Set(None);
                 change.failed_at = Set(None);
             }
-            Err(failure) => {
+            Account::Unnamed(failure) => {
                 change.external_id = Set(None);
                 change.account_label = Set(connected.provider.name().to_owned());
                 change.last_ok_at = Set(None);
                 change.failure = Set(Some(failure.clone()));
                 change.failed_at = Set(Some(now));
+            }
+            Account::Claimed { id, label, .. } => {
+                change.external_id = Set(id.clone());
+                change.account_label = Set(label.clone());
+                change.last_ok_at = Set(None);
+                change.failure = Set(None);
+                change.failed_at = Set(None);
             }
         }
         change

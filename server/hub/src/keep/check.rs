@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
-use super::{Need, Renewal, refresh::transition};
+use super::{Need, Renewal, outcome::transition};
 use crate::{
     Error, Result,
     catalog::Provider,

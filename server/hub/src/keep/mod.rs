@@ -2,11 +2,12 @@
 //! saying how they are.
 //!
 //! One token's life passes through here once: [`Hub::refresh_due`] or a lender
-//! asks for [`Hub::renew`], [`refresh`] speaks the protocol, [`schedule`]
-//! decides when next, [`health`] says what it means.
+//! asks for [`Hub::renew`], [`refresh`] speaks the protocol, [`outcome`] writes
+//! down how it ended, [`schedule`] decides when next, [`health`] says what it means.
 
 mod check;
 pub mod health;
+mod outcome;
 mod recovery;
 mod refresh;
 pub mod schedule;
@@ -56,18 +57,33 @@ impl Hub {
         slot: &str,
         need: Need,
     ) -> Arc<Result<Renewal>> {
-        let flight = {
-            let mut under_way = self
-                .keeper
-                .under_way
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            under_way
-                .entry((id, slot.to_owned()))
-                .or_insert_with(|| self.take_off(id, slot.to_owned(), need))
-                .clone()
-        };
-        flight.await
+        loop {
+            let mut joined = true;
+            let flight = {
+                let mut under_way = self
+                    .keeper
+                    .under_way
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                under_way
+                    .entry((id, slot.to_owned()))
+                    .or_insert_with(|| {
+                        joined = false;
+                        self.take_off(id, slot.to_owned(), need)
+                    })
+                    .clone()
+            };
+            let outcome = flight.await;
+            // The flight that was joined may have been asked a weaker question
+            // and have found nothing to do.
+            let unanswered = match (need, &*outcome) {
+                (Need::Rejected { version }, Ok(Renewal::Current(row))) => row.version <= version,
+                _ => false,
+            };
+            if !(joined && unanswered) {
+                return outcome;
+            }
+        }
     }
 
     fn take_off(&self, id: ConnectionId, slot: String, need: Need) -> Flight {

@@ -1,0 +1,377 @@
+//! How a try to refresh ended, written down: by compare-and-swap on fence and
+//! version, and in the [spool](super::spool) when the database cannot take it.
+
+use fail::fail_point;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+
+use super::{
+    recovery::UNCLEAR,
+    refresh::{Renewal, Try, place},
+    schedule::{self, Life},
+    spool::Entry,
+};
+use crate::{
+    Error, Result,
+    catalog::RefreshMode,
+    dialect::{Grant, Tokens},
+    failure::Failure,
+    hub::Hub,
+    secret::Secret,
+    store::{
+        AttemptId, connection, credential,
+        event::{self, Kind},
+        node, refresh_attempt,
+    },
+};
+
+impl Hub {
+    pub(super) async fn store_renewed(
+        &self,
+        row: credential::Model,
+        ready: Try<'_>,
+        grant: Grant,
+    ) -> Result<Renewal> {
+        let entry = self.seal_renewed(&row, &ready, &grant).await?;
+        fail_point!("refresh::after_seal", |_| std::process::abort());
+        match self.commit_renewed(&row, &ready, &grant, &entry).await {
+            Ok(true) => {
+                fail_point!("refresh::after_commit", |_| std::process::abort());
+                self.changes.nudge(row.tenant_id);
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
+            }
+            Ok(false) => self.superseded(row, &ready, &grant, entry).await,
+            Err(error) => {
+                tracing::error!(
+                    connection.id = %row.connection_id, %error,
+                    "a renewed token could not be stored and goes to the spool"
+                );
+                self.spool.append(&entry).map_err(spool_failed)?;
+                fail_point!("refresh::after_spool", |_| std::process::abort());
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
+            }
+        }
+    }
+
+    async fn seal_renewed(
+        &self,
+        row: &credential::Model,
+        ready: &Try<'_>,
+        grant: &Grant,
+    ) -> Result<Entry> {
+        let version = row.version + 1;
+        let seal = async |field, secret: &Secret| {
+            self.vault.seal(place(row, field, version), secret).await
+        };
+        let refreshes = ready.provider.oauth().refresh.mode == RefreshMode::RefreshToken;
+        let (refresh_sealed, previous_refresh_sealed) = match &grant.refresh_token {
+            Some(new) => {
+                let previous = match refreshes && new.expose() != ready.presented.expose() {
+                    true => Some(seal("previous_refresh", &ready.presented).await?),
+                    false => None,
+                };
+                (Some(seal("refresh", new).await?), previous)
+            }
+            // An answer without a refresh token means that the old one stays.
+            None if refreshes => (Some(seal("refresh", &ready.presented).await?), None),
+            None => (None, None),
+        };
+        let life = Life {
+            obtained_at: self.clock.now(),
+            expires_at: grant.expires_at,
+            refreshable: refresh_sealed.is_some(),
+        };
+        Ok(Entry {
+            tenant: row.tenant_id,
+            connection: row.connection_id,
+            slot: row.slot.clone(),
+            version: row.version,
+            access_sealed: seal("access", &grant.access_token).await?,
+            refresh_sealed,
+            previous_refresh_sealed,
+            token_type: grant.token_type.clone(),
+            obtained_at: life.obtained_at,
+            expires_at: grant.expires_at,
+            refresh_expires_at: grant.refresh_expires_at.or(row.refresh_expires_at),
+            next_refresh_at: schedule::due_at(
+                life,
+                &ready.provider.oauth().refresh,
+                schedule::spread(row.connection_id, version),
+            ),
+        })
+    }
+
+    async fn commit_renewed(
+        &self,
+        row: &credential::Model,
+        ready: &Try<'_>,
+        grant: &Grant,
+        entry: &Entry,
+    ) -> Result<bool> {
+        fail_point!("refresh::commit_fails", |_| Err(Error::Conflict(
+            "as a test wants it"
+        )));
+        let now = self.clock.now();
+        let transaction = self.store.begin().await?;
+        let stored = credential::compare_and_swap(
+            &transaction,
+            row.connection_id,
+            &row.slot,
+            row.version,
+            Some(row.fence),
+            change_of(entry),
+        )
+        .await?;
+        if !stored {
+            return Ok(false);
+        }
+        refresh_attempt::finish_all(&transaction, row.connection_id, &row.slot, "renewed", now)
+            .await?;
+        let mut change = ready.connection.clone().into_active_model();
+        change.last_ok_at = Set(Some(now));
+        // A grant that renews is a grant that lives, whatever a check found.
+        change.failure = Set(None);
+        change.failed_at = Set(None);
+        if let Some(scopes) = &grant.scopes {
+            change.scopes_granted = Set(Some(scopes.join(" ")));
+        }
+        if !grant.variables.is_empty() {
+            let mut variables = ready.connection.variables.clone();
+            variables.0.extend(grant.variables.clone());
+            change.variables = Set(variables);
+        }
+        change.update(&transaction).await?;
+        let healed = row.failure.is_some() || ready.connection.failure.is_some();
+        self.tell(
+            &transaction,
+            &ready.connection,
+            if healed {
+                Kind::ConnectionHealed
+            } else {
+                Kind::ConnectionRefreshed
+            },
+            event::Data::default(),
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The row is no longer what the refresh started from. If the connection
+    /// was ended meanwhile, the new grant must not live on unowned; if only the
+    /// lease was lost, the answer still counts unless somebody else won.
+    async fn superseded(
+        &self,
+        row: credential::Model,
+        ready: &Try<'_>,
+        grant: &Grant,
+        entry: Entry,
+    ) -> Result<Renewal> {
+        match credential::get(self.store.db(), row.connection_id, &row.slot).await? {
+            None => {
+                let tokens = Tokens {
+                    access_token: &grant.access_token,
+                    refresh_token: grant.refresh_token.as_ref(),
+                };
+                self.dialect
+                    .revoke(
+                        ready.provider,
+                        &ready.app,
+                        &ready.connection.variables.0,
+                        &tokens,
+                    )
+                    .await;
+                Err(Error::NotFound)
+            }
+            Some(winner) if winner.version > row.version => Ok(Renewal::Current(Box::new(winner))),
+            Some(_) => {
+                self.spool.append(&entry).map_err(spool_failed)?;
+                self.drain_spool().await?;
+                Ok(Renewal::Current(Box::new(renewed(row, entry))))
+            }
+        }
+    }
+
+    /// The token may have been rotated: the attempt stays open, so that a
+    /// refusal after it is understood.
+    pub(super) async fn record_unclear(
+        &self,
+        row: credential::Model,
+        attempt: AttemptId,
+        failure: Failure,
+    ) -> Result<Renewal> {
+        refresh_attempt::ActiveModel {
+            id: Set(attempt),
+            outcome: Set(Some(UNCLEAR.into())),
+            ..Default::default()
+        }
+        .update(self.store.db())
+        .await?;
+        self.record_failure(&row, None, failure).await
+    }
+
+    pub(super) async fn record_failure(
+        &self,
+        row: &credential::Model,
+        finished: Option<(AttemptId, &str)>,
+        failure: Failure,
+    ) -> Result<Renewal> {
+        let now = self.clock.now();
+        let failures = row.failures + 1;
+        let next = schedule::retry_at(
+            failure.code,
+            failures,
+            failure.retry_at,
+            now,
+            schedule::spread(row.connection_id, i64::from(failures)),
+        );
+        let failure = failure.with_retry_at(next);
+        let transaction = self.store.begin().await?;
+        let stored = credential::compare_and_swap(
+            &transaction,
+            row.connection_id,
+            &row.slot,
+            row.version,
+            Some(row.fence),
+            credential::ActiveModel {
+                failures: Set(failures),
+                failure: Set(Some(failure.clone())),
+                failed_at: Set(Some(now)),
+                next_refresh_at: Set(next),
+                ..Default::default()
+            },
+        )
+        .await?;
+        if let Some((attempt, outcome)) = finished {
+            refresh_attempt::finish(&transaction, attempt, outcome, now).await?;
+        }
+        if stored
+            && let Some(kind) = transition(row.failure.as_ref(), &failure)
+            && let Some(connection) =
+                connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?
+        {
+            let data = event::Data {
+                failure: Some(failure.clone()),
+                ..Default::default()
+            };
+            self.tell(&transaction, &connection, kind, data).await?;
+        }
+        transaction.commit().await?;
+        self.changes.nudge(row.tenant_id);
+        Ok(Renewal::Failed(failure))
+    }
+
+    /// Writes what waits in the spool to the database, and says so when
+    /// nothing is left. To be called at the start and while it is not empty.
+    pub async fn drain_spool(&self) -> Result<()> {
+        let entries = self.spool.entries().map_err(spool_failed)?;
+        for entry in &entries {
+            let transaction = self.store.begin().await?;
+            let stored = credential::compare_and_swap(
+                &transaction,
+                entry.connection,
+                &entry.slot,
+                entry.version,
+                None,
+                change_of(entry),
+            )
+            .await?;
+            if stored {
+                refresh_attempt::finish_all(
+                    &transaction,
+                    entry.connection,
+                    &entry.slot,
+                    "spooled",
+                    self.clock.now(),
+                )
+                .await?;
+            }
+            transaction.commit().await?;
+            tracing::warn!(
+                connection.id = %entry.connection, spool.stored = stored,
+                "a token from the spool was written to the database"
+            );
+            self.changes.nudge(entry.tenant);
+        }
+        self.spool.clear(&entries).map_err(spool_failed)?;
+        for node in self.spool.nodes() {
+            node::report_spool_empty(self.store.db(), node, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Appends an event of a connection, by nobody in particular.
+    pub(crate) async fn tell(
+        &self,
+        db: &impl sea_orm::ConnectionTrait,
+        connection: &connection::Model,
+        kind: Kind,
+        data: event::Data,
+    ) -> Result<()> {
+        event::append(
+            db,
+            event::New {
+                tenant: connection.tenant_id,
+                kind,
+                connection: Some(connection.id),
+                person: None,
+                data,
+            },
+            self.clock.now(),
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// The event a failure is, given what was known: one per transition.
+pub(super) fn transition(before: Option<&Failure>, now: &Failure) -> Option<Kind> {
+    let was_final = before.map(|failure| !failure.code.is_transient());
+    match (was_final, now.code.is_transient()) {
+        (Some(true), false) | (Some(_), true) => None,
+        (None, true) => Some(Kind::ConnectionDegraded),
+        (None | Some(false), false) => Some(Kind::ConnectionActionRequired),
+    }
+}
+
+fn change_of(entry: &Entry) -> credential::ActiveModel {
+    credential::ActiveModel {
+        access_sealed: Set(entry.access_sealed.clone()),
+        refresh_sealed: Set(entry.refresh_sealed.clone()),
+        previous_refresh_sealed: Set(entry.previous_refresh_sealed.clone()),
+        token_type: Set(entry.token_type.clone()),
+        obtained_at: Set(entry.obtained_at),
+        expires_at: Set(entry.expires_at),
+        refresh_expires_at: Set(entry.refresh_expires_at),
+        version: Set(entry.version + 1),
+        next_refresh_at: Set(entry.next_refresh_at),
+        failures: Set(0),
+        failure: Set(None),
+        failed_at: Set(None),
+        ..Default::default()
+    }
+}
+
+fn renewed(row: credential::Model, entry: Entry) -> credential::Model {
+    credential::Model {
+        access_sealed: entry.access_sealed,
+        refresh_sealed: entry.refresh_sealed,
+        previous_refresh_sealed: entry.previous_refresh_sealed,
+        token_type: entry.token_type,
+        obtained_at: entry.obtained_at,
+        expires_at: entry.expires_at,
+        refresh_expires_at: entry.refresh_expires_at,
+        version: entry.version + 1,
+        next_refresh_at: entry.next_refresh_at,
+        lease_owner: None,
+        lease_until: None,
+        failures: 0,
+        failure: None,
+        failed_at: None,
+        ..row
+    }
+}
+
+fn spool_failed(error: std::io::Error) -> Error {
+    tracing::error!(%error, "the spool directory cannot be used");
+    Error::Conflict("the spool directory cannot be used")
+}
