@@ -33,7 +33,7 @@ enum Stage {
     /// The site builds: every class has its CSS, every icon exists.
     #[value(skip)]
     Site,
-    /// Formatting.
+    /// Formatting and clippy, for this machine and for the browser.
     Lint,
     /// All Rust tests, on SQLite.
     Rust,
@@ -110,7 +110,17 @@ pub fn test(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 fn lint(workspace: &Workspace) -> Result<()> {
-    run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))
+    run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"]))?;
+    let host = ["clippy", "--workspace", "--all-targets", FAILPOINTS];
+    run(workspace.cargo(&host).args(["--", "--deny=warnings"]))?;
+    // The same sources once more as the browser runs them.
+    tools::wasm_target()?;
+    let browser = [
+        "clippy",
+        "--package=frontend",
+        "--target=wasm32-unknown-unknown",
+    ];
+    run(workspace.cargo(&browser).args(["--", "--deny=warnings"]))
 }
 
 fn postgres(workspace: &Workspace) -> Result<()> {

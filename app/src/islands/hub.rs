@@ -44,14 +44,19 @@ const SECTIONS: [Section; 4] = [
     Section::Disconnected,
 ];
 
+/// Rows in the order they appeared, each in the part it was put into then.
+type Placed = Vec<(Section, Subject)>;
+/// Providers, each with the connection that took its row.
+type Taken = Vec<(String, String)>;
+
 /// The parts of the hub and their rows.
 #[derive(Clone, Copy)]
 struct Rows {
     hub: RwSignal<Hub>,
     /// Where each row was put when it first appeared.
-    placed: RwSignal<Vec<(Section, Subject)>>,
-    /// Providers whose row a new connection took, with that connection.
-    taken: RwSignal<Vec<(String, String)>>,
+    placed: RwSignal<Placed>,
+    /// Which rows of providers became rows of connections.
+    taken: RwSignal<Taken>,
     query: RwSignal<String>,
     now: RwSignal<i64>,
     /// The attempts to connect each provider.
@@ -184,7 +189,7 @@ impl Rows {
     }
 
     /// Keeps every row in its place and finds one for the new ones.
-    fn place(self, hub: &Hub) -> (Vec<(Section, Subject)>, Vec<(String, String)>) {
+    fn place(self, hub: &Hub) -> (Placed, Taken) {
         let mut placed = self.placed.get_untracked();
         let mut taken = self.taken.get_untracked();
         taken.retain(|(_, id)| find(hub, id).is_some());

@@ -11,30 +11,21 @@ use hub::{
     failure::{Failure, FailureCode},
     prompt::{During, Prompt, Subject},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What an API caller is told when it does not get what it asked for.
 #[derive(Debug, Serialize)]
 pub struct Problem {
     /// Names the kind of problem; a fragment of the API's own documentation.
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "as_urn")]
+    kind: &'static str,
     title: String,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// The failure code, from the closed list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<FailureCode>,
-    /// An open word that tells causes of one code apart, for support and logs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_detail: Option<String>,
-    /// What failed, why, and the one thing to do, as people see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<Box<Prompt>>,
-    /// When it is worth asking again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_at: Option<DateTime<Utc>>,
+    /// What is wrong with the connection, when that is the problem.
+    #[serde(flatten)]
+    connection: Option<Box<ConnectionFailed>>,
     /// The fields that cannot be accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
@@ -42,20 +33,35 @@ pub struct Problem {
     retry_after_s: Option<i64>,
 }
 
+fn as_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:linkwell:problem:{kind}"))
+}
+
+/// A failure of a connection, in a problem.
+#[derive(Debug, Serialize)]
+struct ConnectionFailed {
+    /// The failure code, from the closed list.
+    code: FailureCode,
+    /// An open word that tells causes of one code apart, for support and logs.
+    failure_detail: String,
+    /// What failed, why, and the one thing to do, as people see it.
+    prompt: Prompt,
+    /// When it is worth asking again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<DateTime<Utc>>,
+}
+
 /// An error of a JSON route.
 pub type Answer<T> = Result<T, Problem>;
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &str) -> Self {
+    fn new(status: StatusCode, kind: &'static str, title: &str) -> Self {
         Self {
-            kind: format!("urn:linkwell:problem:{kind}"),
+            kind,
             title: title.into(),
             status: status.as_u16(),
             detail: None,
-            code: None,
-            failure_detail: None,
-            prompt: None,
-            retry_at: None,
+            connection: None,
             errors: Vec::new(),
             retry_after_s: None,
         }
@@ -101,19 +107,21 @@ impl Problem {
         };
         Self {
             detail: Some(prompt.why.clone()),
-            code: Some(failure.code),
-            failure_detail: Some(failure.detail.clone()),
-            retry_at: failure.retry_at,
             retry_after_s: failure
                 .retry_at
                 .map(|at| (at - subject.at).num_seconds().max(1)),
             ..Self::new(status, "connection-failed", &prompt.what)
         }
-        .with_prompt(prompt)
+        .about(failure, prompt)
     }
 
-    fn with_prompt(mut self, prompt: Prompt) -> Self {
-        self.prompt = Some(Box::new(prompt));
+    fn about(mut self, failure: &Failure, prompt: Prompt) -> Self {
+        self.connection = Some(Box::new(ConnectionFailed {
+            code: failure.code,
+            failure_detail: failure.detail.clone(),
+            prompt,
+            retry_at: failure.retry_at,
+        }));
         self
     }
 }
