@@ -191,7 +191,11 @@ impl Flash {
     }
 }
 
-/// A cookie's value.
+/// What browsers guard a cookie by on https: no neighbouring host can set it.
+/// The server puts it before the name of every cookie it sends there.
+pub const COOKIE_GUARD: &str = "__Host-";
+
+/// A cookie's value, whether its name is guarded or, on plain http, not.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
@@ -199,7 +203,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
+        .find_map(|(key, value)| (key.trim_start_matches(COOKIE_GUARD) == name).then_some(value))
 }
 
 /// A cookie for this site alone that scripts cannot read.

@@ -35,6 +35,9 @@ pub struct Viewer {
     pub person: Option<Person>,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether they signed in so recently that their password need not be
+    /// given again for something grave.
+    pub recently: bool,
 }
 
 /// One page view: who is looking, in which colours, and what the last form left.
@@ -47,6 +50,9 @@ pub struct Visit {
     pub theme: Theme,
     /// What the last form left.
     pub flash: Flash,
+    /// Whether they signed in so recently that their password need not be
+    /// given again for something grave.
+    pub recently: bool,
 }
 
 impl Visit {

@@ -248,6 +248,7 @@ async fn page(Path(name): Path<String>, request: Request) -> Response {
     let site = site();
     let provided = site.clone();
     let visit = Visit {
+        recently: true,
         person: signed_in.then(fixtures::person),
         theme,
         flash,

@@ -111,6 +111,15 @@ pub fn ApiKeysView(
                             })}
                             {choices}
                         </fieldset>
+                        {(!Visit::current().recently).then(|| view! {
+                            <Field
+                                name="current"
+                                label="Your password"
+                                kind="password"
+                                help="A key opens every account connected here, so we ask once more."
+                                autocomplete="current-password"
+                            />
+                        })}
                         <div class="actions">
                             <button class="btn" data-kind="primary">"Create key"</button>
                         </div>

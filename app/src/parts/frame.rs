@@ -40,6 +40,7 @@ pub fn Frame(
         person,
         theme,
         flash,
+        ..
     } = Visit::current();
     let wrong = !flash.problems.is_empty();
     let title = match wrong {

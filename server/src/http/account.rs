@@ -22,7 +22,7 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 use hub::{
     Error, Hub,
-    people::{Member, NewOwner, Scope, SignedIn},
+    people::{Action, Member, NewOwner, Scope, SignedIn},
     secret::Secret,
 };
 use serde::Deserialize;
@@ -286,6 +286,13 @@ async fn create_api_key(
         .collect();
     if scopes.is_empty() {
         return back(paths::API_KEYS, typed.and("scope", Problem::ScopesMissing));
+    }
+    // Who may not make keys is told so, and not asked for a password first.
+    if !viewer.recently && member.role().may(Action::ManageApiKeys) {
+        let current = Secret::new(values("current").first().copied().unwrap_or_default());
+        if let Err(error) = shared.hub.confirm(member, current).await {
+            return back(paths::API_KEYS, explain(typed, error));
+        }
     }
     match shared.hub.create_api_key(member, name, &scopes).await {
         Ok((row, key)) => {

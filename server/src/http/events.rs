@@ -32,9 +32,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a browser tries again after the stream broke.
 const RETRY: Duration = Duration::from_millis(500);
-/// How many looks a member's standing is trusted for: a member who was removed
-/// or signed out loses the stream within this many seconds.
-const LOOKS_PER_STANDING: u32 = 5;
 
 /// The stream.
 pub fn router<S: Clone + Send + Sync + 'static>(
@@ -64,7 +61,6 @@ async fn events(
         hub,
         member,
         seen,
-        looks: 0,
     };
     let hello = stream::once(async { Ok(sse::Event::default().retry(RETRY).comment("hello")) });
     let stream = hello
@@ -83,7 +79,6 @@ struct Watcher {
     member: Member,
     nudges: broadcast::Receiver<hub::store::TenantId>,
     seen: i64,
-    looks: u32,
 }
 
 impl Watcher {
@@ -99,10 +94,10 @@ impl Watcher {
     /// The next events, once there are some; none when the stream must end.
     async fn next(&mut self) -> Option<Vec<sse::Event>> {
         loop {
-            if self.looks.is_multiple_of(LOOKS_PER_STANDING) && !self.still_stands().await {
+            // Whoever was removed or signed out loses the stream with the next look.
+            if !self.still_stands().await {
                 return None;
             }
-            self.looks = self.looks.wrapping_add(1);
             match self.hub.events_after(&self.member, self.seen).await {
                 Ok(events) if !events.is_empty() => {
                     self.seen = events.last().map_or(self.seen, |event| event.seq);

@@ -18,6 +18,8 @@ use axum::{
 use hub::Hub;
 use url::Url;
 
+use app::flash::COOKIE_GUARD;
+
 use super::sessions::is_secure;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -94,13 +96,17 @@ async fn complete(public_url: &Url, request: Request, next: Next) -> Response {
     response
 }
 
-/// No cookie is for scripts or for other sites, and on https none is for http;
+/// No cookie is for scripts or for other sites, and on https none is for http
+/// or can be set by a neighbouring host;
 /// also not one that only takes another away.
 fn guard_cookies(headers: &mut HeaderMap, is_secure: bool) {
     let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     headers.remove(SET_COOKIE);
     for cookie in cookies {
         let mut text = cookie.to_str().unwrap_or_default().to_owned();
+        if is_secure && !text.starts_with(COOKIE_GUARD) {
+            text.insert_str(0, COOKIE_GUARD);
+        }
         for (attribute, value, wanted) in [
             ("; HttpOnly", "", true),
             ("; SameSite=", "Lax", true),

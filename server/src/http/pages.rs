@@ -69,6 +69,7 @@ fn context(state: &State) {
     provide_context(Visit {
         person: viewer.person.clone(),
         theme: viewer.theme,
+        recently: viewer.recently,
         flash,
     });
     provide_context(viewer);

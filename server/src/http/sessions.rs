@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use app::{Theme, Viewer, model::Person};
+use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
 use async_trait::async_trait;
 use axum::{
     extract::{Request, State},
@@ -38,6 +38,8 @@ use url::Url;
 const IDLE: Duration = Duration::days(7);
 /// A session ends this long after its person signed in, used or not.
 const ABSOLUTE: Duration = Duration::days(30);
+/// For this long after a sign-in its password need not be given again.
+const RECENT: Duration = Duration::minutes(15);
 /// How often the use of a session is written down.
 const TOUCH_EVERY: Duration = Duration::hours(1);
 
@@ -164,7 +166,7 @@ pub fn is_secure(public_url: &Url) -> bool {
 /// neighbouring host can set one.
 pub fn cookie_name(public_url: &Url, name: &str) -> String {
     match is_secure(public_url) {
-        true => format!("__Host-{name}"),
+        true => format!("{COOKIE_GUARD}{name}"),
         false => name.to_owned(),
     }
 }
@@ -227,8 +229,9 @@ pub async fn viewer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let member = match signed_in_member(&hub, &session).await {
-        Ok(member) => member,
+    let (member, recently) = match signed_in_member(&hub, &session).await {
+        Ok(Some((member, recently))) => (Some(member), recently),
+        Ok(None) => (None, false),
         Err(error) => {
             tracing::error!(%error, "who is looking could not be read");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -245,6 +248,7 @@ pub async fn viewer(
         member,
         person,
         theme,
+        recently,
     });
     next.run(request).await
 }
@@ -264,7 +268,11 @@ impl fmt::Display for LookUpError {
     }
 }
 
-async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>, LookUpError> {
+/// The member, and whether they signed in [recently](RECENT).
+async fn signed_in_member(
+    hub: &Hub,
+    session: &Session,
+) -> Result<Option<(Member, bool)>, LookUpError> {
     // A stranger costs no query.
     if session.id().is_none() {
         return Ok(None);
@@ -277,6 +285,7 @@ async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>
         return Ok(None);
     };
     let now = hub.clock.now().timestamp();
+    let recently = now - login.since < RECENT.whole_seconds();
     let member = match login.is_over(now) {
         true => None,
         false => hub
@@ -293,7 +302,7 @@ async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>
             .await
             .map_err(LookUpError::Session)?;
     }
-    Ok(member)
+    Ok(member.map(|member| (member, recently)))
 }
 
 #[cfg(test)]

@@ -229,6 +229,40 @@ async fn row_28_fifty_who_sign_in_together_keep_nobody_else_waiting() {
 }
 
 #[tokio::test]
+async fn row_35_a_key_is_made_for_who_gave_the_password_lately() {
+    let world = World::new().await;
+    let browser = world.signed_in().await;
+    let make = async |current: &str| {
+        let form = [
+            ("name", "Till"),
+            ("scope", "tokens:read"),
+            ("current", current),
+        ];
+        browser.post("/settings/api-keys", &form).await
+    };
+    let living = async || world.app.hub.api_keys(world.member()).await.unwrap().len();
+    let asks = async || {
+        let page = browser
+            .get("/settings/api-keys")
+            .await
+            .text()
+            .await
+            .unwrap();
+        page.contains("name=\"current\"")
+    };
+    assert!(!asks().await);
+    assert_eq!(make("").await.status(), StatusCode::OK);
+    world.advance(TimeDelta::minutes(15));
+    assert!(asks().await);
+    for wrong in ["", "another password"] {
+        assert!(flash(&make(wrong).await).contains("not your current password"));
+    }
+    assert_eq!(living().await, 1);
+    assert_eq!(make(PASSWORD).await.status(), StatusCode::OK);
+    assert_eq!(living().await, 2);
+}
+
+#[tokio::test]
 async fn row_28_no_long_text_is_hashed() {
     let world = World::new().await;
     let browser = world.signed_in().await;
@@ -352,7 +386,7 @@ const RIGHTS: [(Role, &str, &str, &str); 16] = [
         Role::Admin,
         "POST",
         "/settings/api-keys",
-        "name=Till&scope=tokens%3Aread",
+        "name=Till&scope=tokens%3Aread&current=<password>",
     ),
     (Role::Admin, "POST", "/api/revoke_api_key", "id=<key>"),
     (
@@ -429,6 +463,7 @@ async fn row_33_asvs_8_2_1_every_role_may_exactly_what_is_listed() {
             let fill = |text: &str| {
                 text.replace("<id>", &id.to_string())
                     .replace("<key>", &key.id.to_string())
+                    .replace("<password>", &PASSWORD.replace(' ', "+"))
             };
             let before = rows(&hub.store).await;
             // Lets a check happen again.

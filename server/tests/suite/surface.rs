@@ -133,10 +133,7 @@ async fn row_22_asvs_3_3_every_cookie_is_guarded() {
                 && has("Path=/")
                 && !cookie.contains("Domain")
                 && (has("SameSite=Lax") || has("SameSite=Strict"));
-            // A word and a colour carry no authority: for them `Secure` is enough.
-            let is_harmless =
-                cookie.starts_with("linkwell-flash=") || cookie.starts_with("linkwell-theme=");
-            let by_https = has("Secure") && (is_harmless || cookie.starts_with("__Host-"));
+            let by_https = has("Secure") && cookie.starts_with("__Host-");
             if !guarded || by_https != is_https {
                 unguarded.push(cookie);
             }

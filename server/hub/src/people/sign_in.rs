@@ -99,7 +99,7 @@ impl Hub {
     ) -> Result<Member> {
         let own = [member.email(), member.name(), member.tenant_name()];
         fields::new_password("new", &new, &own)?;
-        let old = self.confirm(member, current).await?;
+        let old = self.confirmed_hash(member, current).await?;
         let new = self.passwords.hash(new).await?;
         if !person::change_password(self.store.db(), member.person(), &old, &new).await? {
             return Err(Error::Conflict(
@@ -132,7 +132,7 @@ impl Hub {
                     "Enter your password to change the e-mail address",
                 )
             })?;
-            self.confirm(member, current).await?;
+            self.confirmed_hash(member, current).await?;
         }
         match person::change_profile(self.store.db(), member.person(), &name, &email).await {
             Err(error) if is_taken(&error) => {
@@ -152,11 +152,20 @@ impl Hub {
     /// When the database cannot be written.
     pub async fn end_all_sessions(&self, member: &Member) -> Result<()> {
         person::raise_epoch(self.store.db(), member.person()).await?;
+        // Open streams look at once whether their person is still signed in.
+        self.changes.nudge(member.tenant());
         Ok(())
     }
 
-    /// Asks a signed-in person for their password again; answers the stored hash.
-    async fn confirm(&self, member: &Member, current: Secret) -> Result<String> {
+    /// Asks a signed-in person for their password again, before something grave.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `current` when it is not theirs, [`Error::Throttled`].
+    pub async fn confirm(&self, member: &Member, current: Secret) -> Result<()> {
+        self.confirmed_hash(member, current).await.map(drop)
+    }
+
+    async fn confirmed_hash(&self, member: &Member, current: Secret) -> Result<String> {
         let wrong = || Error::invalid("current", "This is not your current password");
         if current.expose().len() > fields::MAX_PASSWORD {
             return Err(wrong());
