@@ -335,7 +335,7 @@ pub async fn disconnect_page(
     let listed = hub.connection(member, id).await?;
     let entry = hub.catalog.get(&listed.connection.provider);
     let revocation = match entry {
-        Some(entry) if entry.oauth().revoke.is_some() => Revocation::AtProvider,
+        Some(entry) if entry.is_revoked_by_call() => Revocation::AtProvider,
         Some(entry) => Revocation::ByHand {
             place: entry
                 .remove_url(&listed.connection.variables.0)
@@ -420,9 +420,9 @@ pub async fn connect_page(
                 value: question.default.clone().unwrap_or_default(),
             })
             .collect(),
-        removal: match entry.oauth().revoke {
-            Some(_) => "Disconnect here at any time: the access is withdrawn there too.".to_owned(),
-            None => format!(
+        removal: match entry.is_revoked_by_call() {
+            true => "Disconnect here at any time: the access is withdrawn there too.".to_owned(),
+            false => format!(
                 "Disconnect here at any time, then remove Linkwell in the settings of {}.",
                 entry.name()
             ),
@@ -498,7 +498,7 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
         .ok_or(Error::NotFound)?;
     let app = app_row(hub, status).ok_or(Error::NotFound)?;
     let products = hub.catalog.apps().remove(id).ok_or(Error::NotFound)?;
-    let setup = &products[0].setup;
+    let setup = products[0].setup.as_ref().ok_or(Error::NotFound)?;
     let name = id.to_uppercase().replace('-', "_");
     Ok(ProviderAppPage {
         app,

@@ -134,19 +134,20 @@ pub async fn save_provider_app(
     app: String,
     client_id: String,
     client_secret: String,
+    #[server(default)] settings: std::collections::BTreeMap<String, String>,
 ) -> Result<(), ServerFnError> {
     let secret = (!client_secret.is_empty()).then(|| hub::secret::Secret::new(client_secret));
     let saved = async {
         hub()
-            .set_provider_app(&member()?, &app, &client_id, secret)
+            .set_provider_app(&member()?, &app, &client_id, secret, &settings)
             .await
     };
     let done = saved.await.map(|_| Notice::AppSaved);
-    tell(
-        &paths::provider_app(&app),
-        done,
-        Flash::default().keep("client_id", &client_id),
-    );
+    let mut typed = Flash::default().keep("client_id", &client_id);
+    for (name, value) in &settings {
+        typed = typed.keep(&format!("settings[{name}]"), value);
+    }
+    tell(&paths::provider_app(&app), done, typed);
     Ok(())
 }
 

@@ -12,6 +12,8 @@ mod catalog {
     mod check;
     #[path = "../src/catalog/entry.rs"]
     pub mod entry;
+    #[path = "../src/catalog/keys.rs"]
+    pub mod keys;
     #[path = "../src/catalog/load.rs"]
     pub mod load;
     #[path = "../src/catalog/oauth.rs"]
@@ -22,6 +24,8 @@ mod catalog {
     pub mod problem;
     #[path = "../src/catalog/provider.rs"]
     pub mod provider;
+    #[path = "../src/catalog/push.rs"]
+    pub mod push;
     #[path = "../src/catalog/template.rs"]
     pub mod template;
     #[path = "../src/catalog/value.rs"]

@@ -203,7 +203,7 @@ pub async fn open(
     if store.db().get_database_backend() == DatabaseBackend::Postgres {
         clock.follow(store.time().await?);
     }
-    for (app, from_environment) in config::operator_apps(catalog.apps().into_keys()) {
+    for (app, from_environment) in config::operator_apps(&catalog) {
         operator_apps.entry(app).or_insert(from_environment);
     }
     let spool = Spool::open(&place.data.join("spool")).map_err(|error| StartError::Data {
@@ -373,6 +373,7 @@ pub fn register_with_sandbox(shop: &Sandbox, public_url: &Url) -> ProviderApp {
     ProviderApp {
         client_id,
         client_secret: secret,
+        settings: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use hub::{
+    catalog::Catalog,
     dialect::ProviderApp,
     secret::Secret,
     vault::{MasterKey, MasterKeyError},
@@ -161,13 +162,14 @@ impl Place {
 
 /// The provider apps that the environment gives, by app id:
 /// `LINKWELL_PROVIDER_<ID>_CLIENT_ID` and `…_CLIENT_SECRET`, the id in capitals
-/// with `_` for `-`.
+/// with `_` for `-`, and `…_<SETTING>` for whatever else an entry asks for.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
 )]
-pub fn operator_apps<'a>(apps: impl Iterator<Item = &'a str>) -> BTreeMap<String, ProviderApp> {
-    apps.filter_map(|app| {
+pub fn operator_apps(catalog: &Catalog) -> BTreeMap<String, ProviderApp> {
+    let apps = catalog.apps().into_iter();
+    apps.filter_map(|(app, products)| {
         let name = app.to_uppercase().replace('-', "_");
         let read = |part: &str| {
             std::env::var(format!("LINKWELL_PROVIDER_{name}_{part}"))
@@ -176,11 +178,17 @@ pub fn operator_apps<'a>(apps: impl Iterator<Item = &'a str>) -> BTreeMap<String
         };
         let client_id = read("CLIENT_ID")?;
         let client_secret = Secret::new(read("CLIENT_SECRET").unwrap_or_default());
+        let settings = products
+            .iter()
+            .flat_map(|provider| provider.settings())
+            .filter_map(|setting| Some((setting.name.clone(), read(&setting.name.to_uppercase())?)))
+            .collect();
         Some((
             app.to_owned(),
             ProviderApp {
                 client_id,
                 client_secret,
+                settings,
             },
         ))
     })

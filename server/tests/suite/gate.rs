@@ -186,6 +186,7 @@ impl Things {
             "shopify",
             "id",
             Some(hub::secret::Secret::new("s")),
+            &Default::default(),
         )
         .await
         .expect("a provider app");

@@ -144,6 +144,7 @@ impl World {
         hub::dialect::ProviderApp {
             client_id: app.client_id.clone(),
             client_secret: Secret::new(app.client_secret.expose()),
+            settings: Default::default(),
         }
     }
 

@@ -454,9 +454,15 @@ async fn row_33_asvs_8_2_1_every_role_may_exactly_what_is_listed() {
             .create_api_key(owner, "Till", &[Scope::TokensRead])
             .await
             .unwrap();
-        hub.set_provider_app(owner, "github", "id", Some(Secret::new("s")))
-            .await
-            .unwrap();
+        hub.set_provider_app(
+            owner,
+            "github",
+            "id",
+            Some(Secret::new("s")),
+            &Default::default(),
+        )
+        .await
+        .unwrap();
         give_role(&world, role).await;
         let browser = world.signed_in().await;
         for (least, method, path, body) in RIGHTS {

@@ -172,7 +172,7 @@ async fn row_44_asvs_13_3_another_master_key_is_refused_before_anything_is_serve
     let secret = Some(Secret::new("secret"));
     assert!(
         app.hub
-            .set_provider_app(world.member(), "github", "id", secret)
+            .set_provider_app(world.member(), "github", "id", secret, &Default::default())
             .await
             .is_err()
     );

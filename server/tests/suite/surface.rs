@@ -267,9 +267,15 @@ pub async fn neighbour(world: &World) -> (Member, Things, HostApp) {
         .create_api_key(&bo, "SENTINEL key", &Scope::ALL)
         .await
         .unwrap();
-    hub.set_provider_app(&bo, "shopify", "SENTINEL-app", Some(Secret::new("s")))
-        .await
-        .unwrap();
+    hub.set_provider_app(
+        &bo,
+        "shopify",
+        "SENTINEL-app",
+        Some(Secret::new("s")),
+        &Default::default(),
+    )
+    .await
+    .unwrap();
     let mut host = world.any_host().await;
     host.key = secret.expose().to_owned();
     let connection = world.import_living(&host).await;

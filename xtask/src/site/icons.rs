@@ -23,8 +23,9 @@ pub struct Icons {
     pub notice: String,
 }
 
-/// Catalog icons that stand for no brand, and the UI icon drawn for each.
-const UNBRANDED: [(&str, &str); 1] = [("sandbox", "store")];
+/// What the catalog puts before a UI icon where no package has the brand:
+/// `lucide-store`.
+const UNBRANDED: &str = "lucide-";
 
 /// Where a symbol is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,8 +161,10 @@ impl Packages {
 
     /// The mark for a catalog entry, from the first package that has it.
     fn brand(&self, slug: &str) -> Result<Symbol> {
-        if let Some((_, name)) = UNBRANDED.iter().find(|(unbranded, _)| *unbranded == slug) {
-            return self.lucide(name)?.context("lucide dropped an icon");
+        if let Some(name) = slug.strip_prefix(UNBRANDED) {
+            return self
+                .lucide(name)?
+                .with_context(|| format!("Lucide has no icon `{name}`"));
         }
         if let Some(symbol) = self.simple_icon(slug)? {
             return Ok(symbol);

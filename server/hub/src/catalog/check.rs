@@ -4,20 +4,23 @@
 use std::collections::BTreeSet;
 
 use super::{
-    entry::{About, Call, Entry, Origin, Variable},
+    entry::{About, AuthKind, Call, Entry, Origin, Variable},
+    keys::Field,
     load::Source,
-    oauth::{OAuth, Pkce, RefreshMode},
+    oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, RefreshMode, TokenRequest},
     problem::Problem,
     template::Template,
-    value::Source as FactSource,
+    value::{Pattern, Source as FactSource},
 };
 
 /// Names the engine fills itself, in the places that allow them.
-const OWN_NAMES: [&str; 5] = [
+const OWN_NAMES: [&str; 7] = [
     "access_token",
-    "client_id",
+    "handover_url",
     "random",
+    "redirect_uri",
     "refresh_token",
+    "state",
     "token",
 ];
 
@@ -32,6 +35,7 @@ pub(super) fn check(source: &Source, own: &Entry, shared: Option<&Entry>) -> Vec
     checker.tables();
     checker.people();
     checker.variables();
+    checker.fields();
     checker.scopes();
     if let Some(oauth) = &own.oauth {
         checker.oauth(oauth);
@@ -68,28 +72,92 @@ impl Checker<'_> {
         {
             self.whole("a file is named with a-z, 0-9 and -: it is the provider's id");
         }
-        let of_the_app = [
-            ("[auth]", own.auth.is_some()),
-            ("[app]", own.app.is_some()),
-            ("[oauth.authorize]", own.oauth.is_some()),
-        ];
-        for (table, present) in of_the_app {
+        for (table, present) in [("[auth]", own.auth.is_some()), ("[app]", own.app.is_some())] {
             if self.shared.is_some() && present {
                 let message = format!("{table} belongs into the shared app's file");
                 self.near(table, message);
-            } else if self.shared.is_none() && !present {
-                self.whole(format!("{table} is missing"));
             }
         }
-        if own.provider.is_none() {
+        let Some(kind) = self.kind() else {
+            self.whole("[auth] is missing");
+            return;
+        };
+        let oauth = self.oauth_table();
+        let has = |shared: fn(&Entry) -> bool| shared(own) || self.shared.is_some_and(shared);
+        let consent = oauth.is_some_and(|oauth| oauth.authorize.is_some());
+        let token = oauth.is_some_and(|oauth| oauth.token.is_some());
+        let mints = oauth.is_some_and(|oauth| oauth.refresh.mode == RefreshMode::Mint);
+        let (app, fields) = (has(|entry| entry.app.is_some()), !own.fields.is_empty());
+        let is_app_alone = own.provider.is_none();
+        let demands: &[(&str, bool)] = match kind {
+            AuthKind::OAuth2 => &[
+                ("[app]", app),
+                ("[oauth.authorize]", consent || is_app_alone),
+            ],
+            AuthKind::ClientCredentials => &[
+                ("[[field]]", fields),
+                ("[oauth.token]", token),
+                ("`mode = \"mint\"` in [oauth.refresh]", mints),
+            ],
+            AuthKind::ApiKey | AuthKind::Basic => &[("[[field]]", fields)],
+            AuthKind::Database => &[("[[field]]", fields), ("[service]", own.service.is_some())],
+            AuthKind::Custom => &[("[[field]] or [oauth]", fields || consent)],
+            AuthKind::BrowserSession => &[],
+        };
+        let missing: Vec<&str> = demands
+            .iter()
+            .filter_map(|(table, present)| (!present).then_some(*table))
+            .collect();
+        for table in missing {
+            self.whole(format!("{table} is missing"));
+        }
+        if consent && !app {
+            self.whole("[app] is missing");
+        }
+        if let Some(app) = &own.app {
+            let texts = [&app.name, &app.redirect_rules, &app.review];
+            if app.steps.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
+                self.near(
+                    "[app]",
+                    "[app] needs `name`, `redirect_rules`, `review` and `steps`",
+                );
+            }
+        }
+        if is_app_alone {
             return;
         }
         if own.brand.is_none() {
             self.whole("[brand] is missing");
         }
-        if own.identity.is_none() && self.shared.is_none_or(|shared| shared.identity.is_none()) {
-            self.whole("[identity] is missing");
+        match own
+            .identity
+            .as_ref()
+            .or_else(|| self.shared?.identity.as_ref())
+        {
+            None => self.whole("[identity] is missing"),
+            Some(identity) => {
+                let silent = own.service.is_some() || kind == AuthKind::BrowserSession;
+                if identity.call.is_none() && !silent {
+                    self.near("[identity]", "[identity.call] is missing");
+                }
+            }
         }
+    }
+
+    fn kind(&self) -> Option<AuthKind> {
+        let table = self
+            .own
+            .auth
+            .as_ref()
+            .or_else(|| self.shared?.auth.as_ref());
+        table.map(|table| table.kind)
+    }
+
+    fn oauth_table(&self) -> Option<&OAuth> {
+        self.own
+            .oauth
+            .as_ref()
+            .or_else(|| self.shared?.oauth.as_ref())
     }
 
     fn people(&mut self) {
@@ -105,12 +173,25 @@ impl Checker<'_> {
         } = about;
         for (what, missing) in [
             ("name", name.trim().is_empty()),
-            ("summary", summary.trim().is_empty()),
+            (
+                "summary, a sentence with a full stop,",
+                !summary.trim().ends_with('.'),
+            ),
+            (
+                "remove_url",
+                about.remove_url.template().source().is_empty(),
+            ),
             ("we_will_not", we_will_not.is_empty()),
             ("sources", sources.is_empty()),
+            ("usually_takes", about.usually_takes.is_none()),
+            // Without scopes nothing else says what we do there.
+            (
+                "we_will",
+                self.own.scopes.is_empty() && about.we_will.is_empty(),
+            ),
         ] {
             if missing {
-                self.near(what, format!("`{what}` says nothing"));
+                self.near("[provider]", format!("`{what}` says nothing"));
             }
         }
         for region in &about.regions {
@@ -146,7 +227,10 @@ impl Checker<'_> {
             }
             let wants = match variable.from {
                 Origin::Catalog if variable.default.is_none() => Some("`default`"),
-                Origin::Person if variable.label.is_empty() => Some("`label`, the question"),
+                Origin::Person | Origin::App if variable.label.is_empty() => {
+                    Some("`label`, the question")
+                }
+                Origin::Person | Origin::App if variable.help.is_empty() => Some("`help`"),
                 Origin::Token | Origin::Identity if variable.at.is_none() => {
                     Some("`at`, its place in the answer")
                 }
@@ -163,14 +247,30 @@ impl Checker<'_> {
                     format!("the default of `{name}` does not match its own pattern"),
                 );
             }
-            if let Some(hostile) = self.admits(variable) {
+            if let Some(choice) = variable
+                .choices
+                .iter()
+                .find(|choice| !variable.pattern.matches(&choice.value))
+            {
+                self.near(
+                    &place,
+                    format!(
+                        "the choice `{}` does not match its own pattern",
+                        choice.value
+                    ),
+                );
+            }
+            if variable.anywhere || variable.from == Origin::Hub {
+                continue;
+            }
+            if let Some(hostile) = self.admits(name, &variable.pattern) {
                 self.near(&place, format!("the pattern of `{name}` admits {hostile:?}, which could lead a token astray"));
             }
         }
     }
 
     /// A value somebody outside could give that would change where a call goes.
-    fn admits(&self, variable: &Variable) -> Option<&'static str> {
+    fn admits(&self, name: &str, pattern: &Pattern) -> Option<&'static str> {
         /// For a value inside an address.
         const PIECES: [&str; 11] = [
             "", "a/b", "a?b", "a#b", "a@b", "a:1", "a\\b", "a b", "a%2Fb", "a\nb", "..",
@@ -184,17 +284,11 @@ impl Checker<'_> {
             "https://127.0.0.1",
             "https://[::1]",
         ];
-        if variable.from == Origin::Hub {
-            return None;
-        }
         let leads = self
             .addresses()
-            .any(|url| url.source().starts_with(&format!("{{{}}}", variable.name)));
+            .any(|url| url.source().starts_with(&format!("{{{name}}}")));
         let hostile: &[&str] = if leads { &ORIGINS } else { &PIECES };
-        hostile
-            .iter()
-            .copied()
-            .find(|value| variable.pattern.matches(value))
+        hostile.iter().copied().find(|value| pattern.matches(value))
     }
 
     fn addresses(&self) -> impl Iterator<Item = &Template> {
@@ -202,8 +296,19 @@ impl Checker<'_> {
         entries.into_iter().flatten().flat_map(|entry| {
             let mut urls = Vec::new();
             if let Some(oauth) = &entry.oauth {
-                urls.push(oauth.authorize.url.template());
-                urls.push(oauth.token.url.template());
+                urls.extend(
+                    oauth
+                        .authorize
+                        .iter()
+                        .map(|authorize| authorize.url.template()),
+                );
+                urls.extend(oauth.token.iter().map(|token| token.url.template()));
+                urls.extend(
+                    oauth
+                        .introspect
+                        .iter()
+                        .map(|introspect| introspect.url.template()),
+                );
                 urls.extend(oauth.extend.iter().map(|step| step.url.template()));
                 urls.extend(oauth.refresh.url.iter().map(|url| url.template()));
                 urls.extend(oauth.revoke.iter().map(|revoke| revoke.url.template()));
@@ -218,11 +323,68 @@ impl Checker<'_> {
                 entry
                     .identity
                     .iter()
-                    .map(|identity| identity.call.url.template()),
+                    .filter_map(|identity| Some(identity.call.as_ref()?.url.template())),
+            );
+            urls.extend(
+                entry
+                    .tenants
+                    .iter()
+                    .map(|tenants| tenants.call.url.template()),
             );
             urls.extend(entry.probe.iter().map(|probe| probe.url.template()));
             urls
         })
+    }
+
+    fn fields(&mut self) {
+        let own = self.own;
+        let mut seen = BTreeSet::new();
+        for field in &own.fields {
+            let Field { name, .. } = field;
+            let place = format!("name = \"{name}\"");
+            if !seen.insert(name) || self.variable(name).is_some() {
+                self.near(&place, format!("`{name}` is declared twice"));
+            }
+            if field.label.trim().is_empty() || field.why.trim().is_empty() {
+                self.near(
+                    &place,
+                    format!("the field `{name}` needs a `label` and a `why`"),
+                );
+            }
+            if field.steps.is_empty() || field.steps.len() > 3 {
+                self.near(
+                    &place,
+                    format!("the field `{name}` needs one to three `steps`"),
+                );
+            }
+            if !field.pattern.matches(&field.example) {
+                self.near(
+                    &place,
+                    format!("the example of `{name}` does not match its own pattern"),
+                );
+            }
+            if let Some(link) = &field.link {
+                self.template(link.template(), Origin::Person, &[]);
+            }
+            let in_an_address = self
+                .addresses()
+                .any(|url| url.names().any(|used| used == name));
+            if in_an_address && let Some(hostile) = self.admits(name, &field.pattern) {
+                self.near(
+                    &place,
+                    format!(
+                        "the pattern of `{name}` admits {hostile:?}, which could lead a call astray"
+                    ),
+                );
+            }
+        }
+        if let Some(service) = &own.service {
+            for wanted in service.protocol.fields() {
+                if !seen.iter().any(|name| name == wanted) {
+                    self.near("[service]", format!("the field `{wanted}` is missing"));
+                }
+            }
+        }
     }
 
     fn scopes(&mut self) {
@@ -235,8 +397,12 @@ impl Checker<'_> {
                     format!("the scope `{}` is described twice", scope.name),
                 );
             }
-            if scope.meaning.trim().is_empty() {
+            if scope.meaning.trim().is_empty() || scope.meaning.ends_with('.') {
                 self.near(&place, format!("the scope `{}` has no meaning", scope.name));
+            }
+            if !scope.benefit.starts_with("so that ") {
+                let message = format!("the scope `{}` needs a benefit: `so that …`", scope.name);
+                self.near(&place, message);
             }
             for implied in &scope.implies {
                 if !self.own.scopes.iter().any(|other| other.name == *implied) {
@@ -250,27 +416,30 @@ impl Checker<'_> {
                 }
             }
         }
-        if !self.own.scopes.is_empty() && !self.own.scopes.iter().any(|scope| scope.default) {
+        let own = self.own;
+        if !own.scopes.is_empty() && !own.scopes.iter().any(|scope| scope.default) {
             self.near("[[scope]]", "no scope is asked for by default");
+        }
+        let authorize = self
+            .oauth_table()
+            .and_then(|oauth| oauth.authorize.as_ref());
+        if let (Some(authorize), Some(_)) = (authorize, &own.provider)
+            && own.scopes.is_empty() != authorize.no_scopes.is_some()
+        {
+            self.near(
+                "[oauth.authorize]",
+                "either [[scope]] or `no_scopes`, which says where the rights are set",
+            );
         }
     }
 
     fn oauth(&mut self, oauth: &OAuth) {
-        let authorize = &oauth.authorize;
-        match (authorize.pkce, &authorize.pkce_reason) {
-            (Pkce::Off, None) => self.near("pkce", "`pkce = \"off\"` needs a `pkce_reason`"),
-            (Pkce::S256 | Pkce::S256Hex, Some(_)) => {
-                self.near("pkce_reason", "`pkce_reason` without `pkce = \"off\"`")
-            }
-            _ => {}
+        let delivers = oauth.callback.delivers;
+        if oauth.token.is_none() && matches!(delivers, Delivery::Code | Delivery::Installation) {
+            self.near("[oauth", "[oauth.token] is missing");
         }
-        self.template(authorize.url.template(), Origin::Person, &["client_id"]);
-        for template in authorize
-            .params
-            .values()
-            .chain(authorize.reconsent.values())
-        {
-            self.template(template, Origin::Person, &["client_id", "random"]);
+        if let Some(authorize) = &oauth.authorize {
+            self.authorize(authorize);
         }
         for template in oauth
             .callback
@@ -280,49 +449,112 @@ impl Checker<'_> {
         {
             self.template(template, Origin::Person, &[]);
         }
-        self.template(oauth.token.url.template(), Origin::Callback, &["client_id"]);
-        self.headers(oauth.token.headers.keys());
-        for template in oauth
-            .token
-            .headers
-            .values()
-            .chain(oauth.token.params.values())
-        {
-            self.template(template, Origin::Callback, &["client_id"]);
+        if let Some(token) = &oauth.token {
+            self.token(token);
+        }
+        if let Some(introspect) = &oauth.introspect {
+            self.template(introspect.url.template(), Origin::Token, &["client_id"]);
+            for template in introspect.params.values() {
+                self.template(template, Origin::Token, &["access_token", "client_id"]);
+            }
         }
         if let Some(step) = &oauth.extend {
             self.template(step.url.template(), Origin::Token, &["client_id"]);
             for template in step.params.values() {
-                self.template(template, Origin::Token, &["access_token", "client_id"]);
+                self.template(
+                    template,
+                    Origin::Token,
+                    &["access_token", "client_id", "client_secret"],
+                );
             }
         }
+        self.refresh(oauth);
+        if let Some(revoke) = &oauth.revoke {
+            let own = [
+                "access_token",
+                "client_id",
+                "client_secret",
+                "refresh_token",
+                "token",
+            ];
+            self.template(revoke.url.template(), Origin::Identity, &own);
+            self.headers(revoke.headers.keys());
+            for template in revoke.params.values().chain(revoke.headers.values()) {
+                self.template(template, Origin::Identity, &own);
+            }
+        }
+    }
+
+    fn authorize(&mut self, authorize: &Authorize) {
+        match (authorize.pkce, &authorize.pkce_reason) {
+            (Pkce::Off, None) => self.near("pkce", "`pkce = \"off\"` needs a `pkce_reason`"),
+            (Pkce::S256 | Pkce::S256Hex, Some(_)) => {
+                self.near("pkce_reason", "`pkce_reason` without `pkce = \"off\"`")
+            }
+            _ => {}
+        }
+        let own = [
+            "client_id",
+            "handover_url",
+            "random",
+            "redirect_uri",
+            "state",
+        ];
+        self.template(authorize.url.template(), Origin::Person, &own);
+        for template in authorize
+            .params
+            .values()
+            .chain(authorize.reconsent.values())
+        {
+            self.template(template, Origin::Person, &own);
+        }
+    }
+
+    fn token(&mut self, token: &TokenRequest) {
+        let own = ["client_id", "random", "redirect_uri"];
+        self.template(token.url.template(), Origin::Callback, &own);
+        self.headers(token.headers.keys());
+        for template in token.headers.values().chain(token.params.values()) {
+            self.template(template, Origin::Callback, &own);
+        }
+        if let Some(assertion) = &token.assertion {
+            let templates = assertion.claims.values().chain(&assertion.key_id);
+            for template in templates.chain([&assertion.key]) {
+                self.template(template, Origin::Callback, &["client_id", "client_secret"]);
+            }
+        }
+        if token.client_auth == ClientAuth::PrivateKeyJwt && token.assertion.is_none() {
+            self.near(
+                "private_key_jwt",
+                "`private_key_jwt` needs [oauth.token.assertion]",
+            );
+        }
+    }
+
+    fn refresh(&mut self, oauth: &OAuth) {
         let refresh = &oauth.refresh;
         if let Some(url) = &refresh.url {
             self.template(url.template(), Origin::Identity, &["client_id"]);
         }
         for template in refresh.params.values() {
-            self.template(template, Origin::Identity, &["access_token", "client_id"]);
+            let own = ["access_token", "client_id", "client_secret", "redirect_uri"];
+            self.template(template, Origin::Identity, &own);
         }
-        if refresh.mode == RefreshMode::Exchange
-            && !refresh
-                .params
-                .values()
-                .any(|template| template.names().any(|name| name == "access_token"))
-        {
+        let trades_the_token = refresh
+            .params
+            .values()
+            .any(|template| template.names().any(|name| name == "access_token"));
+        if refresh.mode == RefreshMode::Exchange && !trades_the_token {
             self.near(
                 "[oauth.refresh]",
                 "`mode = \"exchange\"` needs a parameter with {access_token}",
             );
         }
-        if let Some(revoke) = &oauth.revoke {
-            self.template(revoke.url.template(), Origin::Identity, &["client_id"]);
-            for template in revoke.params.values() {
-                self.template(
-                    template,
-                    Origin::Identity,
-                    &["access_token", "client_id", "refresh_token", "token"],
-                );
-            }
+        if refresh.mode == RefreshMode::RefreshToken && refresh.refresh_lifetime.is_none() {
+            self.near(
+                "[oauth.refresh]",
+                "`refresh_lifetime` is missing: a duration, `endless` or `unknown`",
+            );
         }
     }
 
@@ -333,9 +565,38 @@ impl Checker<'_> {
         }
         if let Some(api) = &own.api {
             self.headers([&api.header]);
+            self.headers(api.headers.keys());
+            let basic = api
+                .basic
+                .iter()
+                .flat_map(|basic| [&basic.user, &basic.password]);
+            let carried: Vec<_> = api
+                .headers
+                .values()
+                .chain(api.query.values())
+                .chain(basic)
+                .collect();
+            for template in &carried {
+                self.template(template, Origin::Tenant, &["access_token", "client_id"]);
+            }
+        }
+        if let Some(tenants) = &own.tenants {
+            self.call(&tenants.call);
+            if !own
+                .variables
+                .iter()
+                .any(|variable| variable.from == Origin::Tenant)
+            {
+                self.near(
+                    "[tenants]",
+                    "no variable is `from = \"tenant\"`: the choice would be lost",
+                );
+            }
         }
         if let Some(identity) = &own.identity {
-            self.call(&identity.call);
+            if let Some(call) = &identity.call {
+                self.call(call);
+            }
             let sources = identity
                 .id
                 .iter()
@@ -348,6 +609,11 @@ impl Checker<'_> {
                             &format!("\"variable:{name}\""),
                             format!("the variable `{name}` is not declared"),
                         );
+                    }
+                    FactSource::Field(name) | FactSource::LastFour(name)
+                        if !own.fields.iter().any(|field| field.name == *name) =>
+                    {
+                        self.near(name, format!("the field `{name}` is not declared"));
                     }
                     FactSource::Probe(_) if own.probe.is_none() => {
                         self.near("\"probe:", "there is no [probe] to answer");
@@ -366,10 +632,11 @@ impl Checker<'_> {
 
     fn call(&mut self, call: &Call) {
         // What the identity call tells is not known before it.
-        self.template(call.url.template(), Origin::Token, &[]);
+        self.template(call.url.template(), Origin::Token, &["client_id"]);
         self.headers(call.headers.keys());
-        for template in call.headers.values().chain(call.params.values()) {
-            self.template(template, Origin::Token, &[]);
+        let filled = call.headers.values().chain(call.params.values());
+        for template in filled.chain(&call.json) {
+            self.template(template, Origin::Token, &["access_token", "client_id"]);
         }
     }
 
@@ -388,9 +655,14 @@ impl Checker<'_> {
     /// A template may name the engine's own names given, and variables known by then.
     fn template(&mut self, template: &Template, known: Origin, own_names: &[&str]) {
         for name in template.names() {
+            let entered = self.own.fields.iter().any(|field| field.name == name);
             let message = match self.variable(name) {
-                _ if own_names.contains(&name) => continue,
+                _ if entered || own_names.contains(&name) => continue,
                 Some(variable) if variable.default.is_some() || variable.from <= known => continue,
+                // Chosen right after the token came.
+                Some(variable) if variable.from == Origin::Tenant && known >= Origin::Token => {
+                    continue;
+                }
                 Some(_) => {
                     format!("the variable `{name}` is not known yet when `{template}` is used")
                 }

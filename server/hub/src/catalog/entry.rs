@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{
     errors::ErrorTable,
-    oauth::{OAuth, Transport},
+    keys::{Field, Service},
+    oauth::{Expect, OAuth, Transport},
+    push::Push,
     template::{Template, UrlTemplate},
     value::{Colour, Link, Pattern, Pointer, Source, duration},
 };
@@ -25,27 +27,62 @@ pub(super) struct Entry {
     #[serde(default, rename = "variable")]
     pub variables: Vec<Variable>,
     pub oauth: Option<OAuth>,
+    #[serde(default, rename = "field")]
+    pub fields: Vec<Field>,
+    pub service: Option<Service>,
     pub api: Option<Api>,
     pub identity: Option<Identify>,
     pub probe: Option<Call>,
+    pub tenants: Option<Tenants>,
+    pub push: Option<Push>,
     #[serde(default, rename = "scope")]
     pub scopes: Vec<Scope>,
     #[serde(default)]
     pub errors: ErrorTable,
 }
 
-/// `[auth]`: which further table says how people sign in there.
+/// `[auth]`: how people sign in there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthTable {
     pub kind: AuthKind,
 }
 
+/// The kinds of sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum AuthKind {
-    /// Described by the `[oauth.*]` tables.
+#[serde(rename_all = "snake_case")]
+pub enum AuthKind {
+    /// The person consents at the provider: `[oauth.*]`.
+    #[serde(rename = "oauth2")]
     OAuth2,
+    /// Two keys are traded for a token that lasts a while: `[[field]]` and
+    /// `[oauth.token]`.
+    ClientCredentials,
+    /// A key, sent with every call: `[[field]]`.
+    ApiKey,
+    /// A user and a password or two halves of a key: `[[field]]`.
+    Basic,
+    /// A database of the person's own: `[[field]]` and `[service]`.
+    Database,
+    /// Something of its own, put together from the same tables.
+    Custom,
+    /// A sign-in in a real browser. There is no such connection yet.
+    BrowserSession,
+}
+
+impl AuthKind {
+    /// The word files and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OAuth2 => "oauth2",
+            Self::ClientCredentials => "client_credentials",
+            Self::ApiKey => "api_key",
+            Self::Basic => "basic",
+            Self::Database => "database",
+            Self::Custom => "custom",
+            Self::BrowserSession => "browser_session",
+        }
+    }
 }
 
 /// `[provider]`: what a person reads.
@@ -65,6 +102,9 @@ pub struct About {
     pub aliases: Vec<String>,
     /// The file whose app registration this product shares: `google`.
     pub app: Option<String>,
+    /// What we do, each continuing "We will", where no scopes say it.
+    #[serde(default)]
+    pub we_will: Vec<String>,
     /// Promises for the page before connecting, each continuing "We will not".
     pub we_will_not: Vec<String>,
     /// Where a person removes our access at the provider.
@@ -94,18 +134,44 @@ fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, 
 pub enum Category {
     /// Shops and marketplaces.
     ECommerce,
-    /// Mailboxes.
-    Email,
-    /// Files.
-    Storage,
-    /// Books, payments and banks.
+    /// Tills in real shops.
+    PointOfSale,
+    /// Taking and sending money.
+    Payments,
+    /// Books, invoices and banks.
     Finance,
-    /// Code and what is around it.
-    Development,
+    /// Customers and deals.
+    Crm,
+    /// Helping customers.
+    Support,
+    /// Newsletters and campaigns.
+    Marketing,
+    /// Paid reach.
+    Advertising,
+    /// Being seen where people are.
+    Social,
+    /// Counting visits and sales.
+    Analytics,
+    /// Mailboxes and sending mail.
+    Email,
     /// People talking to each other.
     Communication,
-    /// Office work.
+    /// Dates and bookings.
+    Scheduling,
+    /// Files.
+    Storage,
+    /// Office work, notes and tasks.
     Productivity,
+    /// Staff and pay.
+    Hr,
+    /// Code and what is around it.
+    Development,
+    /// Language models and their like.
+    Ai,
+    /// Databases of one's own.
+    Database,
+    /// Whatever has no entry.
+    Custom,
 }
 
 impl Category {
@@ -113,12 +179,25 @@ impl Category {
     pub fn label(self) -> &'static str {
         match self {
             Self::ECommerce => "E-commerce",
+            Self::PointOfSale => "Point of sale",
+            Self::Payments => "Payments",
+            Self::Finance => "Finance and accounting",
+            Self::Crm => "Customers and sales",
+            Self::Support => "Customer support",
+            Self::Marketing => "Marketing",
+            Self::Advertising => "Advertising",
+            Self::Social => "Social media",
+            Self::Analytics => "Analytics",
             Self::Email => "Email",
-            Self::Storage => "Files and storage",
-            Self::Finance => "Finance",
-            Self::Development => "Software development",
             Self::Communication => "Communication",
+            Self::Scheduling => "Scheduling",
+            Self::Storage => "Files and storage",
             Self::Productivity => "Productivity",
+            Self::Hr => "People and pay",
+            Self::Development => "Software development",
+            Self::Ai => "AI",
+            Self::Database => "Databases",
+            Self::Custom => "Custom",
         }
     }
 }
@@ -159,6 +238,23 @@ pub struct Setup {
     pub docs_url: Option<Link>,
     /// What to do there, in order.
     pub steps: Vec<String>,
+    /// What the provider reviews before others than the operator may connect,
+    /// in one sentence; `none` when it reviews nothing.
+    pub review: String,
+    /// What the provider calls the public half: `Client key`.
+    #[serde(default = "client_id")]
+    pub client_id_label: String,
+    /// What the provider calls the secret half.
+    #[serde(default = "client_secret")]
+    pub client_secret_label: String,
+}
+
+fn client_id() -> String {
+    "Client ID".into()
+}
+
+fn client_secret() -> String {
+    "Client secret".into()
 }
 
 /// `[[variable]]`: a value that differs from connection to connection.
@@ -190,6 +286,31 @@ pub struct Variable {
     pub param: Option<String>,
     /// Where it stands in the token's or identity call's answer.
     pub at: Option<Pointer>,
+    /// The values there are, where a person chooses instead of typing.
+    #[serde(default)]
+    pub choices: Vec<Choice>,
+    /// The last day the provider serves this value: an API version ages.
+    #[serde(default, deserialize_with = "maybe_date")]
+    pub served_until: Option<NaiveDate>,
+    /// It may lead to any public address: the person's own server.
+    #[serde(default)]
+    pub anywhere: bool,
+}
+
+fn maybe_date<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NaiveDate>, D::Error> {
+    date(deserializer).map(Some)
+}
+
+/// One value of a variable that is chosen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// What fills the template.
+    pub value: String,
+    /// What the person reads.
+    pub label: String,
 }
 
 /// Who says what a variable is.
@@ -200,6 +321,8 @@ pub enum Origin {
     Catalog,
     /// The hub itself; without it the provider is not offered.
     Hub,
+    /// The operator, with the provider app: eBay's RuName.
+    App,
     /// The person who connects.
     Person,
     /// A parameter of the callback.
@@ -208,6 +331,8 @@ pub enum Origin {
     Token,
     /// A field of the identity call's answer.
     Identity,
+    /// The organisation that was chosen from `[tenants]`.
+    Tenant,
 }
 
 impl Variable {
@@ -268,6 +393,12 @@ pub struct Api {
     pub header: String,
     /// What stands before the token in that header.
     pub prefix: String,
+    /// Headers every call carries; with `[[field]]` they carry the key.
+    pub headers: BTreeMap<String, Template>,
+    /// Parameters every call carries in its address.
+    pub query: BTreeMap<String, Template>,
+    /// Basic authentication from what was entered.
+    pub basic: Option<Basic>,
     /// Where an answer may name its error, the most telling first.
     pub errors: Vec<Pointer>,
     /// Where an answer puts its error in words.
@@ -280,6 +411,9 @@ impl Default for Api {
             base: None,
             header: "authorization".into(),
             prefix: "Bearer ".into(),
+            headers: BTreeMap::new(),
+            query: BTreeMap::new(),
+            basic: None,
             errors: pointers(&[
                 "/error/code",
                 "/error/status",
@@ -290,6 +424,16 @@ impl Default for Api {
             texts: pointers(&["/error_description", "/error/message", "/message"]),
         }
     }
+}
+
+/// The two halves of basic authentication (RFC 7617).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    /// Before the colon.
+    pub user: Template,
+    /// Behind it.
+    pub password: Template,
 }
 
 pub(super) fn pointers(list: &[&str]) -> Vec<Pointer> {
@@ -316,6 +460,10 @@ pub struct Call {
     /// How the fields travel.
     #[serde(default)]
     pub body: Transport,
+    /// The whole body, as JSON, where it is more than fields.
+    pub json: Option<Template>,
+    /// What must hold in a good answer, where the status does not tell.
+    pub expect: Option<Expect>,
 }
 
 /// The methods providers ask for.
@@ -335,14 +483,31 @@ pub enum Method {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identify {
-    /// The call that tells.
-    pub call: Call,
+    /// The call that tells; none where there is no HTTP.
+    pub call: Option<Call>,
     /// What stays the same when the account is renamed; the first found counts.
     pub id: Vec<Source>,
     /// What the person recognises the account by; the first found counts.
     pub label: Vec<Source>,
     /// Where the granted scopes can be read, if anywhere.
     pub granted_scopes: Option<Source>,
+}
+
+/// `[tenants]`: one consent opened several organisations, and the person says
+/// which one this connection is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenants {
+    /// What they are called there: `organisation`, `site`.
+    pub word: String,
+    /// The call that lists them.
+    pub call: Call,
+    /// Where the list stands; empty when it is the whole answer.
+    pub list: Pointer,
+    /// The identity of one, inside it.
+    pub id: Pointer,
+    /// Its name, inside it.
+    pub label: Pointer,
 }
 
 /// `[[scope]]`: one permission.

@@ -98,6 +98,10 @@ fn standard(place: Place, code: &str) -> Option<Meaning> {
         ) => F::AppConfigInvalid,
 
         (Place::Exchange, "invalid_grant") => F::FlowExpiredOrInvalid,
+        // The keys are the person's own.
+        (Place::Mint, "invalid_client" | "unauthorized_client" | "invalid_grant" | "401") => {
+            F::CredentialsRejected
+        }
         (Place::Refresh, "invalid_grant") => F::GrantRevokedOrExpired,
         (Place::Refresh, "login_required" | "interaction_required") => F::GrantRevokedOrExpired,
         (Place::Refresh, "consent_required") => F::PermissionMissing,

@@ -2,12 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    check::check,
-    entry::{AuthKind, Entry},
-    problem::Problem,
-    provider::{Auth, Provider},
-};
+use super::{check::check, entry::Entry, oauth::Refresh, problem::Problem, provider::Provider};
 
 /// One catalog file.
 #[derive(Clone)]
@@ -108,7 +103,7 @@ fn provider(
             .clone()
             .or_else(|| shared.and_then(|shared| table(shared).clone()))
     }
-    let AuthKind::OAuth2 = first(own, shared, |entry| &entry.auth)?.kind;
+    let oauth = first(own, shared, |entry| &entry.oauth);
     let mut errors = own.errors.clone();
     let mut variables = own.variables.clone();
     if let Some(shared) = shared {
@@ -120,12 +115,24 @@ fn provider(
         app_id: shared_id.unwrap_or(id).to_owned(),
         about: own.provider.clone()?,
         brand: own.brand.clone()?,
-        setup: first(own, shared, |entry| &entry.app)?,
+        kind: first(own, shared, |entry| &entry.auth)?.kind,
+        setup: first(own, shared, |entry| &entry.app),
         variables,
-        auth: Auth::OAuth2(Box::new(first(own, shared, |entry| &entry.oauth)?)),
+        refresh: oauth
+            .as_ref()
+            .map_or_else(Refresh::none, |oauth| oauth.refresh.clone()),
+        answer: oauth
+            .as_ref()
+            .map(|oauth| oauth.answer.clone())
+            .unwrap_or_default(),
+        oauth: oauth.map(Box::new),
+        fields: own.fields.clone(),
+        service: own.service.clone(),
         api: first(own, shared, |entry| &entry.api).unwrap_or_default(),
         identity: first(own, shared, |entry| &entry.identity)?,
         probe: first(own, shared, |entry| &entry.probe),
+        tenants: first(own, shared, |entry| &entry.tenants),
+        push: first(own, shared, |entry| &entry.push),
         scopes: own.scopes.clone(),
         errors,
     })

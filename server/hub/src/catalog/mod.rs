@@ -9,21 +9,23 @@ mod check;
 mod embedded;
 pub mod entry;
 pub mod errors;
+pub mod keys;
 mod load;
 pub mod oauth;
 mod place;
 mod problem;
 mod provider;
+pub mod push;
 pub mod template;
 pub mod value;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-pub use entry::{Category, Confidence, NotMatching, Origin, Scope, Variable};
+pub use entry::{AuthKind, Category, Confidence, NotMatching, Origin, Scope, Variable};
 pub use errors::{Meaning, Place};
 pub use oauth::{Incremental, RefreshMode};
 pub use problem::Problem;
-pub use provider::{Auth, Provider};
+pub use provider::{Provider, SignIn};
 pub use template::{MissingVariable, Template, Variables};
 
 use load::{Source, assemble};

@@ -8,26 +8,29 @@ use serde::Deserialize;
 use super::{
     entry::{Method, pointers},
     template::{Template, UrlTemplate},
-    value::{Extract, Pointer, duration},
+    value::{Extract, Pointer, Span, duration},
 };
 
 /// How one provider speaks OAuth.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth {
-    /// `[oauth.authorize]`
-    pub authorize: Authorize,
+    /// `[oauth.authorize]`; absent where nobody is sent anywhere.
+    pub authorize: Option<Authorize>,
     /// `[oauth.callback]`
     #[serde(default)]
     pub callback: Callback,
-    /// `[oauth.token]`
-    pub token: TokenRequest,
+    /// `[oauth.token]`; absent where the callback brings the token itself.
+    pub token: Option<TokenRequest>,
     /// `[oauth.extend]`: a second step that trades the first token for a
     /// longer-lived one.
     pub extend: Option<Step>,
     /// `[oauth.answer]`
     #[serde(default)]
     pub answer: Answer,
+    /// `[oauth.introspect]`: asks how long a token lives, where its answer
+    /// does not say.
+    pub introspect: Option<Introspect>,
     /// `[oauth.second_token]`
     pub second_token: Option<SecondTokenAt>,
     /// `[oauth.refresh]`
@@ -64,6 +67,8 @@ pub struct Authorize {
     /// The separator must arrive unencoded.
     #[serde(default)]
     pub scope_separator_raw: bool,
+    /// Why there are no scopes: where the rights are set instead.
+    pub no_scopes: Option<String>,
     /// Only one scope may be sent: the widest one asked for.
     #[serde(default)]
     pub one_scope: bool,
@@ -102,12 +107,16 @@ pub enum Incremental {
     Merge,
     /// Replaces: ask for everything again.
     Replace,
+    /// Nobody says: ask for everything again, which is right either way.
+    Unknown,
 }
 
 /// `[oauth.callback]`: what comes back with the person.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Callback {
+    /// What the person brings back.
+    pub delivers: Delivery,
     /// The parameter that carries the code.
     pub code: String,
     /// How the code must be cleaned.
@@ -131,6 +140,7 @@ pub struct Callback {
 impl Default for Callback {
     fn default() -> Self {
         Self {
+            delivers: Delivery::default(),
             code: "code".into(),
             code_transform: CodeTransform::default(),
             issuer: None,
@@ -142,6 +152,22 @@ impl Default for Callback {
             texts: vec!["error_description".into()],
         }
     }
+}
+
+/// What a callback delivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// A code, to be exchanged.
+    #[default]
+    Code,
+    /// The access token itself, in the fragment, which only a page can read
+    /// and hand on. The parameter is `code`.
+    Fragment,
+    /// Only the word that the app was installed: the app then mints its tokens.
+    Installation,
+    /// Nothing: the provider's server hands keys to ours beforehand.
+    Handover,
 }
 
 /// How a code must be cleaned before it is exchanged.
@@ -192,6 +218,50 @@ pub struct TokenRequest {
     /// The state is wanted again.
     #[serde(default)]
     pub send_state: bool,
+    /// A signed statement in place of the secret (RFC 7523).
+    pub assertion: Option<Assertion>,
+}
+
+/// `[oauth.token.assertion]`: a statement signed with a private key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The private key, as PEM: `{client_secret}` or a field.
+    pub key: Template,
+    /// The key's name in the header, if it has one.
+    pub key_id: Option<Template>,
+    /// What is stated; times and a random id are added.
+    pub claims: BTreeMap<String, Template>,
+    /// How long the statement holds.
+    #[serde(deserialize_with = "duration")]
+    pub lifetime: Option<TimeDelta>,
+    /// Where it travels: a parameter's name, or `bearer` for the header.
+    pub travels: String,
+}
+
+/// How a statement is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Algorithm {
+    /// RSA with SHA-256.
+    RS256,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+}
+
+/// `[oauth.introspect]`: token introspection (RFC 7662).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introspect {
+    /// Where to.
+    pub url: UrlTemplate,
+    /// How the app proves itself.
+    pub client_auth: ClientAuth,
+    /// Fields; `{access_token}` is the token asked about.
+    pub params: BTreeMap<String, Template>,
+    /// The end of the token in the answer.
+    pub expires_at: Pointer,
 }
 
 fn post() -> Method {
@@ -221,8 +291,12 @@ pub enum ClientAuth {
     Body,
     /// A public client: its id alone, among the parameters.
     IdOnly,
+    /// The id and the secret in the address.
+    Query,
     /// The secret as user name of basic authentication, no password.
     SecretAsUser,
+    /// `private_key_jwt`: `[oauth.token.assertion]` says how.
+    PrivateKeyJwt,
     /// Nothing.
     None,
 }
@@ -267,6 +341,8 @@ pub struct Answer {
     pub expires_at: Pointer,
     /// Lifetime of the refresh token, in the same unit; the first found counts.
     pub refresh_expires_in: Vec<Pointer>,
+    /// End of the refresh token; the first found counts.
+    pub refresh_expires_at: Vec<Pointer>,
     /// Lifetime of an access token whose answer does not say.
     #[serde(deserialize_with = "duration")]
     pub lifetime_if_unsaid: Option<TimeDelta>,
@@ -290,6 +366,7 @@ impl Default for Answer {
             expires_in: at("/expires_in"),
             expires_unit: Unit::default(),
             expires_at: at("/expires_at"),
+            refresh_expires_at: pointers(&["/refresh_token_expires_at"]),
             refresh_expires_in: pointers(&["/refresh_token_expires_in", "/refresh_expires_in"]),
             lifetime_if_unsaid: None,
             errors: pointers(&["/error"]),
@@ -360,11 +437,9 @@ pub struct Refresh {
     #[serde(default)]
     pub rotation: Rotation,
     /// How long an access token usually lives; the answer's word counts more.
-    #[serde(default, deserialize_with = "duration")]
-    pub token_lifetime: Option<TimeDelta>,
+    pub token_lifetime: Span,
     /// How long a refresh token lives.
-    #[serde(default, deserialize_with = "duration")]
-    pub refresh_lifetime: Option<TimeDelta>,
+    pub refresh_lifetime: Option<Span>,
     /// That time runs from consent and use does not prolong it.
     #[serde(default)]
     pub refresh_absolute: bool,
@@ -385,6 +460,29 @@ pub struct Refresh {
     pub confirm_after: Option<TimeDelta>,
 }
 
+impl Refresh {
+    /// That of an entry without tokens.
+    pub(super) fn none() -> Self {
+        Self {
+            mode: RefreshMode::None,
+            url: None,
+            method: None,
+            body: None,
+            client_auth: None,
+            params: BTreeMap::new(),
+            rotation: Rotation::default(),
+            token_lifetime: Span::Endless,
+            refresh_lifetime: None,
+            refresh_absolute: false,
+            lead: None,
+            not_before: None,
+            every: None,
+            keepalive: None,
+            confirm_after: None,
+        }
+    }
+}
+
 /// What is traded for a new token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -395,14 +493,16 @@ pub enum RefreshMode {
     Exchange,
     /// Nothing: the token lasts until it is revoked or ends.
     None,
+    /// The keys themselves: another token is minted as the first one was.
+    Mint,
 }
 
 /// `[oauth.refresh.rotation]`: what happens to the old refresh token.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// A refresh answers with a new refresh token.
-    pub rotates: bool,
+    /// Whether a refresh answers with a new refresh token.
+    pub rotates: Rotates,
     /// The old one may be used again this long after, for a lost answer;
     /// absent or zero: not at all.
     #[serde(default, deserialize_with = "duration")]
@@ -413,6 +513,22 @@ pub struct Rotation {
     /// Presenting an old one ends the whole grant.
     #[serde(default)]
     pub reuse_revokes_family: bool,
+}
+
+/// Whether a refresh answers with a new refresh token. Whatever the table says,
+/// what came back is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotates {
+    /// Each time.
+    Always,
+    /// Now and then.
+    Sometimes,
+    /// The same one serves until its end.
+    Never,
+    /// Nobody says: taken as if it did.
+    #[default]
+    Unknown,
 }
 
 /// `[oauth.revoke]`: how our access is given back.
@@ -429,6 +545,9 @@ pub struct Revoke {
     /// The access token goes into the header of `[api]`.
     #[serde(default)]
     pub bearer: bool,
+    /// Headers to send.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Template>,
     /// Fields: `{access_token}`, `{refresh_token}`, `{client_id}`, or `{token}`,
     /// the refresh token if there is one, else the access token.
     #[serde(default)]

@@ -11,6 +11,8 @@ pub enum Place {
     Exchange,
     /// The token endpoint, when a token is refreshed.
     Refresh,
+    /// The token endpoint, when it makes a token of keys a person entered.
+    Mint,
     /// The token endpoint, whatever it was asked for.
     Token,
     /// Any other call: identity, probe, revocation.
@@ -24,6 +26,7 @@ impl Place {
             Self::Callback => &[Self::Callback],
             Self::Exchange => &[Self::Exchange, Self::Token],
             Self::Refresh => &[Self::Refresh, Self::Token],
+            Self::Mint => &[Self::Mint, Self::Token],
             Self::Token => &[Self::Token],
             Self::Api => &[Self::Api],
         }
@@ -34,6 +37,7 @@ impl Place {
             "callback" => Self::Callback,
             "exchange" => Self::Exchange,
             "refresh" => Self::Refresh,
+            "mint" => Self::Mint,
             "token" => Self::Token,
             "api" => Self::Api,
             _ => return None,
@@ -56,7 +60,7 @@ impl<'de> Deserialize<'de> for Key {
         let wrong = || {
             D::Error::custom(format!(
                 "`{source}` is not place:code or place:code+text, \
-                 with callback, exchange, refresh, token or api as place"
+                 with callback, exchange, refresh, mint, token or api as place"
             ))
         };
         let (place, rest) = source.split_once(':').ok_or_else(wrong)?;

@@ -1,9 +1,11 @@
 //! One provider, complete: its own file on top of the app it shares.
 
 use super::{
-    entry::{About, Api, Brand, Call, Identify, Origin, Scope, Setup, Variable},
+    entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
     errors::ErrorTable,
-    oauth::OAuth,
+    keys::{Field, Service},
+    oauth::{Answer, Authorize, OAuth, Refresh, TokenRequest},
+    push::Push,
     template::Variables,
 };
 
@@ -18,29 +20,49 @@ pub struct Provider {
     pub about: About,
     /// How it is recognised.
     pub brand: Brand,
-    /// How an operator registers our app.
-    pub setup: Setup,
+    /// How an operator registers our app, where there is one to register.
+    pub setup: Option<Setup>,
     /// Values that differ from connection to connection.
     pub variables: Vec<Variable>,
     /// How people sign in there.
-    pub auth: Auth,
+    pub kind: AuthKind,
+    /// How it speaks OAuth, if it does.
+    pub oauth: Option<Box<OAuth>>,
+    /// How its tokens are renewed; without OAuth not at all.
+    pub refresh: Refresh,
+    /// Where things stand in its token endpoint's answers.
+    pub answer: Answer,
+    /// What a person enters, where there is no one-click sign-in.
+    pub fields: Vec<Field>,
+    /// What is spoken to it, if not HTTP.
+    pub service: Option<Service>,
     /// How calls carry the token.
     pub api: Api,
     /// Who the connected account is.
     pub identity: Identify,
     /// A further call that must work, where the identity call proves too little.
     pub probe: Option<Call>,
+    /// The organisations one consent may open.
+    pub tenants: Option<Tenants>,
+    /// How it tells that our access has ended.
+    pub push: Option<Push>,
     /// The permissions it knows.
     pub scopes: Vec<Scope>,
     /// What its errors mean.
     pub errors: ErrorTable,
 }
 
-/// How people sign in at a provider.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// OAuth 2.
-    OAuth2(Box<OAuth>),
+/// What signing in takes, in the eyes of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// Consent at the provider.
+    OneClick,
+    /// Finding and pasting a key.
+    Key,
+    /// The address and login of a database.
+    Database,
+    /// A sign-in in a real browser; not available yet.
+    Browser,
 }
 
 impl Provider {
@@ -49,10 +71,36 @@ impl Provider {
         &self.about.name
     }
 
-    /// How it speaks OAuth.
-    pub fn oauth(&self) -> &OAuth {
-        let Auth::OAuth2(oauth) = &self.auth;
-        oauth
+    /// The address people are sent to, if they are sent anywhere.
+    pub fn authorize(&self) -> Option<&Authorize> {
+        self.oauth.as_ref()?.authorize.as_ref()
+    }
+
+    /// Its token endpoint, if it has one.
+    pub fn token(&self) -> Option<&TokenRequest> {
+        self.oauth.as_ref()?.token.as_ref()
+    }
+
+    /// Whether disconnecting can end our access there, without a person.
+    pub fn is_revoked_by_call(&self) -> bool {
+        self.oauth
+            .as_ref()
+            .is_some_and(|oauth| oauth.revoke.is_some())
+    }
+
+    /// Whether calls carry what was entered, and not a token made from it.
+    pub fn carries_fields(&self) -> bool {
+        !self.fields.is_empty() && self.token().is_none()
+    }
+
+    /// What signing in takes.
+    pub fn sign_in(&self) -> SignIn {
+        match self.kind {
+            AuthKind::BrowserSession => SignIn::Browser,
+            AuthKind::Database => SignIn::Database,
+            _ if self.authorize().is_some() => SignIn::OneClick,
+            _ => SignIn::Key,
+        }
     }
 
     /// Whether every value the hub must give has been given.
@@ -68,6 +116,13 @@ impl Provider {
         self.variables
             .iter()
             .filter(|variable| variable.from == Origin::Person)
+    }
+
+    /// What the operator is asked with the provider app.
+    pub fn settings(&self) -> impl Iterator<Item = &Variable> {
+        self.variables
+            .iter()
+            .filter(|variable| variable.from == Origin::App)
     }
 
     /// `given` on top of this provider's defaults.

@@ -91,8 +91,9 @@ impl<'de> Deserialize<'de> for Pointer {
     }
 }
 
-/// Where a fact about an account is found: `token:/team/id`, `answer:/id`,
-/// `probe:/name`, `header:X-OAuth-Scopes` or `variable:realmId`.
+/// Where a fact about an account is found: `token:/team/id`, `id_token:/sub`,
+/// `answer:/id`, `probe:/name`, `header:X-OAuth-Scopes`, `variable:realmId`,
+/// `field:user`, `last_four:api_key` or `fingerprint`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// In the answer of the token endpoint.
@@ -105,6 +106,16 @@ pub enum Source {
     Header(String),
     /// In a variable of the connection.
     Variable(String),
+    /// In the identity token that came with the access token. It came straight
+    /// from the token endpoint over TLS, so its signature proves nothing more
+    /// (OpenID Connect Core §3.1.3.7).
+    IdToken(Pointer),
+    /// What was entered into a field that is no secret.
+    Field(String),
+    /// The last four characters of what was entered, for people to recognise.
+    LastFour(String),
+    /// A digest of the secrets entered, where the provider names no account.
+    Fingerprint,
 }
 
 impl<'de> Deserialize<'de> for Source {
@@ -117,11 +128,91 @@ impl<'de> Deserialize<'de> for Source {
             Some(("probe", at)) => Ok(Self::Probe(pointer(at)?)),
             Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
             Some(("variable", name)) => Ok(Self::Variable(name.to_owned())),
+            Some(("id_token", at)) => Ok(Self::IdToken(pointer(at)?)),
+            Some(("field", name)) => Ok(Self::Field(name.to_owned())),
+            Some(("last_four", name)) => Ok(Self::LastFour(name.to_owned())),
+            None if source == "fingerprint" => Ok(Self::Fingerprint),
             _ => Err(D::Error::custom(format!(
-                "`{source}` must begin with token:, answer:, probe:, header: or variable:"
+                "`{source}` must be fingerprint or begin with token:, id_token:, answer:, \
+                 probe:, header:, variable:, field: or last_four:"
             ))),
         }
     }
+}
+
+/// Where something stands in a message a provider sends us: `header:x-topic`,
+/// `body:/type` or `form:signed_request`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessagePlace {
+    /// A header.
+    Header(String),
+    /// In the JSON body.
+    Body(Pointer),
+    /// A field of a form.
+    Form(String),
+}
+
+impl<'de> Deserialize<'de> for MessagePlace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let source = String::deserialize(deserializer)?;
+        match source.split_once(':') {
+            Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
+            Some(("body", at)) => Pointer::parse(at).map(Self::Body).map_err(D::Error::custom),
+            Some(("form", name)) => Ok(Self::Form(name.to_owned())),
+            _ => Err(D::Error::custom(format!(
+                "`{source}` must begin with header:, body: or form:"
+            ))),
+        }
+    }
+}
+
+/// How long something lasts, as far as anybody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// This long.
+    Lasts(TimeDelta),
+    /// It has no end.
+    Endless,
+    /// Nobody says: the answer decides.
+    Unknown,
+}
+
+impl Span {
+    /// The length, if it is known and has an end.
+    pub fn known(self) -> Option<TimeDelta> {
+        match self {
+            Self::Lasts(span) => Some(span),
+            Self::Endless | Self::Unknown => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let source = String::deserialize(deserializer)?;
+        match source.as_str() {
+            "endless" => Ok(Self::Endless),
+            "unknown" => Ok(Self::Unknown),
+            text => parse_duration(text).map(Self::Lasts).ok_or_else(|| {
+                D::Error::custom(format!(
+                    "`{source}` is neither a duration such as 8h nor `endless` or `unknown`"
+                ))
+            }),
+        }
+    }
+}
+
+fn parse_duration(source: &str) -> Option<TimeDelta> {
+    let digits = source.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &source[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let n: u32 = digits.parse().ok()?;
+    Some(TimeDelta::seconds(i64::from(n) * seconds))
 }
 
 /// Reads `90s`, `30m`, `8h` or `90d`.
@@ -129,24 +220,11 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<TimeDelta>, D::Error> {
     let source = String::deserialize(deserializer)?;
-    let digits = source.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let seconds = match &source[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => 0,
-    };
-    digits
-        .parse::<u32>()
-        .ok()
-        .filter(|_| seconds > 0)
-        .map(|n| Some(TimeDelta::seconds(i64::from(n) * seconds)))
-        .ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{source}` is not a duration such as 90s, 30m, 8h or 90d"
-            ))
-        })
+    parse_duration(&source).map(Some).ok_or_else(|| {
+        D::Error::custom(format!(
+            "`{source}` is not a duration such as 90s, 30m, 8h or 90d"
+        ))
+    })
 }
 
 /// A colour, `#rrggbb`.

@@ -126,10 +126,7 @@ impl Hub {
         let Some(provider) = self.catalog.get(&connection.provider) else {
             return Ok(Revocation::ByHand);
         };
-        let Some(app) = self
-            .provider_app(connection.tenant_id, &provider.app_id)
-            .await?
-        else {
+        let Some(app) = self.provider_app(connection.tenant_id, provider).await? else {
             return Ok(Revocation::ByHand);
         };
         let mut outcome = Revocation::AlreadyGone;

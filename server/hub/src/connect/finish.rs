@@ -300,7 +300,7 @@ impl Hub {
         let Some(provider) = self.catalog.get(&flow.provider) else {
             return Ok(None);
         };
-        let app = self.provider_app(flow.tenant_id, &provider.app_id).await?;
+        let app = self.provider_app(flow.tenant_id, provider).await?;
         Ok(app.map(|app| (provider, app)))
     }
 

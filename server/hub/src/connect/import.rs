@@ -81,7 +81,7 @@ impl Hub {
             id: import.account_id,
             display_name: import.display_name,
         };
-        let refreshes = provider.oauth().refresh.mode == RefreshMode::RefreshToken;
+        let refreshes = provider.refresh.mode == RefreshMode::RefreshToken;
         let connected = Connected {
             tenant: host.tenant(),
             person: None,

@@ -71,7 +71,7 @@ impl Hub {
             ));
         }
         let app = self
-            .provider_app(member.tenant(), &provider.app_id)
+            .provider_app(member.tenant(), provider)
             .await?
             .ok_or_else(|| Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing"))?;
         let existing = match ask.connection {

@@ -262,7 +262,7 @@ impl Hub {
             expires_at: tokens.expires_at,
             refreshable: refresh_sealed.is_some(),
         };
-        let policy = &connected.provider.oauth().refresh;
+        let policy = &connected.provider.refresh;
         Ok(credential::ActiveModel {
             connection_id: Set(id),
             slot: Set(tokens.slot.to_owned()),
@@ -278,7 +278,7 @@ impl Hub {
             expires_at: Set(tokens.expires_at),
             refresh_expires_at: Set(tokens
                 .refresh_expires_at
-                .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?))),
+                .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?.known()?))),
             version: Set(version),
             next_refresh_at: Set(schedule::due_at(
                 life,

@@ -76,11 +76,15 @@ pub(super) fn grant(
     body: &Value,
     sent_at: DateTime<Utc>,
 ) -> Result<Grant, Failure> {
-    let at = &provider.oauth().answer;
+    let at = &provider.answer;
     let access_token = token(body, &at.access_token).ok_or_else(|| {
         Failure::inferred(FailureCode::ProviderLimitedOrDown, "no_token_in_answer")
     })?;
-    let second = provider.oauth().second_token.as_ref().and_then(|second| {
+    let second_at = provider
+        .oauth
+        .as_ref()
+        .and_then(|oauth| oauth.second_token.as_ref());
+    let second = second_at.and_then(|second| {
         Some(SecondToken {
             kind: second.kind.clone(),
             access_token: token(body, &second.access_token)?,
@@ -100,7 +104,12 @@ pub(super) fn grant(
             .refresh_expires_in
             .iter()
             .find_map(|at| body.pointer(at.as_str()))
-            .and_then(|value| after(value, provider.oauth().answer.expires_unit, sent_at)),
+            .and_then(|value| after(value, at.expires_unit, sent_at))
+            .or_else(|| {
+                let ends = at.refresh_expires_at.iter();
+                ends.filter_map(|at| body.pointer(at.as_str()))
+                    .find_map(moment)
+            }),
         scopes: scopes(provider, body, &at.scope),
         variables: told_variables(provider, Origin::Token, body)?,
         account: None,
@@ -116,7 +125,7 @@ fn token(body: &Value, at: &Pointer) -> Option<Secret> {
 }
 
 fn expiry(provider: &Provider, body: &Value, sent_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let at = &provider.oauth().answer;
+    let at = &provider.answer;
     let told = |at: &Pointer| body.pointer(at.as_str()).filter(|value| !value.is_null());
     if let Some(value) = told(&at.expires_in) {
         after(value, at.expires_unit, sent_at)
@@ -150,7 +159,7 @@ fn after(value: &Value, unit: Unit, sent_at: DateTime<Utc>) -> Option<DateTime<U
 }
 
 /// A moment: RFC 3339, or seconds or milliseconds since 1970, as number or text.
-fn moment(value: &Value) -> Option<DateTime<Utc>> {
+pub(super) fn moment(value: &Value) -> Option<DateTime<Utc>> {
     if let Some(number) = number(value) {
         // Seconds reach this figure in the year 5138, milliseconds did in 1973.
         let milliseconds = if number.abs() < 1e11 {
@@ -177,10 +186,14 @@ fn scopes(provider: &Provider, body: &Value, at: &Pointer) -> Option<Vec<String>
 
 /// Providers answer with other separators than they ask for.
 pub(super) fn split_scopes(provider: &Provider, scopes: &str) -> Vec<String> {
-    let separator = &provider.oauth().authorize.scope_separator;
+    let authorize = provider
+        .oauth
+        .as_ref()
+        .and_then(|oauth| oauth.authorize.as_ref());
+    let separator = authorize.map_or(" ", |authorize| authorize.scope_separator.as_str());
     scopes
         .split([' ', ','])
-        .flat_map(|part| part.split(separator.as_str()))
+        .flat_map(|part| part.split(separator))
         .filter(|scope| !scope.is_empty())
         .map(str::to_owned)
         .collect()

@@ -23,7 +23,7 @@ impl Dialect {
         app: &ProviderApp,
         ask: &AuthorizeAsk<'_>,
     ) -> Result<Url, DialectError> {
-        let entry = &provider.oauth().authorize;
+        let entry = provider.authorize().ok_or(DialectError::NotOAuth)?;
         for variable in provider.questions() {
             if let Some(value) = ask.variables.get(&variable.name) {
                 variable.accept(value.clone())?;
@@ -34,23 +34,34 @@ impl Dialect {
         let fill = |name: &str| match name {
             "client_id" => Some(app.client_id.as_str()),
             "random" => Some(random.expose()),
-            name => values.get(name).map(String::as_str),
+            "state" => Some(ask.state.expose()),
+            "redirect_uri" => Some(ask.redirect_uri),
+            name => values
+                .get(name)
+                .or_else(|| app.settings.get(name))
+                .map(String::as_str),
         };
 
         let mut query = Query {
             entry,
             text: String::new(),
         };
-        query.add("client_id", &app.client_id);
-        query.add("redirect_uri", ask.redirect_uri);
-        query.add("response_type", "code");
-        query.add("state", ask.state.expose());
+        for (name, value) in [
+            ("client_id", app.client_id.as_str()),
+            ("redirect_uri", ask.redirect_uri),
+            ("response_type", "code"),
+            ("state", ask.state.expose()),
+        ] {
+            if !entry.params.contains_key(name) {
+                query.add(name, value);
+            }
+        }
         if entry.pkce != Pkce::Off {
             let verifier = ask.verifier.ok_or(DialectError::VerifierMissing)?;
             query.add("code_challenge", &challenge(entry.pkce, verifier));
             query.add("code_challenge_method", "S256");
         }
-        for (param, names) in scopes_by_param(provider, ask.scopes) {
+        for (param, names) in scopes_by_param(provider, entry, ask.scopes) {
             query.add_scopes(&param, &names);
         }
         for (name, template) in &entry.params {
@@ -129,7 +140,11 @@ fn challenge(pkce: Pkce, verifier: &Secret) -> String {
 }
 
 /// The scopes to ask for, technical ones included, each under its parameter.
-fn scopes_by_param(provider: &Provider, asked: &[String]) -> Vec<(String, Vec<String>)> {
+fn scopes_by_param(
+    provider: &Provider,
+    entry: &Authorize,
+    asked: &[String],
+) -> Vec<(String, Vec<String>)> {
     let technical = provider.scopes.iter().filter(|scope| scope.technical);
     let mut names: Vec<String> = technical.map(|scope| scope.name.clone()).collect();
     for name in asked {
@@ -137,7 +152,7 @@ fn scopes_by_param(provider: &Provider, asked: &[String]) -> Vec<(String, Vec<St
             names.push(name.clone());
         }
     }
-    if provider.oauth().authorize.one_scope {
+    if entry.one_scope {
         let wide: Vec<&Scope> = names
             .iter()
             .filter_map(|name| provider.scope(name))

@@ -7,13 +7,13 @@ use sha2::Sha256;
 use url::form_urlencoded;
 
 use super::{
-    CallbackGrant, Dialect, ProviderApp, answer::split_scopes, reading::Reading,
+    CallbackGrant, Dialect, DialectError, ProviderApp, answer::split_scopes, reading::Reading,
     request::misconfigured,
 };
 use crate::{
     catalog::{
         Origin, Place, Provider, Variables,
-        oauth::{CodeTransform, Signature},
+        oauth::{CodeTransform, Delivery, OAuth, Signature},
     },
     failure::{Failure, FailureCode},
     secret::Secret,
@@ -35,7 +35,7 @@ impl Dialect {
         variables: &Variables,
         query: &[(String, String)],
     ) -> Result<CallbackGrant, Failure> {
-        let entry = &provider.oauth().callback;
+        let entry = &oauth(provider)?.callback;
         let values = provider.values(variables);
         let query = unrepeated(query)?;
 
@@ -65,7 +65,8 @@ impl Dialect {
             }
         }
         let code = query.get(entry.code.as_str()).copied().unwrap_or_default();
-        if code.is_empty() {
+        let wanted = matches!(entry.delivers, Delivery::Code | Delivery::Fragment);
+        if wanted && code.is_empty() {
             return Err(not_genuine("code_missing"));
         }
         let owned = |name: &str| query.get(name).map(|&value| value.to_owned());
@@ -81,6 +82,11 @@ impl Dialect {
                 .map(|scopes| split_scopes(provider, &scopes)),
         })
     }
+}
+
+fn oauth(provider: &Provider) -> Result<&OAuth, Failure> {
+    let oauth = provider.oauth.as_deref();
+    oauth.ok_or_else(|| misconfigured(DialectError::NotOAuth))
 }
 
 fn unrepeated(pairs: &[(String, String)]) -> Result<Query<'_>, Failure> {
@@ -104,7 +110,7 @@ fn same(told: &str, expected: &str) -> bool {
 
 /// The provider's refusal, if the callback carries one.
 fn refusal(provider: &Provider, query: &Query<'_>) -> Option<Failure> {
-    let entry = &provider.oauth().callback;
+    let entry = &provider.oauth.as_ref()?.callback;
     let told = |names: &[String]| -> Vec<String> {
         let values = names.iter().filter_map(|name| query.get(name.as_str()));
         values

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Dialect, Identity,
+    Dialect, DialectError, Identity,
     answer::{is_page, parse, split_scopes, text_at, told_variables},
+    credential::Carried,
     reading::{Reading, retry_at, scrub},
     request::{Draft, Sent, misconfigured},
 };
@@ -34,14 +35,16 @@ impl Dialect {
         known: Option<&Identity>,
     ) -> Result<Identity, Failure> {
         let rule = &provider.identity;
+        let carried = Carried::of(provider, access_token)?;
         let mut values = provider.values(variables);
-        let (answer, body) = self
-            .call(provider, &values, access_token, &rule.call)
-            .await?;
+        let Some(call) = &rule.call else {
+            return Err(misconfigured(DialectError::NotOAuth));
+        };
+        let (answer, body) = self.call(provider, &values, &carried, call).await?;
         let told = told_variables(provider, Origin::Identity, &body)?;
         values.extend(told.clone());
         let probed = match &provider.probe {
-            Some(probe) => Some(self.call(provider, &values, access_token, probe).await?.1),
+            Some(probe) => Some(self.call(provider, &values, &carried, probe).await?.1),
             None => None,
         };
         let find = |source: &Source| match source {
@@ -49,13 +52,16 @@ impl Dialect {
             Source::Probe(at) => text_at(probed.as_ref()?, at),
             Source::Variable(name) => values.get(name).cloned(),
             Source::Header(name) => Some(answer.headers.get(name)?.to_str().ok()?.to_owned()),
-            Source::Token(_) => None,
+            Source::Field(name) => Some(carried.entered()?.get(name)?.to_owned()),
+            Source::LastFour(name) => carried.entered()?.last_four(name),
+            Source::Fingerprint => Some(carried.entered()?.fingerprint(provider)),
+            Source::Token(_) | Source::IdToken(_) => None,
         };
         let found = facts(rule, find)
             .or_else(|| known.map(|known| (known.id.clone(), known.label.clone())));
         let Some((id, label)) = found else {
             // Some providers answer errors with 200: then there is no id to find.
-            return Err(self.refusal(provider, &answer, Some(&body), access_token));
+            return Err(self.refusal(provider, &answer, Some(&body), &carried.secrets(provider)));
         };
         Ok(Identity {
             id,
@@ -74,22 +80,33 @@ impl Dialect {
         &self,
         provider: &Provider,
         values: &Variables,
-        access_token: &Secret,
+        carried: &Carried<'_>,
         call: &Call,
     ) -> Result<(Answer, Value), Failure> {
-        let fill = |name: &str| values.get(name).map(String::as_str);
-        let url = call.url.render(values).map_err(misconfigured)?;
+        let fill = |name: &str| {
+            let carried = carried.value(name);
+            carried.or_else(|| values.get(name).map(String::as_str))
+        };
+        let url = call.url.template().fill(fill).map_err(misconfigured)?;
         let mut draft = Draft::new(call.method, url, call.body);
         draft.headers(&call.headers, fill)?;
         draft.params(&call.params, fill)?;
-        draft.bearer(provider, access_token)?;
+        if let Some(json) = &call.json {
+            draft.json(json.fill(fill).map_err(misconfigured)?);
+        }
+        carried.sign(&mut draft, provider, values)?;
         let answer = match self.send(draft).await {
             Sent::Answered(_, answer) => answer,
             Sent::Failed { failure, .. } => return Err(failure),
         };
         match parse(&answer) {
-            Some(body) if answer.status.is_success() => Ok((answer, body)),
-            body => Err(self.refusal(provider, &answer, body.as_ref(), access_token)),
+            Some(body) if answer.status.is_success() && is_expected(call, &body) => {
+                Ok((answer, body))
+            }
+            body => {
+                let secrets = carried.secrets(provider);
+                Err(self.refusal(provider, &answer, body.as_ref(), &secrets))
+            }
         }
     }
 
@@ -99,7 +116,7 @@ impl Dialect {
         provider: &Provider,
         answer: &Answer,
         body: Option<&Value>,
-        token: &Secret,
+        secrets: &[&Secret],
     ) -> Failure {
         let reading = Reading::of_api(provider, answer, body);
         // A firewall's page says nothing about the token.
@@ -117,9 +134,15 @@ impl Dialect {
         };
         scrub(
             failure.with_retry_at(retry_at(answer, self.clock.now())),
-            &[token],
+            secrets,
         )
     }
+}
+
+/// Whether an answer says what it must say, where the status does not tell.
+fn is_expected(call: &Call, body: &Value) -> bool {
+    let expect = call.expect.as_ref();
+    expect.is_none_or(|expect| text_at(body, &expect.at).as_deref() == Some(&expect.is))
 }
 
 /// The id and the label, from wherever `find` finds them; without a label the

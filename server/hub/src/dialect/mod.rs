@@ -3,8 +3,10 @@
 //! it says what was answered, in the hub's own terms.
 
 mod answer;
+mod assertion;
 mod authorize;
 mod callback;
+mod credential;
 mod identity;
 mod reading;
 mod request;
@@ -45,6 +47,9 @@ pub struct ProviderApp {
     pub client_id: String,
     /// The secret half; empty for a public client.
     pub client_secret: Secret,
+    /// What else the provider gave the operator, by name, and `redirect_uri`,
+    /// our callback as it is registered there.
+    pub settings: Variables,
 }
 
 /// What an authorize address is made of.
@@ -79,6 +84,12 @@ pub enum DialectError {
     /// The filled template is no address.
     #[error("the address made from the catalog entry is not valid: {0}")]
     BadUrl(#[from] url::ParseError),
+    /// The entry speaks no OAuth, or not this part of it.
+    #[error("this provider is not connected by OAuth")]
+    NotOAuth,
+    /// What was sealed for this provider is not what its entry asks for.
+    #[error("the fields of this connection cannot be read")]
+    FieldsUnreadable,
     /// The entry wants a proof key and none was given.
     #[error("this provider needs a PKCE verifier")]
     VerifierMissing,
@@ -120,6 +131,9 @@ pub struct Grant {
     /// Another token in the same answer.
     pub second: Option<SecondToken>,
 }
+
+/// What a person entered, by field.
+pub use credential::Entered;
 
 /// Another token in the same answer: Slack's user token beside the bot's.
 pub struct SecondToken {

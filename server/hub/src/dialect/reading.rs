@@ -33,7 +33,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Reads an answer of the token endpoint.
     pub fn of_token(provider: &Provider, answer: &Answer, body: Option<&Value>) -> Self {
-        let entry = &provider.oauth().answer;
+        let entry = &provider.answer;
         let mut reading = Self::of(&entry.errors, &entry.texts, answer, body);
         reading.extract(provider);
         reading
@@ -83,7 +83,7 @@ impl Reading {
 
     /// Puts a number taken out of the words before the other codes.
     pub fn extract(&mut self, provider: &Provider) {
-        if let Some(pattern) = &provider.oauth().answer.error_pattern {
+        if let Some(pattern) = &provider.answer.error_pattern {
             let found = self.texts.iter().find_map(|text| pattern.find(text));
             if let Some(code) = found.map(str::to_owned) {
                 self.codes.insert(0, code);

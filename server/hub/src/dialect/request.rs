@@ -30,6 +30,8 @@ pub(super) struct Draft<'a> {
     rename: Option<&'a BTreeMap<String, String>>,
     headers: HeaderMap,
     params: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    json: Option<String>,
 }
 
 /// A mistake of ours or of the configuration, as the outcome of an attempt.
@@ -40,6 +42,8 @@ pub(super) fn misconfigured(error: impl Into<DialectError>) -> Failure {
         DialectError::NotMatching(value) => format!("value_not_matching:{}", value.0),
         DialectError::BadUrl(_) => "address_not_valid".to_owned(),
         DialectError::VerifierMissing => "verifier_missing".to_owned(),
+        DialectError::NotOAuth => "not_oauth".to_owned(),
+        DialectError::FieldsUnreadable => "fields_unreadable".to_owned(),
     };
     Failure::inferred(FailureCode::HubInternal, detail)
 }
@@ -55,6 +59,8 @@ impl<'a> Draft<'a> {
             rename: None,
             headers: HeaderMap::from_iter([(ACCEPT, accept)]),
             params: Vec::new(),
+            query: Vec::new(),
+            json: None,
         }
     }
 
@@ -96,7 +102,17 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn header(&mut self, name: &str, value: &str, sensitive: bool) -> Result<(), Failure> {
+    /// Adds a parameter to the address, however the others travel.
+    pub fn query(&mut self, name: &str, value: &str) {
+        self.query.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a whole JSON body in place of parameters.
+    pub fn json(&mut self, body: String) {
+        self.json = Some(body);
+    }
+
+    pub fn header(&mut self, name: &str, value: &str, sensitive: bool) -> Result<(), Failure> {
         let not_sendable =
             || Failure::inferred(FailureCode::HubInternal, format!("header_not_valid:{name}"));
         let header = HeaderName::try_from(name).map_err(|_| not_sendable())?;
@@ -126,17 +142,29 @@ impl<'a> Draft<'a> {
                 self.param("client_id", &app.client_id);
                 self.param("client_secret", secret);
             }
+            ClientAuth::Query => {
+                self.query("client_id", &app.client_id);
+                self.query("client_secret", secret);
+            }
             ClientAuth::IdOnly => self.param("client_id", &app.client_id),
+            // The assertion says who we are; the id goes along.
+            ClientAuth::PrivateKeyJwt => self.param("client_id", &app.client_id),
             ClientAuth::None => {}
         }
         Ok(())
     }
 
+    /// Basic authentication as it is (RFC 7617).
+    pub fn basic_as_is(&mut self, user: &str, password: &str) -> Result<(), Failure> {
+        let both = STANDARD.encode(format!("{user}:{password}"));
+        self.header(AUTHORIZATION.as_str(), &format!("Basic {both}"), true)
+    }
+
+    /// Basic authentication of an OAuth client (RFC 6749 §2.3.1).
     fn basic(&mut self, user: &str, password: &str) -> Result<(), Failure> {
         let encode =
             |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let both = STANDARD.encode(format!("{}:{}", encode(user), encode(password)));
-        self.header(AUTHORIZATION.as_str(), &format!("Basic {both}"), true)
+        self.basic_as_is(&encode(user), &encode(password))
     }
 
     fn finish(self) -> Result<Request, Failure> {
@@ -146,6 +174,8 @@ impl<'a> Draft<'a> {
             transport,
             mut headers,
             params,
+            query,
+            json,
             ..
         } = self;
         let mut url = Url::parse(&url).map_err(misconfigured)?;
@@ -155,7 +185,13 @@ impl<'a> Draft<'a> {
             Method::Delete => http::Method::DELETE,
         };
         let in_query = method == http::Method::GET || transport == Transport::Query;
-        let body = if params.is_empty() {
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&query);
+        }
+        let body = if let Some(json) = json {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Some(json.into_bytes())
+        } else if params.is_empty() {
             None
         } else if in_query {
             url.query_pairs_mut().extend_pairs(&params);

@@ -20,7 +20,11 @@ impl Dialect {
         variables: &Variables,
         tokens: &Tokens<'_>,
     ) -> Revocation {
-        let Some(entry) = &provider.oauth().revoke else {
+        let Some(entry) = provider
+            .oauth
+            .as_ref()
+            .and_then(|oauth| oauth.revoke.as_ref())
+        else {
             return Revocation::NotSupported {
                 remove_url: provider.remove_url(variables),
             };
@@ -42,7 +46,7 @@ impl Dialect {
         if codes.iter().any(|code| entry.gone.contains(code)) {
             return Revocation::AlreadyGone;
         }
-        let failure = self.refusal(provider, &answer, body.as_ref(), tokens.access_token);
+        let failure = self.refusal(provider, &answer, body.as_ref(), &[tokens.access_token]);
         let mut secrets = vec![&app.client_secret];
         secrets.extend(tokens.refresh_token);
         Revocation::Failed(scrub(failure, &secrets))
@@ -59,13 +63,18 @@ fn draft<'p>(
     let values = provider.values(variables);
     let fill = |name: &str| match name {
         "client_id" => Some(app.client_id.as_str()),
+        "client_secret" => Some(app.client_secret.expose()),
         "access_token" => Some(tokens.access_token.expose()),
         "refresh_token" => tokens.refresh_token.map(|token| token.expose()),
         "token" => Some(tokens.refresh_token.unwrap_or(tokens.access_token).expose()),
-        name => values.get(name).map(String::as_str),
+        name => values
+            .get(name)
+            .or_else(|| app.settings.get(name))
+            .map(String::as_str),
     };
     let url = entry.url.template().fill(fill).map_err(misconfigured)?;
     let mut draft = Draft::new(entry.method, url, entry.body);
+    draft.headers(&entry.headers, fill)?;
     draft.client(entry.client_auth, app)?;
     if entry.bearer {
         draft.bearer(provider, tokens.access_token)?;

@@ -1,17 +1,24 @@
 //! The token endpoint: exchange and refresh.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use serde_json::Value;
 
 use super::{
-    CallbackGrant, Dialect, Grant, Identity, ProviderApp, RefreshAnswer,
-    answer::{grant, parse, text_at},
+    CallbackGrant, Dialect, DialectError, Entered, Grant, Identity, ProviderApp, RefreshAnswer,
+    answer::{grant, moment, parse, text_at},
+    assertion::signed,
     identity::facts,
     reading::{Reading, retry_at, scrub},
     request::{Draft, Sent, misconfigured},
 };
 use crate::{
-    catalog::{Place, Provider, RefreshMode, Variables, oauth::Step, value::Source},
+    catalog::{
+        Place, Provider, RefreshMode, Variables,
+        entry::Method,
+        oauth::{Delivery, Step, TokenRequest, Transport},
+        value::Source,
+    },
     failure::{Failure, FailureCode},
     outbound::Answer,
     secret::Secret,
@@ -31,7 +38,37 @@ impl Dialect {
         verifier: Option<&Secret>,
         redirect_uri: &str,
     ) -> Result<Grant, Failure> {
-        let entry = &provider.oauth().token;
+        let oauth = provider.oauth.as_deref().ok_or_else(not_oauth)?;
+        let mut grant = match oauth.callback.delivers {
+            Delivery::Code => {
+                let ask = (callback, verifier, redirect_uri);
+                self.trade_code(provider, app, variables, ask).await?
+            }
+            Delivery::Fragment => Grant::of_token(&callback.code),
+            Delivery::Installation => {
+                let mut values = variables.clone();
+                values.extend(callback.variables.clone());
+                self.mint(provider, app, &values, None).await.granted()?
+            }
+            // The provider's server brings the keys; there is nothing to trade.
+            Delivery::Handover => return Err(not_oauth()),
+        };
+        grant.variables.extend(callback.variables.clone());
+        if let Some(step) = &oauth.extend {
+            grant = self.extend(provider, app, variables, step, grant).await?;
+        }
+        self.learn_end(provider, app, variables, &mut grant).await;
+        Ok(grant)
+    }
+
+    async fn trade_code(
+        &self,
+        provider: &Provider,
+        app: &ProviderApp,
+        variables: &Variables,
+        (callback, verifier, redirect_uri): (&CallbackGrant, Option<&Secret>, &str),
+    ) -> Result<Grant, Failure> {
+        let entry = provider.token().ok_or_else(not_oauth)?;
         let mut values = provider.values(variables);
         values.extend(callback.variables.clone());
         let fill = filler(app, &values, None);
@@ -49,18 +86,126 @@ impl Dialect {
             draft.param("state", state.expose());
         }
         draft.client(entry.client_auth, app)?;
+        self.assert(&mut draft, entry, &fill)?;
         draft.params(&entry.params, &fill)?;
 
         let mut secrets = vec![&callback.code, &app.client_secret];
         secrets.extend(verifier);
-        let mut grant = self
-            .ask(provider, Place::Exchange, draft, &secrets)
+        self.ask(provider, Place::Exchange, draft, &secrets)
             .await
-            .granted()?;
-        grant.variables.extend(callback.variables.clone());
-        match &provider.oauth().extend {
-            Some(step) => self.extend(provider, app, variables, step, grant).await,
-            None => Ok(grant),
+            .granted()
+    }
+
+    /// Makes a token from keys: those a person entered, or the app's own.
+    ///
+    /// # Errors
+    /// What the provider said, in our terms.
+    pub async fn mint(
+        &self,
+        provider: &Provider,
+        app: &ProviderApp,
+        variables: &Variables,
+        entered: Option<&Entered>,
+    ) -> RefreshAnswer {
+        let own = entered.and_then(Entered::client);
+        let app = own.as_ref().unwrap_or(app);
+        let place = match entered {
+            Some(_) => Place::Mint,
+            None => Place::Refresh,
+        };
+        match self.mint_draft(provider, app, variables, entered) {
+            Ok(draft) => {
+                let secrets = [&app.client_secret];
+                self.ask(provider, place, draft, &secrets).await
+            }
+            Err(failure) => RefreshAnswer::NotSent(failure),
+        }
+    }
+
+    fn mint_draft<'p>(
+        &self,
+        provider: &'p Provider,
+        app: &ProviderApp,
+        variables: &Variables,
+        entered: Option<&Entered>,
+    ) -> Result<Draft<'p>, Failure> {
+        let entry = provider.token().ok_or_else(not_oauth)?;
+        let values = provider.values(variables);
+        let known = filler(app, &values, None);
+        let fill = |name: &str| {
+            let typed = entered.and_then(|entered| entered.get(name));
+            typed.or_else(|| known(name))
+        };
+        let url = entry.url.template().fill(fill).map_err(misconfigured)?;
+        let mut draft = Draft::new(entry.method, url, entry.body).renaming(&entry.rename);
+        draft.headers(&entry.headers, fill)?;
+        draft.param("grant_type", "client_credentials");
+        draft.client(entry.client_auth, app)?;
+        self.assert(&mut draft, entry, fill)?;
+        draft.params(&entry.params, fill)?;
+        Ok(draft)
+    }
+
+    fn assert<'v>(
+        &self,
+        draft: &mut Draft<'_>,
+        entry: &TokenRequest,
+        fill: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<(), Failure> {
+        let Some(assertion) = &entry.assertion else {
+            return Ok(());
+        };
+        let statement = signed(assertion, &self.clock, fill)?;
+        match assertion.travels.as_str() {
+            "bearer" => {
+                let value = format!("Bearer {}", statement.expose());
+                draft.header("authorization", &value, true)?;
+            }
+            name => {
+                draft.param(name, statement.expose());
+                if name == "client_assertion" {
+                    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                    draft.param("client_assertion_type", kind);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks how long a token lives when its answer did not say. Not knowing is
+    /// no failure: the first rejected call tells as well.
+    async fn learn_end(
+        &self,
+        provider: &Provider,
+        app: &ProviderApp,
+        variables: &Variables,
+        grant: &mut Grant,
+    ) {
+        let entry = provider
+            .oauth
+            .as_ref()
+            .and_then(|oauth| oauth.introspect.as_ref());
+        let (Some(entry), None) = (entry, grant.expires_at) else {
+            return;
+        };
+        let mut values = provider.values(variables);
+        values.extend(grant.variables.clone());
+        let fill = filler(app, &values, Some(&grant.access_token));
+        let asked = async {
+            let url = entry.url.template().fill(&fill).map_err(misconfigured)?;
+            let mut draft = Draft::new(Method::Post, url, Transport::Form);
+            draft.client(entry.client_auth, app)?;
+            draft.params(&entry.params, &fill)?;
+            match self.send(draft).await {
+                Sent::Answered(_, answer) => Ok(answer),
+                Sent::Failed { failure, .. } => Err(failure),
+            }
+        };
+        if let Ok(answer) = asked.await {
+            grant.expires_at = parse(&answer)
+                .as_ref()
+                .and_then(|body| body.pointer(entry.expires_at.as_str()))
+                .and_then(moment);
         }
     }
 
@@ -107,11 +252,26 @@ impl Dialect {
         variables: &Variables,
         presented: &Secret,
     ) -> RefreshAnswer {
-        let secrets = [presented, &app.client_secret];
-        match refresh_draft(provider, app, variables, presented) {
-            Ok(draft) => self.ask(provider, Place::Refresh, draft, &secrets).await,
-            Err(failure) => RefreshAnswer::NotSent(failure),
+        let mut answer = match provider.refresh.mode {
+            RefreshMode::Mint => match Entered::read(presented) {
+                Ok(entered) => {
+                    let entered = (!provider.fields.is_empty()).then_some(&entered);
+                    self.mint(provider, app, variables, entered).await
+                }
+                Err(failure) => RefreshAnswer::NotSent(failure),
+            },
+            _ => match refresh_draft(provider, app, variables, presented) {
+                Ok(draft) => {
+                    let secrets = [presented, &app.client_secret];
+                    self.ask(provider, Place::Refresh, draft, &secrets).await
+                }
+                Err(failure) => RefreshAnswer::NotSent(failure),
+            },
+        };
+        if let RefreshAnswer::Renewed(grant) = &mut answer {
+            self.learn_end(provider, app, variables, grant).await;
         }
+        answer
     }
 
     async fn ask(
@@ -159,8 +319,12 @@ fn filler<'v>(
 ) -> impl Fn(&str) -> Option<&'v str> {
     move |name| match name {
         "client_id" => Some(app.client_id.as_str()),
+        "client_secret" => Some(app.client_secret.expose()),
         "access_token" => access_token.map(Secret::expose),
-        name => values.get(name).map(String::as_str),
+        name => values
+            .get(name)
+            .or_else(|| app.settings.get(name))
+            .map(String::as_str),
     }
 }
 
@@ -170,8 +334,8 @@ fn refresh_draft<'p>(
     variables: &Variables,
     presented: &Secret,
 ) -> Result<Draft<'p>, Failure> {
-    let token = &provider.oauth().token;
-    let entry = &provider.oauth().refresh;
+    let token = provider.token().ok_or_else(not_oauth)?;
+    let entry = &provider.refresh;
     let values = provider.values(variables);
     let fill = filler(app, &values, Some(presented));
     let url = entry.url.as_ref().unwrap_or(&token.url);
@@ -187,7 +351,7 @@ fn refresh_draft<'p>(
             draft.param("grant_type", "refresh_token");
             draft.param("refresh_token", presented.expose());
         }
-        RefreshMode::Exchange => {}
+        RefreshMode::Exchange | RefreshMode::Mint => {}
     }
     draft.client(entry.client_auth.unwrap_or(token.client_auth), app)?;
     draft.params(&entry.params, &fill)?;
@@ -197,8 +361,7 @@ fn refresh_draft<'p>(
 /// Whether an answer with a good status is good: several providers answer
 /// errors with 200.
 fn is_good(provider: &Provider, answer: &Answer, body: &Value) -> bool {
-    let entry = &provider.oauth().answer;
-    match &entry.success {
+    match &provider.answer.success {
         Some(expect) => text_at(body, &expect.at).as_deref() == Some(&expect.is),
         None => !Reading::of_token(provider, answer, Some(body)).names_an_error(),
     }
@@ -206,8 +369,10 @@ fn is_good(provider: &Provider, answer: &Answer, body: &Value) -> bool {
 
 /// The account, when the token endpoint's answer names it.
 fn account(provider: &Provider, body: &Value, variables: &Variables) -> Option<Identity> {
+    let claims = id_token_claims(body);
     let find = |source: &Source| match source {
         Source::Token(at) => text_at(body, at),
+        Source::IdToken(at) => text_at(claims.as_ref()?, at),
         Source::Variable(name) => variables.get(name).cloned(),
         _ => None,
     };
@@ -218,6 +383,36 @@ fn account(provider: &Provider, body: &Value, variables: &Variables) -> Option<I
         granted_scopes: None,
         variables: Variables::new(),
     })
+}
+
+/// What the identity token says. It came straight from the token endpoint over
+/// TLS, which vouches for it (OpenID Connect Core §3.1.3.7); it names accounts
+/// and signs nobody in.
+fn id_token_claims(body: &Value) -> Option<Value> {
+    let token = body.get("id_token")?.as_str()?;
+    let claims = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+}
+
+fn not_oauth() -> Failure {
+    misconfigured(DialectError::NotOAuth)
+}
+
+impl Grant {
+    /// A token that came by itself and does not end.
+    fn of_token(token: &Secret) -> Self {
+        Self {
+            access_token: Secret::new(token.expose()),
+            refresh_token: None,
+            token_type: "Bearer".to_owned(),
+            expires_at: None,
+            refresh_expires_at: None,
+            scopes: None,
+            variables: Variables::new(),
+            account: None,
+            second: None,
+        }
+    }
 }
 
 /// Sorts a refusal. Only a parsed answer that the table knows is final;

@@ -62,7 +62,10 @@ impl Hub {
         let seal = async |field, secret: &Secret| {
             self.vault.seal(place(row, field, version), secret).await
         };
-        let refreshes = ready.provider.oauth().refresh.mode == RefreshMode::RefreshToken;
+        let refreshes = matches!(
+            ready.provider.refresh.mode,
+            RefreshMode::RefreshToken | RefreshMode::Mint
+        );
         let (refresh_sealed, previous_refresh_sealed) = match &grant.refresh_token {
             Some(new) => {
                 let previous = match refreshes && new.expose() != ready.presented.expose() {
@@ -94,7 +97,7 @@ impl Hub {
             refresh_expires_at: grant.refresh_expires_at.or(row.refresh_expires_at),
             next_refresh_at: schedule::due_at(
                 life,
-                &ready.provider.oauth().refresh,
+                &ready.provider.refresh,
                 schedule::spread(row.connection_id, version),
             ),
         })

@@ -175,8 +175,10 @@ impl Hub {
                 "provider_not_in_catalog",
             )));
         };
-        let (sealed, field) = match provider.oauth().refresh.mode {
-            RefreshMode::RefreshToken => (row.refresh_sealed.as_ref(), "refresh"),
+        let (sealed, field) = match provider.refresh.mode {
+            RefreshMode::RefreshToken | RefreshMode::Mint => {
+                (row.refresh_sealed.as_ref(), "refresh")
+            }
             RefreshMode::Exchange => (Some(&row.access_sealed), "access"),
             RefreshMode::None => (None, "refresh"),
         };
@@ -186,7 +188,7 @@ impl Hub {
                 "ended_without_refresh_token",
             )));
         };
-        let Some(app) = self.provider_app(row.tenant_id, &provider.app_id).await? else {
+        let Some(app) = self.provider_app(row.tenant_id, provider).await? else {
             return Ok(Err(Failure::told(
                 FailureCode::AppConfigInvalid,
                 "provider_app_missing",
@@ -224,7 +226,7 @@ impl Hub {
                 spool_empty_at,
             });
         }
-        let rotation = &ready.provider.oauth().refresh.rotation;
+        let rotation = &ready.provider.refresh.rotation;
         if let Err(until) = recovery::may_present_again(&open, rotation, &self.spool.nodes(), now) {
             let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown");
             credential::compare_and_swap(
@@ -338,7 +340,7 @@ impl Hub {
         {
             return self.store_renewed(row, ready, grant).await;
         }
-        if grant_is_gone && let Some(wait) = ready.provider.oauth().refresh.confirm_after {
+        if grant_is_gone && let Some(wait) = ready.provider.refresh.confirm_after {
             let repeated = row
                 .failure
                 .as_ref()
@@ -371,7 +373,7 @@ impl Hub {
         row: &credential::Model,
         provider: &Provider,
     ) -> Result<Option<Secret>> {
-        let rotation = &provider.oauth().refresh.rotation;
+        let rotation = &provider.refresh.rotation;
         let in_grace = rotation.until_replacement_used
             || rotation
                 .grace

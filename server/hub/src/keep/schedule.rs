@@ -37,7 +37,7 @@ pub struct Life {
 /// together. `spread` is the connection's place in that fifth, 0 to 1.
 pub fn due_at(life: Life, policy: &Refresh, spread: f64) -> Option<DateTime<Utc>> {
     let renewable = match policy.mode {
-        RefreshMode::RefreshToken => life.refreshable,
+        RefreshMode::RefreshToken | RefreshMode::Mint => life.refreshable,
         RefreshMode::Exchange => true,
         RefreshMode::None => false,
     };
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn policy(mode: &str, more: &str) -> Refresh {
-        toml::from_str(&format!("mode = \"{mode}\"\n{more}")).expect("a policy")
+        toml::from_str(&format!("mode = \"{mode}\"\ntoken_lifetime = \"unknown\"\n{more}")).expect("a policy")
     }
 
     fn start() -> DateTime<Utc> {

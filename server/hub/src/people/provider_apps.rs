@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::{Action, Member};
 use crate::{
-    Error, Hub, Result,
+    Error, FieldProblem, Hub, Result,
+    catalog::{Provider, Variables},
     dialect::ProviderApp,
     secret::Secret,
-    store::{TenantId, provider_app},
+    store::{TenantId, connection, provider_app},
     vault::Place,
 };
 
@@ -83,11 +84,10 @@ impl Hub {
         app: &str,
         client_id: &str,
         client_secret: Option<Secret>,
+        settings: &Variables,
     ) -> Result<()> {
         member.may(Action::ManageProviderApps)?;
-        if !self.catalog.apps().contains_key(app) {
-            return Err(Error::NotFound);
-        }
+        let settings = self.read_settings(app, settings)?;
         let client_id = value("client_id", client_id, "Enter the client ID")?;
         let enter_secret = "Enter the client secret";
         let client_secret = client_secret
@@ -115,6 +115,7 @@ impl Hub {
             client_secret_sealed,
             version,
             updated_at: self.clock.now(),
+            settings: connection::Variables(settings),
         };
         // Sealing may read the database, so it cannot happen inside a
         // transaction; the version says whether the row is still the one read.
@@ -125,6 +126,32 @@ impl Hub {
         match written {
             true => Ok(()),
             false => Err(CHANGED_MEANWHILE),
+        }
+    }
+
+    /// What an operator typed for the further settings of an app, checked.
+    fn read_settings(&self, app: &str, typed: &Variables) -> Result<Variables> {
+        let products = self.catalog.apps().remove(app).ok_or(Error::NotFound)?;
+        let mut settings = Variables::new();
+        let mut wrong = Vec::new();
+        for setting in products.iter().flat_map(|provider| provider.settings()) {
+            let value = typed.get(&setting.name).map_or("", String::as_str);
+            match (setting.read(value), &setting.default) {
+                (Ok(value), _) => {
+                    settings.insert(setting.name.clone(), value);
+                }
+                (Err(_), Some(default)) if value.trim().is_empty() => {
+                    settings.insert(setting.name.clone(), default.clone());
+                }
+                (Err(_), _) => wrong.push(FieldProblem {
+                    field: format!("settings[{}]", setting.name),
+                    problem: format!("This does not look like {}", setting.placeholder),
+                }),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(settings),
+            false => Err(Error::Invalid(wrong)),
         }
     }
 
@@ -148,18 +175,27 @@ impl Hub {
     pub(crate) async fn provider_app(
         &self,
         tenant: TenantId,
-        app: &str,
+        provider: &Provider,
     ) -> Result<Option<ProviderApp>> {
+        let app = provider.app_id.as_str();
+        let redirect_uri = ("redirect_uri".to_owned(), self.redirect_uri(&provider.id));
         if let Some(row) = provider_app::get(self.store.db(), tenant, app).await? {
             let place = place(tenant, app, row.version);
             return Ok(Some(ProviderApp {
                 client_secret: self.vault.open(place, &row.client_secret_sealed).await?,
                 client_id: row.client_id,
+                settings: row.settings.0.into_iter().chain([redirect_uri]).collect(),
             }));
         }
         Ok(self.operator_apps.get(app).map(|app| ProviderApp {
             client_id: app.client_id.clone(),
             client_secret: Secret::new(app.client_secret.expose()),
+            settings: app
+                .settings
+                .clone()
+                .into_iter()
+                .chain([redirect_uri])
+                .collect(),
         }))
     }
 }
@@ -179,7 +215,10 @@ fn value(field: &'static str, typed: &str, missing: &str) -> Result<String> {
     if value.is_empty() {
         return Err(Error::invalid(field, missing));
     }
-    if value.len() > MAX_VALUE || value.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    // A private key has lines; everything else is one word.
+    let is_key = value.starts_with("-----BEGIN ");
+    let is_odd = |c: char| c.is_control() || c.is_whitespace();
+    if value.len() > MAX_VALUE || (!is_key && value.chars().any(is_odd)) {
         return Err(Error::invalid(
             field,
             "Copy it again from the provider: it has no blanks and fits on one line",

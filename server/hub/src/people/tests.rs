@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     Error, Hub, Parts, Result,
-    catalog::Catalog,
+    catalog::{Catalog, Variables},
     clock::Clock,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
@@ -507,7 +507,7 @@ async fn asvs_8_2_1_only_admins_manage_keys_and_provider_apps() {
                 .await
                 .map(|_| ()),
             hub.api_keys(&member).await.map(|_| ()),
-            hub.set_provider_app(&member, "sandbox", "id", secret())
+            hub.set_provider_app(&member, "sandbox", "id", secret(), &Default::default())
                 .await,
             hub.remove_provider_app(&member, "sandbox").await,
         ];
@@ -528,6 +528,7 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
         let app = ProviderApp {
             client_id: "operators".into(),
             client_secret: Secret::new("operators secret"),
+            settings: Default::default(),
         };
         parts.operator_apps.insert("sandbox".into(), app);
     })
@@ -548,7 +549,7 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
         let hub = hub.clone();
         async move {
             let app = hub
-                .provider_app(member.tenant(), "sandbox")
+                .provider_app(member.tenant(), hub.catalog.get("sandbox").unwrap())
                 .await
                 .unwrap()
                 .unwrap();
@@ -565,8 +566,9 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
         of("operators", "operators secret")
     );
 
+    let settings = Variables::new();
     let set = |id: &'static str, secret: Option<&'static str>| {
-        hub.set_provider_app(&ana, "sandbox", id, secret.map(Secret::new))
+        hub.set_provider_app(&ana, "sandbox", id, secret.map(Secret::new), &settings)
     };
     assert!(matches!(set("own", None).await, Err(Error::Invalid(_))));
     set(" own ", Some("own-secret")).await.unwrap();
@@ -598,7 +600,13 @@ async fn a_tenants_own_provider_app_goes_before_the_operators() {
     let again = hub.remove_provider_app(&ana, "sandbox").await;
     assert!(matches!(again, Err(Error::NotFound)));
     let unknown = hub
-        .set_provider_app(&ana, "no-such-app", "id", Some(Secret::new("s")))
+        .set_provider_app(
+            &ana,
+            "no-such-app",
+            "id",
+            Some(Secret::new("s")),
+            &Default::default(),
+        )
         .await;
     assert!(matches!(unknown, Err(Error::NotFound)));
 }
@@ -616,6 +624,7 @@ async fn of_two_who_enter_a_provider_app_at_the_same_time_one_is_told() {
                 "sandbox",
                 &id,
                 Some(Secret::new(format!("secret-{n}"))),
+                &Default::default(),
             )
             .await
         }
@@ -628,7 +637,7 @@ async fn of_two_who_enter_a_provider_app_at_the_same_time_one_is_told() {
             .all(|answer| matches!(answer, Ok(()) | Err(Error::Conflict(_))))
     );
     let app = hub
-        .provider_app(ana.tenant(), "sandbox")
+        .provider_app(ana.tenant(), hub.catalog.get("sandbox").unwrap())
         .await
         .unwrap()
         .unwrap();

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{IntoActiveModel, entity::prelude::*};
 
-use super::TenantId;
+use super::{TenantId, connection::Variables};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "provider_app")]
@@ -20,6 +20,9 @@ pub struct Model {
     /// Bound into the seal; raised when the secret is replaced.
     pub version: i32,
     pub updated_at: DateTime<Utc>,
+    /// What the entry wants from the operator besides: `variable`s that are
+    /// `from = "app"`.
+    pub settings: Variables,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -67,6 +70,7 @@ pub async fn replace(db: &impl ConnectionTrait, row: Model, version: i32) -> Res
             Expr::value(row.client_secret_sealed),
         )
         .col_expr(Column::Version, Expr::value(row.version))
+        .col_expr(Column::Settings, Expr::value(row.settings))
         .col_expr(Column::UpdatedAt, Expr::value(row.updated_at))
         .filter(Column::TenantId.eq(row.tenant_id))
         .filter(Column::App.eq(row.app))

@@ -28,17 +28,17 @@ incremental = "merge"
 [[scope]]
 name = "a b"
 meaning = "a"
-benefit = "so that"
+benefit = "so that it is tested"
 default = true
 [[scope]]
 name = "me"
 meaning = "a"
-benefit = "so that"
+benefit = "so that it is tested"
 param = "user_scope"
 [[scope]]
 name = "offline"
 meaning = "a"
-benefit = "so that"
+benefit = "so that it is tested"
 technical = true
 "##,
     );

@@ -112,14 +112,14 @@ impl Bench {
         let mut text = String::from(MADE_UP);
         if !extra.contains("[oauth.authorize]") {
             text.push_str(
-                "[oauth.authorize]\nurl = \"{peer}/authorize\"\nincremental = \"merge\"\n",
+                "[oauth.authorize]\nurl = \"{peer}/authorize\"\nincremental = \"merge\"\nno_scopes = \"none\"\n",
             );
         }
         if !extra.contains("[oauth.token]") {
             text.push_str("[oauth.token]\nurl = \"{peer}/token\"\nclient_auth = \"basic\"\n");
         }
         if !extra.contains("[oauth.refresh]") {
-            text.push_str("[oauth.refresh]\nmode = \"refresh_token\"\n");
+            text.push_str("[oauth.refresh]\nmode = \"refresh_token\"\ntoken_lifetime = \"unknown\"\nrefresh_lifetime = \"unknown\"\n");
         }
         if !extra.contains("[identity.call]") {
             text.push_str("[identity]\nid = [\"answer:/id\"]\nlabel = [\"answer:/name\"]\n[identity.call]\nurl = \"{peer}/me\"\n");
@@ -204,7 +204,9 @@ name = "Made up"
 summary = "For tests."
 category = "productivity"
 regions = ["global"]
+we_will = ["be tested"]
 we_will_not = ["be shipped"]
+usually_takes = "20s"
 remove_url = "https://made-up.example/apps"
 checked = "2026-11-20"
 confidence = "high"
@@ -217,6 +219,7 @@ kind = "oauth2"
 [app]
 name = "app"
 redirect_rules = "None."
+review = "none"
 steps = ["None."]
 "##;
 
@@ -224,6 +227,7 @@ pub(crate) fn app() -> ProviderApp {
     ProviderApp {
         client_id: "client:1".into(),
         client_secret: Secret::new("hush"),
+        settings: Default::default(),
     }
 }
 

@@ -384,6 +384,7 @@ async fn a_living_token_is_traded_for_a_longer_one() {
         r#"
 [oauth.refresh]
 mode = "exchange"
+token_lifetime = "60d"
 method = "GET"
 url = "{peer}/refresh"
 client_auth = "none"

@@ -1,0 +1,153 @@
+//! What a call is signed with: a token, or what a person entered.
+
+use std::collections::BTreeMap;
+
+use super::{
+    DialectError, ProviderApp,
+    request::{Draft, misconfigured},
+};
+use crate::{
+    catalog::{Provider, Variables},
+    failure::Failure,
+    secret::{Secret, digest},
+};
+
+/// What a person entered, by field. It is sealed as one text.
+pub struct Entered(BTreeMap<String, Secret>);
+
+/// How much of a digest tells one key from another, in bytes.
+const FINGERPRINT: usize = 12;
+
+impl Entered {
+    /// From pairs of name and value.
+    pub fn new(values: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        Self(values.into_iter().collect())
+    }
+
+    /// From the text that was sealed.
+    pub(super) fn read(stored: &Secret) -> Result<Self, Failure> {
+        let values: BTreeMap<String, String> = serde_json::from_str(stored.expose())
+            .map_err(|_| misconfigured(DialectError::FieldsUnreadable))?;
+        Ok(Self::new(
+            values
+                .into_iter()
+                .map(|(name, value)| (name, Secret::new(value))),
+        ))
+    }
+
+    /// As the text to seal.
+    pub fn to_stored(&self) -> Secret {
+        let values: BTreeMap<&str, &str> = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
+        Secret::new(serde_json::to_string(&values).expect("texts are JSON"))
+    }
+
+    /// What was entered into a field.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::expose)
+    }
+
+    /// The end of what was entered into a field, for people to recognise it by.
+    pub(super) fn last_four(&self, name: &str) -> Option<String> {
+        let value = self.get(name)?;
+        let end = value.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+        Some(format!("…{}", &value[end..]))
+    }
+
+    /// Tells one set of secrets from another without telling them.
+    pub(super) fn fingerprint(&self, provider: &Provider) -> String {
+        let secrets = provider.fields.iter().filter(|field| field.secret);
+        let text: Vec<&str> = secrets.filter_map(|field| self.get(&field.name)).collect();
+        let digest = digest(&text.join("\n"));
+        let hex = digest[..FINGERPRINT]
+            .iter()
+            .map(|byte| format!("{byte:02x}"));
+        hex.collect()
+    }
+
+    /// The client a person entered, where it is their own.
+    pub(super) fn client(&self) -> Option<ProviderApp> {
+        Some(ProviderApp {
+            client_id: self.get("client_id")?.to_owned(),
+            client_secret: Secret::new(self.get("client_secret").unwrap_or_default()),
+            settings: Variables::new(),
+        })
+    }
+}
+
+/// What a call is signed with.
+pub(super) enum Carried<'a> {
+    Token(&'a Secret),
+    Entered(Entered),
+}
+
+impl<'a> Carried<'a> {
+    /// From what is sealed as a connection's access.
+    pub fn of(provider: &Provider, access: &'a Secret) -> Result<Self, Failure> {
+        match provider.carries_fields() {
+            true => Entered::read(access).map(Self::Entered),
+            false => Ok(Self::Token(access)),
+        }
+    }
+
+    /// The value a template means by `name`, if it means this.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        match (self, name) {
+            (Self::Token(token), "access_token") => Some(token.expose()),
+            (Self::Token(_), _) => None,
+            (Self::Entered(entered), name) => entered.get(name),
+        }
+    }
+
+    pub fn entered(&self) -> Option<&Entered> {
+        match self {
+            Self::Token(_) => None,
+            Self::Entered(entered) => Some(entered),
+        }
+    }
+
+    /// The secrets in it, to take out of what a provider repeats.
+    pub fn secrets(&self, provider: &Provider) -> Vec<&Secret> {
+        match self {
+            Self::Token(token) => vec![token],
+            Self::Entered(Entered(values)) => provider
+                .fields
+                .iter()
+                .filter(|field| field.secret)
+                .filter_map(|field| values.get(&field.name))
+                .collect(),
+        }
+    }
+
+    /// Signs a call as the provider's `[api]` says.
+    pub fn sign(
+        &self,
+        draft: &mut Draft<'_>,
+        provider: &Provider,
+        values: &Variables,
+    ) -> Result<(), Failure> {
+        let api = &provider.api;
+        let fill = |name: &str| {
+            self.value(name)
+                .or_else(|| values.get(name).map(String::as_str))
+        };
+        if let Self::Token(token) = self {
+            draft.bearer(provider, token)?;
+        }
+        for (name, template) in &api.headers {
+            draft.header(name, &template.fill(fill).map_err(misconfigured)?, true)?;
+        }
+        for (name, template) in &api.query {
+            draft.query(name, &template.fill(fill).map_err(misconfigured)?);
+        }
+        if let Some(basic) = &api.basic {
+            let user = basic.user.fill(fill).map_err(misconfigured)?;
+            let password = basic.password.fill(fill).map_err(misconfigured)?;
+            draft.basic_as_is(&user, &password)?;
+        }
+        Ok(())
+    }
+}
