@@ -413,7 +413,6 @@ pub async fn connect_page(
             .map(|question| ConnectField {
                 name: format!("var.{}", question.name),
                 label: question.label.clone(),
-                pattern: None,
                 placeholder: Some(question.placeholder.clone()),
                 suffix: question.suffix.clone(),
                 help: Some(question.help.clone()).filter(|help| !help.is_empty()),
@@ -427,6 +426,7 @@ pub async fn connect_page(
                 entry.name()
             ),
         },
+        usually_takes: entry.about.usually_takes.map(|time| time.num_seconds()),
         readiness,
         attempt: attempts
             .iter()

@@ -27,9 +27,6 @@ pub fn Field(
     /// What is filled in when nothing was typed yet.
     #[prop(optional, into)]
     value: Option<String>,
-    /// A regular expression the value must match.
-    #[prop(optional, into)]
-    pattern: Option<String>,
     /// An example.
     #[prop(optional, into)]
     placeholder: Option<String>,
@@ -81,7 +78,6 @@ pub fn Field(
                     value=value
                     autocomplete=(!autocomplete.is_empty()).then_some(autocomplete)
                     autocapitalize=(kind != "text").then_some("none")
-                    pattern=pattern
                     placeholder=placeholder
                     minlength=minlength
                     required=!may_be_empty
