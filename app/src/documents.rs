@@ -45,6 +45,8 @@ pub enum Ending {
     },
     /// Another account signed in than the connection belongs to.
     OtherAccount(Prompt),
+    /// Given up on our side.
+    Cancelled,
 }
 
 /// The page that leads on to a provider. It exists because a form may not be
@@ -94,7 +96,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                 view! {
                     <main class="lone" data-flow=handle data-popup=popup data-return=row>
                         <BrandPlate provider=plate/>
-                        <h1 role="status">{title}</h1>
+                        <div role="status"><h1>{title}</h1></div>
                         <p class="muted">{account}</p>
                         <p>"Done. You can close this page."</p>
                         <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
@@ -132,7 +134,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                     .as_ref()
                     .map_or(otherwise.to_owned(), |action| action.label.clone())
             };
-            let discard = label(&prompt.action, "Keep what was connected");
+            let again = label(&prompt.action, "Sign in again");
             let add = label(&prompt.secondary, "Add as a second account");
             page(site, theme, &title, None, || {
                 view! {
@@ -140,18 +142,32 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                         <BrandPlate provider=plate/>
                         <h1 class="visually-hidden">"Another account signed in"</h1>
                         <div role="alert"><PromptLines prompt/></div>
-                        <form method="post" action=paths::other_account(&flow)>
-                            <button class="btn" data-kind="primary" name="answer" value="discard">
-                                {discard}
+                        <form class="lone-actions" method="post" action=paths::other_account(&flow)>
+                            <button class="btn" data-kind="primary" name="answer" value="again">
+                                {again}
                             </button>
                             <button class="btn" data-kind="plain" name="answer" value="add">
                                 {add}
+                            </button>
+                            <button class="btn" data-kind="quiet" name="answer" value="discard">
+                                "Not now"
                             </button>
                         </form>
                     </main>
                 }
             })
         }
+        Ending::Cancelled => page(site, theme, "Nothing was changed", None, || {
+            view! {
+                <main class="lone" data-flow=handle data-popup=popup data-return=paths::HUB>
+                    <BrandPlate provider=plate/>
+                    <div role="status"><h1>"Nothing was changed"</h1></div>
+                    <p class="muted">{format!("{} is as it was before.", provider.name)}</p>
+                    <p>"You can close this page."</p>
+                    <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
+                </main>
+            }
+        }),
     }
 }
 

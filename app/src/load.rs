@@ -598,6 +598,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),
+            (None, flow::Status::Cancelled) => Ending::Cancelled,
             (None, _) => Ending::NotLinked {
                 prompt: prompt(),
                 details: flow
