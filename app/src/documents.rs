@@ -228,9 +228,11 @@ pub fn error(site: &Site, theme: Theme, prompt: &Prompt) -> String {
     page(site, theme, &prompt.what, None, || {
         view! {
             <main class="lone">
-                <h1>{prompt.what.clone()}</h1>
-                <p>{prompt.why.clone()}</p>
-                {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
+                <div class="prompt">
+                    <h1 class="prompt-what">{prompt.what.clone()}</h1>
+                    <p>{prompt.why.clone()}</p>
+                    {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
+                </div>
                 <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
             </main>
         }

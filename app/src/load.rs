@@ -466,10 +466,8 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
                 true => capital(&status.app),
                 false => first.name().to_owned(),
             },
-            icon: Some(match shared {
-                true => format!("brand-{}", status.app),
-                false => format!("brand-{}", first.brand.icon),
-            }),
+            // The sprite has the marks of products, which are not the company's.
+            icon: (!shared).then(|| format!("brand-{}", first.brand.icon)),
         },
         serves: match shared {
             true => products

@@ -40,6 +40,8 @@ pub fn Field(
     #[prop(optional)]
     may_be_empty: bool,
 ) -> impl IntoView {
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let (help, placeholder, suffix) = (said(help), said(placeholder), said(suffix));
     let flash = Visit::current().flash;
     let problem = flash.problem(&name);
     let value = match kind {
