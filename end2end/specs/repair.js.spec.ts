@@ -91,7 +91,7 @@ test('a permission that was left out is named, and added on request', async ({ p
   await expect(page.getByText('Missing: See orders')).toBeHidden();
 });
 
-const TROUBLE: { name: string; fault: Fault; says: RegExp }[] = [
+const TROUBLE: { name: string; fault: Fault; says: RegExp; tag?: string }[] = [
   {
     name: 'a shop that is down',
     fault: { kind: { server_error: { status: 503 } }, at: ['api'] },
@@ -101,21 +101,24 @@ const TROUBLE: { name: string; fault: Fault; says: RegExp }[] = [
     name: 'a shop that asks to slow down',
     fault: { kind: { rate_limit: { retry_after: { seconds: 30 } } }, at: ['api'] },
     says: /Sandbox Shop asked us to slow down\./,
+    tag: '@once',
   },
   {
     name: 'a shop that answers with a web page',
     fault: { kind: { garbage: 'html' }, at: ['api'] },
     says: /Sandbox Shop is limiting or not working right now\.|Something went wrong on our side\./,
+    tag: '@once',
   },
   {
     name: 'a shop that hangs up',
     fault: { kind: 'cut_connection', at: ['api'] },
     says: /Sandbox Shop did not answer\./,
+    tag: '@once',
   },
 ];
 
-for (const { name, fault, says } of TROUBLE) {
-  test(`${name} needs nobody, and heals`, async ({ page, hub }) => {
+for (const { name, fault, says, tag = [] } of TROUBLE) {
+  test(`${name} needs nobody, and heals`, { tag }, async ({ page, hub }) => {
     await open(page, SHOP);
     await alive(page);
     await hub.sandbox.breakWith(fault);
