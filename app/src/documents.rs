@@ -22,6 +22,8 @@ pub struct Outcome {
     pub popup: bool,
     /// What was connected.
     pub provider: Provider,
+    /// The connection that was to be repaired, when it was one.
+    pub repairs: Option<String>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -80,6 +82,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
         handle,
         popup,
         provider,
+        repairs,
         ending,
     } = outcome.clone();
     let popup = popup.then_some("true");
@@ -110,8 +113,9 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                 action, secondary, ..
             } = prompt.clone();
             let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
-            let (label, address) = action.map_or_else(fallback, |action| lead(action, &provider));
-            let secondary = secondary.map(|action| lead(action, &provider));
+            let lead = |action| lead(action, &provider, repairs.as_deref());
+            let (label, address) = action.map_or_else(fallback, lead);
+            let secondary = secondary.map(lead);
             page(site, theme, &title, None, || {
                 view! {
                     <main class="lone" data-flow=handle>
@@ -172,14 +176,16 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
 }
 
 /// Where a prompt's button leads from a page without islands.
-fn lead(action: Action, provider: &Provider) -> (String, String) {
+fn lead(action: Action, provider: &Provider, repairs: Option<&str>) -> (String, String) {
     let address = match action.kind {
         ActionKind::SignIn => paths::SIGN_IN.to_owned(),
         ActionKind::SetUp { app } => paths::provider_app(&app),
         ActionKind::Open { url } => url,
-        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Explain => {
-            paths::connect(&provider.id)
-        }
+        ActionKind::Connect | ActionKind::Explain => match repairs {
+            Some(connection) => paths::reconnect(&provider.id, connection),
+            None => paths::connect(&provider.id),
+        },
+        ActionKind::AddAccount => paths::connect(&provider.id),
         ActionKind::Check => paths::HUB.to_owned(),
     };
     (action.label, address)

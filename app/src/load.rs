@@ -593,6 +593,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         handle: flow.handle.clone().unwrap_or_default(),
         popup: flow.popup,
         provider: provider(hub, &flow.provider),
+        repairs: flow.connection_id.map(|id| id.to_string()),
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),

@@ -146,7 +146,7 @@ test('the window of a flow', async ({ page, hub, owner: _, opensWindows, look: {
 test('what a provider posts', async ({ page, hub, owner: _, look: { inspect } }) => {
   // The page posts it again by itself, so it is looked at without its script.
   await page.route(/popup.*\.js$/, (route) => route.fulfill({ body: '', contentType: 'text/javascript' }));
-  const provider = 'http://localhost:9/provider';
+  const provider = 'http://localhost/provider';
   const address = `${hub.url}/oauth/callback/sandbox`;
   const form = `<form method="post" action="${address}"><input name="code" value="c"><button>Approve</button></form>`;
   await page.route(provider, (route) => route.fulfill({ body: form, contentType: 'text/html' }));

@@ -74,6 +74,18 @@ test('Cancel while another account waits for an answer drops it too', async ({ p
   await expect(page.getByRole('button', { name: /^Reconnect Sandbox Shop/ })).toBeVisible();
 });
 
+test('who cancels a reconnect at the provider is led back to reconnecting', async ({ page }) => {
+  await open(page, SHOP);
+  await page.getByRole('link', { name: 'Reconnect' }).click();
+  const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
+  const shop = await leave(page, button, true);
+  await shop.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('main')).toContainText('You chose Cancel at Sandbox Shop.');
+  await shop.getByRole('link', { name: 'Try again' }).click();
+  await expect(shop.getByRole('heading', { level: 1 })).toHaveText('Reconnect Sandbox Shop');
+  await expect(shop.getByRole('main')).toContainText(MAPLE.name);
+});
+
 test('a permission that was left out is named, and added on request', async ({ page }) => {
   await open(page, SHOP);
   await page.getByRole('link', { name: 'Reconnect' }).click();

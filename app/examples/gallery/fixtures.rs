@@ -543,6 +543,7 @@ pub fn finished() -> Outcome {
         handle: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         popup: false,
         provider: shopify(),
+        repairs: None,
         ending: Ending::Linked {
             connection: "1".to_owned(),
             account: "alder-ash.myshopify.com".to_owned(),

@@ -188,7 +188,7 @@ fn Manage(connection: Connection) -> impl IntoView {
         status,
         ..
     } = connection;
-    let reconnect = format!("{}?connection={id}", paths::connect(&provider.id));
+    let reconnect = paths::reconnect(&provider.id, &id);
     let end = match status {
         Status::Disconnected => view! {
             <div class="manage-row">
