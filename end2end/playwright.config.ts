@@ -1,8 +1,14 @@
 // Which browsers, and which specs in which of them.
 //
-// Every spec runs in both browsers at desktop size, with JavaScript and
-// without; one whose name ends in `.js.spec.ts` is about behaviour that needs
-// JavaScript. What people do on a phone (`phone`) runs there too.
+// Every spec runs in Chromium and in Firefox at desktop size, with JavaScript
+// and without; one whose name ends in `.js.spec.ts` is about behaviour that
+// needs JavaScript. What people do on a phone (`phone`) runs there too.
+//
+// Firefox is driven more slowly, so it is spared what it could not change: a
+// test tagged `@once` tells the same story to the browser as another one beside
+// it and differs in what servers do, and axe looks at one theme, for the
+// colours are the same. Without scripts it is spared the look-alikes, whose
+// pages are forms like those of the other providers.
 
 import {
   defineConfig,
@@ -37,6 +43,7 @@ const browsers: Record<string, SuiteProject['use']> = {
     browserName: 'firefox',
     channel: 'moz-firefox',
     launchOptions: { executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr' },
+    themes: ['light'],
   },
 };
 
@@ -48,11 +55,16 @@ const projects = Object.entries(browsers).flatMap(([browser, use]) =>
     // do not arrive instead.
     const without = browser === 'firefox' ? { withoutScripts: true } : { javaScriptEnabled: false };
     const own = { ...use, ...(javaScriptEnabled ? {} : without) };
+    const spared = browser === 'firefox' ? { grepInvert: /@once/ } : {};
+    if (browser === 'firefox' && !javaScriptEnabled) {
+      testIgnore.push('**/look-alikes.spec.ts');
+    }
     return [
-      { name, testIgnore, use: { ...own, ...desktop, opensWindows: javaScriptEnabled } },
+      { name, testIgnore, ...spared, use: { ...own, ...desktop, opensWindows: javaScriptEnabled } },
       {
         name: `${name}-phone`,
         testIgnore,
+        ...spared,
         testMatch: ['**/newcomer.spec.ts', '**/pages.js.spec.ts'],
         use: { ...own, ...phone, opensWindows: false },
       },
@@ -67,8 +79,7 @@ export default defineConfig<Options>({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
-  retries: process.env.CI ? 2 : 0,
   reporter: process.env.CI ? [['dot'], ['html', { open: 'never' }]] : [['list']],
-  use: { actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: 'retain-on-failure' },
+  use: { actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: { mode: 'retain-on-failure', screenshots: false } },
   projects,
 });

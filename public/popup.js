@@ -18,7 +18,13 @@ if (page) {
   }
   const back = page.dataset.return;
   if (back && page.dataset.popup) {
-    setTimeout(() => window.close(), 600);
+    setTimeout(() => {
+      window.close();
+      // No script opened this one: a person went on in the tab they were in.
+      if (!window.closed) {
+        window.location.replace(back);
+      }
+    }, 600);
   } else if (back) {
     window.location.replace(back);
   }

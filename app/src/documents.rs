@@ -22,6 +22,8 @@ pub struct Outcome {
     pub popup: bool,
     /// What was connected.
     pub provider: Provider,
+    /// The connection that was to be repaired, when it was one.
+    pub repairs: Option<String>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -45,6 +47,8 @@ pub enum Ending {
     },
     /// Another account signed in than the connection belongs to.
     OtherAccount(Prompt),
+    /// Given up on our side.
+    Cancelled,
 }
 
 /// The page that leads on to a provider. It exists because a form may not be
@@ -78,6 +82,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
         handle,
         popup,
         provider,
+        repairs,
         ending,
     } = outcome.clone();
     let popup = popup.then_some("true");
@@ -94,7 +99,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                 view! {
                     <main class="lone" data-flow=handle data-popup=popup data-return=row>
                         <BrandPlate provider=plate/>
-                        <h1 role="status">{title}</h1>
+                        <div role="status"><h1>{title}</h1></div>
                         <p class="muted">{account}</p>
                         <p>"Done. You can close this page."</p>
                         <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
@@ -108,8 +113,9 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                 action, secondary, ..
             } = prompt.clone();
             let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
-            let (label, address) = action.map_or_else(fallback, |action| lead(action, &provider));
-            let secondary = secondary.map(|action| lead(action, &provider));
+            let lead = |action| lead(action, &provider, repairs.as_deref());
+            let (label, address) = action.map_or_else(fallback, lead);
+            let secondary = secondary.map(lead);
             page(site, theme, &title, None, || {
                 view! {
                     <main class="lone" data-flow=handle>
@@ -132,7 +138,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                     .as_ref()
                     .map_or(otherwise.to_owned(), |action| action.label.clone())
             };
-            let discard = label(&prompt.action, "Keep what was connected");
+            let again = label(&prompt.action, "Sign in again");
             let add = label(&prompt.secondary, "Add as a second account");
             page(site, theme, &title, None, || {
                 view! {
@@ -140,30 +146,46 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                         <BrandPlate provider=plate/>
                         <h1 class="visually-hidden">"Another account signed in"</h1>
                         <div role="alert"><PromptLines prompt/></div>
-                        <form method="post" action=paths::other_account(&flow)>
-                            <button class="btn" data-kind="primary" name="answer" value="discard">
-                                {discard}
+                        <form class="lone-actions" method="post" action=paths::other_account(&flow)>
+                            <button class="btn" data-kind="primary" name="answer" value="again">
+                                {again}
                             </button>
                             <button class="btn" data-kind="plain" name="answer" value="add">
                                 {add}
+                            </button>
+                            <button class="btn" data-kind="quiet" name="answer" value="discard">
+                                "Not now"
                             </button>
                         </form>
                     </main>
                 }
             })
         }
+        Ending::Cancelled => page(site, theme, "Nothing was changed", None, || {
+            view! {
+                <main class="lone" data-flow=handle data-popup=popup data-return=paths::HUB>
+                    <BrandPlate provider=plate/>
+                    <div role="status"><h1>"Nothing was changed"</h1></div>
+                    <p class="muted">{format!("{} is as it was before.", provider.name)}</p>
+                    <p>"You can close this page."</p>
+                    <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
+                </main>
+            }
+        }),
     }
 }
 
 /// Where a prompt's button leads from a page without islands.
-fn lead(action: Action, provider: &Provider) -> (String, String) {
+fn lead(action: Action, provider: &Provider, repairs: Option<&str>) -> (String, String) {
     let address = match action.kind {
         ActionKind::SignIn => paths::SIGN_IN.to_owned(),
         ActionKind::SetUp { app } => paths::provider_app(&app),
         ActionKind::Open { url } => url,
-        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Explain => {
-            paths::connect(&provider.id)
-        }
+        ActionKind::Connect | ActionKind::Explain => match repairs {
+            Some(connection) => paths::reconnect(&provider.id, connection),
+            None => paths::connect(&provider.id),
+        },
+        ActionKind::AddAccount => paths::connect(&provider.id),
         ActionKind::Check => paths::HUB.to_owned(),
     };
     (action.label, address)
@@ -212,9 +234,11 @@ pub fn error(site: &Site, theme: Theme, prompt: &Prompt) -> String {
     page(site, theme, &prompt.what, None, || {
         view! {
             <main class="lone">
-                <h1>{prompt.what.clone()}</h1>
-                <p>{prompt.why.clone()}</p>
-                {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
+                <div class="prompt">
+                    <h1 class="prompt-what">{prompt.what.clone()}</h1>
+                    <p>{prompt.why.clone()}</p>
+                    {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
+                </div>
                 <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
             </main>
         }

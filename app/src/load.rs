@@ -413,7 +413,6 @@ pub async fn connect_page(
             .map(|question| ConnectField {
                 name: format!("var.{}", question.name),
                 label: question.label.clone(),
-                pattern: None,
                 placeholder: Some(question.placeholder.clone()),
                 suffix: question.suffix.clone(),
                 help: Some(question.help.clone()).filter(|help| !help.is_empty()),
@@ -427,6 +426,7 @@ pub async fn connect_page(
                 entry.name()
             ),
         },
+        usually_takes: entry.about.usually_takes.map(|time| time.num_seconds()),
         readiness,
         attempt: attempts
             .iter()
@@ -466,10 +466,8 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
                 true => capital(&status.app),
                 false => first.name().to_owned(),
             },
-            icon: Some(match shared {
-                true => format!("brand-{}", status.app),
-                false => format!("brand-{}", first.brand.icon),
-            }),
+            // The sprite has the marks of products, which are not the company's.
+            icon: (!shared).then(|| format!("brand-{}", first.brand.icon)),
         },
         serves: match shared {
             true => products
@@ -595,9 +593,11 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         handle: flow.handle.clone().unwrap_or_default(),
         popup: flow.popup,
         provider: provider(hub, &flow.provider),
+        repairs: flow.connection_id.map(|id| id.to_string()),
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),
+            (None, flow::Status::Cancelled) => Ending::Cancelled,
             (None, _) => Ending::NotLinked {
                 prompt: prompt(),
                 details: flow

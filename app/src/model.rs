@@ -346,6 +346,8 @@ pub struct ConnectPage {
     pub fields: Vec<ConnectField>,
     /// How to end the access later.
     pub removal: String,
+    /// How long it usually takes, in seconds, where that is known.
+    pub usually_takes: Option<i64>,
     /// Whether it can start.
     pub readiness: Readiness,
     /// The handle of an attempt that is still open.
@@ -375,8 +377,6 @@ pub struct ConnectField {
     pub name: String,
     /// What it is called: `Shop address`.
     pub label: String,
-    /// A regular expression the value must match.
-    pub pattern: Option<String>,
     /// An example.
     pub placeholder: Option<String>,
     /// What follows the value: `.myshopify.com`.

@@ -48,6 +48,11 @@ pub fn connect(provider: &str) -> String {
     format!("/connect/{provider}")
 }
 
+/// The same page before connecting an account anew that is linked already.
+pub fn reconnect(provider: &str, connection: &str) -> String {
+    format!("/connect/{provider}?connection={connection}")
+}
+
 /// Where the form that starts a flow is posted.
 pub fn start(provider: &str) -> String {
     format!("/oauth/start/{provider}")

@@ -32,7 +32,8 @@ pub fn Document(
                 <link rel="icon" href=favicon/>
                 <link rel="stylesheet" href=css/>
                 <script src=copy_js defer></script>
-                <HydrationScripts options islands=true/>
+                // Where scripts are off, the islands' program is not fetched ahead either.
+                <HydrationScripts options islands=true attr:media="(scripting: enabled)"/>
                 <MetaTags/>
             </head>
             <body>{children()}</body>

@@ -84,6 +84,15 @@ fn span(seconds: i64) -> String {
     }
 }
 
+/// How long connecting takes, from what people needed so far.
+pub fn takes(seconds: i64) -> String {
+    match seconds {
+        ..=59 => format!("Usually takes about {seconds} seconds"),
+        60..=89 => "Usually takes about a minute".to_owned(),
+        _ => format!("Usually takes about {} minutes", (seconds + 30) / 60),
+    }
+}
+
 /// `Mia`, `Mia and Jonas`, `Mia, Jonas and Ada`.
 pub fn list(names: &[String]) -> String {
     match names {
@@ -139,6 +148,14 @@ mod tests {
         assert_eq!(until(0, 30), "in less than a minute");
         assert_eq!(until(0, 7_300), "in 2 h");
         assert_eq!(until(10, 0), "now");
+    }
+
+    #[test]
+    fn the_time_it_takes_is_said_in_words() {
+        assert_eq!(takes(25), "Usually takes about 25 seconds");
+        assert_eq!(takes(60), "Usually takes about a minute");
+        assert_eq!(takes(90), "Usually takes about 2 minutes");
+        assert_eq!(takes(300), "Usually takes about 5 minutes");
     }
 
     #[test]

@@ -46,7 +46,7 @@ test('a key that may do nothing is not made', async ({ page }) => {
   await expect(page.getByLabel('Name')).toHaveValue('Automations');
 });
 
-test('a token that cannot be lent comes with the words the hub shows', async ({ page, hub }) => {
+test('a token that cannot be lent comes with the words the hub shows', { tag: '@once' }, async ({ page, hub }) => {
   await page.goto('/');
   await hub.sandbox.revokeAll();
   await page.getByRole('link', { name: 'Sandbox Shop Maple & Co.' }).click();

@@ -7,13 +7,19 @@ import { tokenReader } from '../support/host.ts';
 
 const PLAYED = [
   { id: 'google-gmail', provider: 'Gmail', pick: /mia@alder\.example/, account: 'mia@alder.example' },
-  { id: 'github', provider: 'GitHub', pick: /mia-alder/, account: 'mia-alder' },
-  { id: 'slack', provider: 'Slack', pick: /mia/, account: 'Alder & Ash' },
-  { id: 'microsoft', provider: 'Microsoft 365', pick: /mia@alder\.example/, account: 'mia@alder.example' },
+  { id: 'github', provider: 'GitHub', pick: /mia-alder/, account: 'mia-alder', tag: '@once' },
+  { id: 'slack', provider: 'Slack', pick: /mia/, account: 'Alder & Ash', tag: '@once' },
+  {
+    id: 'microsoft',
+    provider: 'Microsoft 365',
+    pick: /mia@alder\.example/,
+    account: 'mia@alder.example',
+    tag: '@once',
+  },
 ];
 
-for (const { id, provider, pick, account } of PLAYED) {
-  test(`${provider}: connected, named after the account, lent, disconnected`, async ({
+for (const { id, provider, pick, account, tag = [] } of PLAYED) {
+  test(`${provider}: connected, named after the account, lent, disconnected`, { tag }, async ({
     page,
     hub,
     owner: _,

@@ -55,7 +55,7 @@ test('who says no reads what happened and what to do', async ({ page, opensWindo
   await expect(provider.getByRole('region', { name: 'We will', exact: true })).toContainText('See your e-mail address');
 });
 
-test('host applications that ask at once cause one renewal, and the grant lives on', async ({
+test('host applications that ask at once cause one renewal, and the grant lives on', { tag: '@once' }, async ({
   page,
   hub,
   ground,

@@ -1,5 +1,6 @@
-// Signing in and out.
+// Signing in and out, one's own account, and what the keyboard reaches.
 
+import type { Page } from '@playwright/test';
 import { expect, OWNER, signIn, test } from '../support/test.ts';
 
 test('signing out ends the session here and leads to signing in', async ({ page, owner: _ }) => {
@@ -88,6 +89,45 @@ test('the first account is made once, and a short password is not taken', async 
   await expect(page).toHaveURL('/');
 });
 
+test('another e-mail address is confirmed with the password', async ({ page, owner }) => {
+  await page.goto('/settings/account');
+  const profile = page.getByRole('region', { name: 'Profile' });
+  const save = profile.getByRole('button', { name: 'Save' });
+  await profile.getByLabel('Your name').fill('Mia Ash');
+  await save.click();
+  await expect(page.getByText('Saved.')).toBeVisible();
+
+  for (const [password, says] of [
+    ['', 'Enter your password to change the e-mail address'],
+    ['not the password', 'This is not your current password'],
+  ] as const) {
+    await profile.getByLabel('E-mail').fill('mia@ash.example');
+    await profile.getByLabel('Current password').fill(password);
+    await save.click();
+    await expect(page.getByRole('alert')).toContainText(says);
+    await expect(profile).toContainText(says);
+    await expect(page.getByRole('region', { name: 'Password' })).not.toContainText(says);
+    await expect(profile.getByLabel('E-mail')).toHaveValue('mia@ash.example');
+  }
+  await profile.getByLabel('Current password').fill(owner.password);
+  await save.click();
+  await expect(page.getByText('Saved.')).toBeVisible();
+  await expect(profile.getByLabel('E-mail')).toHaveValue('mia@ash.example');
+});
+
+test('whoever uses the keyboard sees where they are', async ({ context, watch: _w, owner: _o }) => {
+  for (const path of ['/', '/connect/microsoft', '/settings/account', '/settings/api-keys']) {
+    // Past its last stop the focus goes to the browser's own controls, and stays there.
+    const page = await context.newPage();
+    await page.goto(path);
+    const stops = await walk(page);
+    expect(stops.length, `stops on ${path}`).toBeGreaterThan(8);
+    expect(new Set(stops.map(({ name }) => name)).size, `stops on ${path}`).toBeGreaterThan(8);
+    const hidden = stops.filter(({ outlined, uncovered }) => !outlined || !uncovered);
+    expect(hidden, `stops on ${path} that cannot be seen`).toEqual([]);
+  }
+});
+
 test('the colours are chosen for this browser and stay', async ({ page, owner: _ }) => {
   await page.goto('/settings/account');
   await page.getByRole('button', { name: 'Colours' }).click();
@@ -97,3 +137,31 @@ test('the colours are chosen for this browser and stay', async ({ page, owner: _
   await page.goto('/');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
+
+/** Goes through the page with Tab; every stop, and whether it can be seen. */
+async function walk(page: Page): Promise<{ name: string; outlined: boolean; uncovered: boolean }[]> {
+  const stops = [];
+  for (let press = 0; press < 100; press += 1) {
+    await page.keyboard.press('Tab');
+    const stop = await page.evaluate(() => {
+      const focused = document.activeElement;
+      if (!focused || focused === document.body || focused.hasAttribute('data-seen')) {
+        return undefined;
+      }
+      focused.setAttribute('data-seen', '');
+      const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+      const { left, top, width, height } = focused.getClientRects()[0]!;
+      const above = document.elementFromPoint(left + width / 2, top + height / 2);
+      return {
+        name: focused.outerHTML.slice(0, 200),
+        outlined: outlineStyle === 'solid' && parseFloat(outlineWidth) >= 2,
+        uncovered: above !== null && (focused.contains(above) || above.contains(focused)),
+      };
+    });
+    if (!stop) {
+      break;
+    }
+    stops.push(stop);
+  }
+  return stops;
+}

@@ -2,8 +2,8 @@
 
 import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test.ts';
-import { alive, approve, check, connectSandbox, leave, open, row } from '../support/people.ts';
-import { HARBOUR, type Fault } from '../support/sandbox.ts';
+import { alive, approve, atProvider, check, connectSandbox, leave, open, row } from '../support/people.ts';
+import { HARBOUR, MAPLE, type Fault } from '../support/sandbox.ts';
 
 const SHOP = 'Sandbox Shop Maple & Co.';
 const OTHER = 'Sandbox Shop Harbour Books';
@@ -27,7 +27,7 @@ async function reconnectAsOther(page: Page): Promise<Page> {
   await expect(shop.getByRole('alert')).toContainText(
     'You signed in as Harbour Books, but this connection belongs to Maple & Co.',
   );
-  await expect(page.getByText('Another account signed in.')).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('Another account signed in.');
   return shop;
 }
 
@@ -40,14 +40,50 @@ test('another account on reconnect is kept only when asked for', async ({ page }
   await expect(row(page, SHOP)).toContainText('Connected');
 });
 
-test('another account on reconnect is dropped otherwise', async ({ page, hub }) => {
+test('from another account the way leads back to sign in with the right one', async ({ page, hub }) => {
   const shop = await reconnectAsOther(page);
   await shop.getByRole('button', { name: 'Use Maple & Co.' }).click();
-  await expect(shop.getByRole('alert')).toBeVisible();
+  await atProvider(shop);
+  await expect(page.getByRole('main')).toContainText('Waiting for Sandbox Shop.');
+  expect(await hub.sandbox.accounts(), 'the unwanted grant is ended').not.toContain(HARBOUR.id);
+
+  await approve(shop);
+  await expect.poll(() => shop.isClosed()).toBe(true);
+  await expect(page).toHaveURL(/\/#c-/);
+  await expect(row(page, SHOP)).toContainText('Connected');
+  await expect(row(page, OTHER)).toHaveCount(0);
+});
+
+test('another account on reconnect is dropped when nothing shall change', async ({ page, hub }) => {
+  const shop = await reconnectAsOther(page);
+  await shop.getByRole('button', { name: 'Not now' }).click();
+  await expect.poll(() => shop.isClosed()).toBe(true);
+  await expect(page.getByRole('main')).toContainText('Cancelled. Nothing was changed.');
+  expect(await hub.sandbox.accounts()).toEqual([MAPLE.id]);
   await page.goto('/');
   await expect(row(page, SHOP)).toContainText('Connected');
   await expect(row(page, OTHER)).toHaveCount(0);
-  await expect.poll(() => hub.sandbox.grants(), { message: 'the unwanted grant is ended' }).toBe(1);
+});
+
+test('Cancel while another account waits for an answer drops it too', async ({ page, hub }) => {
+  const shop = await reconnectAsOther(page);
+  await page.getByRole('main').getByRole('button', { name: 'Cancel' }).click();
+  await expect.poll(() => shop.isClosed()).toBe(true);
+  await expect.poll(() => hub.sandbox.accounts()).toEqual([MAPLE.id]);
+  await page.reload();
+  await expect(page.getByRole('button', { name: /^Reconnect Sandbox Shop/ })).toBeVisible();
+});
+
+test('who cancels a reconnect at the provider is led back to reconnecting', async ({ page }) => {
+  await open(page, SHOP);
+  await page.getByRole('link', { name: 'Reconnect' }).click();
+  const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
+  const shop = await leave(page, button, true);
+  await shop.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('main')).toContainText('You chose Cancel at Sandbox Shop.');
+  await shop.getByRole('link', { name: 'Try again' }).click();
+  await expect(shop.getByRole('heading', { level: 1 })).toHaveText('Reconnect Sandbox Shop');
+  await expect(shop.getByRole('main')).toContainText(MAPLE.name);
 });
 
 test('a permission that was left out is named, and added on request', async ({ page }) => {
@@ -67,7 +103,7 @@ test('a permission that was left out is named, and added on request', async ({ p
   await expect(page.getByText('Missing: See orders')).toBeHidden();
 });
 
-const TROUBLE: { name: string; fault: Fault; says: RegExp }[] = [
+const TROUBLE: { name: string; fault: Fault; says: RegExp; tag?: string }[] = [
   {
     name: 'a shop that is down',
     fault: { kind: { server_error: { status: 503 } }, at: ['api'] },
@@ -77,21 +113,24 @@ const TROUBLE: { name: string; fault: Fault; says: RegExp }[] = [
     name: 'a shop that asks to slow down',
     fault: { kind: { rate_limit: { retry_after: { seconds: 30 } } }, at: ['api'] },
     says: /Sandbox Shop asked us to slow down\./,
+    tag: '@once',
   },
   {
     name: 'a shop that answers with a web page',
     fault: { kind: { garbage: 'html' }, at: ['api'] },
     says: /Sandbox Shop is limiting or not working right now\.|Something went wrong on our side\./,
+    tag: '@once',
   },
   {
     name: 'a shop that hangs up',
     fault: { kind: 'cut_connection', at: ['api'] },
     says: /Sandbox Shop did not answer\./,
+    tag: '@once',
   },
 ];
 
-for (const { name, fault, says } of TROUBLE) {
-  test(`${name} needs nobody, and heals`, async ({ page, hub }) => {
+for (const { name, fault, says, tag = [] } of TROUBLE) {
+  test(`${name} needs nobody, and heals`, { tag }, async ({ page, hub }) => {
     await open(page, SHOP);
     await alive(page);
     await hub.sandbox.breakWith(fault);

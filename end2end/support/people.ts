@@ -42,7 +42,7 @@ export async function leave(page: Page, button: Locator, opensWindow: boolean): 
 }
 
 /** Providers are on `localhost`, the hub on `127.0.0.1`. */
-async function atProvider(page: Page): Promise<void> {
+export async function atProvider(page: Page): Promise<void> {
   await page.waitForURL((url) => url.hostname === 'localhost');
 }
 

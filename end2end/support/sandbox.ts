@@ -14,8 +14,8 @@ export interface Fault {
 }
 
 /** The accounts of the shop. */
-export const MAPLE = { name: 'Maple & Co.', email: 'maple@shop.test' };
-export const HARBOUR = { name: 'Harbour Books', email: 'harbour@shop.test' };
+export const MAPLE = { id: 'acc_maple', name: 'Maple & Co.', email: 'maple@shop.test' };
+export const HARBOUR = { id: 'acc_harbour', name: 'Harbour Books', email: 'harbour@shop.test' };
 
 export class Sandbox {
   constructor(private readonly origin: string) {}
@@ -40,7 +40,13 @@ export class Sandbox {
 
   /** How many grants are alive. */
   async grants(): Promise<number> {
-    return ((await this.send('GET', 'grants')) as unknown[]).length;
+    return (await this.accounts()).length;
+  }
+
+  /** The account of each grant that is alive. */
+  async accounts(): Promise<string[]> {
+    const grants = (await this.send('GET', 'grants')) as { account: string }[];
+    return grants.map(({ account }) => account);
   }
 
   private async send(method: string, path: string, body?: unknown): Promise<unknown> {

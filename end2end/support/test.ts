@@ -26,6 +26,8 @@ export interface Options {
   opensWindows: boolean;
   /** No script reaches the browser. */
   withoutScripts: boolean;
+  /** The colours in which every page is looked at. */
+  themes: ('light' | 'dark')[];
   /** Provider apps that the hub's environment lacks. */
   missingApps: string[];
 }
@@ -45,6 +47,7 @@ interface WorkerFixtures {
 export const test = base.extend<Fixtures & Options, WorkerFixtures>({
   opensWindows: [true, { option: true }],
   withoutScripts: [false, { option: true }],
+  themes: [['light', 'dark'], { option: true }],
   missingApps: [[], { option: true }],
 
   // Peers know the hub by its redirect addresses, so a worker's hubs follow
@@ -72,12 +75,10 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
     expect(hub.log, 'the hub logs no error').not.toMatch(/\bERROR\b|panicked/);
   },
 
-  watch: async ({ context, hub, javaScriptEnabled, withoutScripts }, use, testInfo) => {
+  watch: async ({ context, hub, withoutScripts }, use, testInfo) => {
     const watch = new Watch(context, hub.url);
-    if (!javaScriptEnabled || withoutScripts) {
-      watch.allow(/was preloaded using link preload but not used/);
-    }
     if (withoutScripts) {
+      watch.allow(/was preloaded using link preload but not used/);
       watch.allow(/\.(js|wasm)\b|dynamically imported module/);
       await context.route(/\.(js|wasm)$/, (route) => route.abort());
     }

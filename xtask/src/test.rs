@@ -140,14 +140,7 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))?;
     tools::npm_ci(&suite)?;
     run(Command::new("npx")
-        // The other specs and projects are run by hand until they are steady:
-        // `npx playwright test` in end2end/.
-        .args([
-            "--no-install",
-            "playwright",
-            "test",
-            "--project=chromium-no-js",
-        ])
+        .args(["--no-install", "playwright", "test"])
         .current_dir(&suite)
         .env("LINKWELL_BIN", workspace.binary("debug"))
         .env("CHROMIUM", browsers.chromium)

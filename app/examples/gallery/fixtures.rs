@@ -380,6 +380,7 @@ pub fn connect() -> ConnectPage {
         optional: vec![permission("https://www.googleapis.com/auth/gmail.send", "Send mail as you", false)],
         fields: vec![],
         removal: "You can disconnect here at any time, or in Google Account > Security > Third-party access.".to_owned(),
+        usually_takes: Some(25),
         readiness: Readiness::Ready,
         attempt: None,
     }
@@ -397,7 +398,6 @@ pub fn connect_fields() -> ConnectPage {
         fields: vec![ConnectField {
             name: "shop".to_owned(),
             label: "Shop address".to_owned(),
-            pattern: Some("[a-z0-9][a-z0-9-]{0,60}".to_owned()),
             placeholder: Some("your-store".to_owned()),
             suffix: Some(".myshopify.com".to_owned()),
             help: Some("Only the part before .myshopify.com".to_owned()),
@@ -543,6 +543,7 @@ pub fn finished() -> Outcome {
         handle: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         popup: false,
         provider: shopify(),
+        repairs: None,
         ending: Ending::Linked {
             connection: "1".to_owned(),
             account: "alder-ash.myshopify.com".to_owned(),
@@ -588,6 +589,13 @@ pub fn other_account() -> Outcome {
                 kind: ActionKind::AddAccount,
             }),
         }),
+        ..finished()
+    }
+}
+
+pub fn cancelled() -> Outcome {
+    Outcome {
+        ending: Ending::Cancelled,
         ..finished()
     }
 }

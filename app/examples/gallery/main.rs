@@ -188,6 +188,7 @@ fn document(name: &str, site: &Site, theme: Theme) -> Option<String> {
         "finished" => documents::finished(site, theme, &f::finished()),
         "denied" => documents::finished(site, theme, &f::denied()),
         "other-account" => documents::finished(site, theme, &f::other_account()),
+        "cancelled" => documents::finished(site, theme, &f::cancelled()),
         "post-again" => {
             documents::post_again(site, theme, &[("code".to_owned(), "made up".to_owned())])
         }
@@ -202,11 +203,12 @@ fn document(name: &str, site: &Site, theme: Theme) -> Option<String> {
     })
 }
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "opening",
     "finished",
     "denied",
     "other-account",
+    "cancelled",
     "post-again",
     "new-key",
     "error",

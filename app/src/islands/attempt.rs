@@ -219,6 +219,11 @@ impl Tracker {
         })
     }
 
+    fn is_undecided(self) -> bool {
+        self.phase
+            .with_untracked(|phase| matches!(phase, Phase::Undecided(_)))
+    }
+
     fn is_on(self, handle: &str) -> bool {
         self.handle
             .try_with_untracked(|now| now.as_deref() == Some(handle))
@@ -246,6 +251,11 @@ impl Tracker {
         let age = browser::seconds() - self.started.get_value();
         match answer {
             Some(attempt) => match (attempt.status, attempt.connection_id) {
+                // The person went back to the provider to choose another account.
+                (AttemptStatus::Waiting, _) if self.is_undecided() => {
+                    self.started.set_value(browser::seconds());
+                    self.go(Phase::Waiting);
+                }
                 (AttemptStatus::Waiting, _) if age > LIFETIME_S => self.end(Phase::Expired),
                 (AttemptStatus::Waiting, _) => {}
                 (AttemptStatus::Received | AttemptStatus::Checking, _) => {

@@ -17,6 +17,8 @@ pub fn ConnectPanel(
     connection: Option<String>,
     /// What the button says.
     label: String,
+    /// How long it usually takes, in words.
+    takes: Option<String>,
     /// The handle of an attempt that is still open.
     attempt: Option<String>,
     /// The fields.
@@ -39,7 +41,7 @@ pub fn ConnectPanel(
             }}
         </ConnectForm>
         <p class="connect-line">
-            {move || line().unwrap_or_else(|| "Usually under 30 seconds".to_owned())}
+            {move || line().or_else(|| takes.clone())}
         </p>
     }
 }

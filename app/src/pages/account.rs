@@ -37,13 +37,21 @@ pub fn AccountView(
                             help="You sign in with it."
                             value=person.email.clone()
                         />
+                        <Field
+                            name="password"
+                            label="Current password"
+                            kind="password"
+                            autocomplete="current-password"
+                            help="Only to change the e-mail address."
+                            may_be_empty=true
+                        />
                         <div class="actions">
                             <button class="btn" data-kind="primary">"Save"</button>
                         </div>
                     </form>
                 </section>
-                <section class="card" aria-labelledby="password">
-                    <h2 id="password">"Password"</h2>
+                <section class="card" aria-labelledby="change-password">
+                    <h2 id="change-password">"Password"</h2>
                     <form class="form" method="post" action="/api/change_password">
                         <input type="hidden" name="username" autocomplete="username" value=person.email/>
                         <Field

@@ -27,6 +27,7 @@ pub fn ConnectView(
         optional,
         fields,
         removal,
+        usually_takes,
         readiness,
         attempt,
     } = page;
@@ -36,6 +37,7 @@ pub fn ConnectView(
         None => ("Connect", None, None),
     };
     let title = format!("{verb} {name}");
+    let takes = usually_takes.map(words::takes);
     let plate = provider.clone();
     let lines = |lines: Vec<String>, tone: &'static str, good: bool| {
         lines
@@ -51,7 +53,7 @@ pub fn ConnectView(
     };
     let begin = match readiness {
         Readiness::Ready => view! {
-            <ConnectPanel provider connection label=title.clone() attempt>
+            <ConnectPanel provider connection label=title.clone() takes attempt>
                 {fields.into_iter().map(|field| view! { <Asked field/> }).collect_view()}
                 <Optional permissions=optional/>
             </ConnectPanel>
@@ -117,7 +119,6 @@ fn Asked(field: ConnectField) -> impl IntoView {
     let ConnectField {
         name,
         label,
-        pattern,
         placeholder,
         suffix,
         help,
@@ -127,7 +128,6 @@ fn Asked(field: ConnectField) -> impl IntoView {
         <Field
             name
             label
-            pattern=pattern.unwrap_or_default()
             placeholder=placeholder.unwrap_or_default()
             suffix=suffix.unwrap_or_default()
             help=help.unwrap_or_default()

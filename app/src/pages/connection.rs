@@ -87,21 +87,31 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         Some(moment) => past(moment),
         None => "Not checked yet".into_any(),
     };
-    let refresh = match page.next_refresh {
-        Some(moment) => future(moment),
-        None => "Not needed".into_any(),
+    // What is broken or ended is not renewed, and its access may be gone already.
+    let kept = match page.connection.status {
+        Status::ActionNeeded | Status::WaitingForAdmin => Some("Once it works again"),
+        Status::Disconnected => Some("Disconnected"),
+        _ => None,
     };
-    let expiry = match page.token_expires {
-        Some(moment) if moment.unix <= now => past(moment),
-        Some(moment) => future(moment),
-        None => "Does not expire".into_any(),
+    let refresh = match (kept, page.next_refresh) {
+        (Some(not), _) => not.into_any(),
+        (None, Some(moment)) => future(moment),
+        (None, None) => "Not needed".into_any(),
     };
+    let expiry = kept.is_none().then(|| {
+        let at = match page.token_expires {
+            Some(moment) if moment.unix <= now => past(moment),
+            Some(moment) => future(moment),
+            None => "Does not expire".into_any(),
+        };
+        view! { <div><dt>"Access ends unless renewed"</dt><dd>{at}</dd></div> }
+    });
     let by = page.connected_by.map(|name| format!(" by {name}"));
     view! {
         <dl class="facts">
             <div><dt>"Last checked"</dt><dd>{proof}</dd></div>
             <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
-            <div><dt>"Access ends unless renewed"</dt><dd>{expiry}</dd></div>
+            {expiry}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
         </dl>
     }
@@ -178,7 +188,7 @@ fn Manage(connection: Connection) -> impl IntoView {
         status,
         ..
     } = connection;
-    let reconnect = format!("{}?connection={id}", paths::connect(&provider.id));
+    let reconnect = paths::reconnect(&provider.id, &id);
     let end = match status {
         Status::Disconnected => view! {
             <div class="manage-row">

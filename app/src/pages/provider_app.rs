@@ -73,6 +73,21 @@ pub fn ProviderAppView(
     let from_environment = matches!(app.state, AppState::Environment { .. });
     let entered = matches!(app.state, AppState::Entered { .. });
     let id = app.id.clone();
+    let register = match from_environment {
+        true => view! { <h2 id="register">"Redirect address"</h2> }.into_any(),
+        false => view! {
+            <h2 id="register">"Register Linkwell"</h2>
+            <ol class="steps">
+                {steps.into_iter().map(|step| view! { <li>{step}</li> }).collect_view()}
+            </ol>
+            <h3>"Redirect address"</h3>
+        }
+        .into_any(),
+    };
+    let how = match from_environment {
+        true => format!("Registered at {name} exactly as it is, to the last character."),
+        false => "Enter it exactly as it is, to the last character.".to_owned(),
+    };
     let form = (!from_environment).then(|| {
         view! {
             <section class="card" aria-labelledby="values">
@@ -137,12 +152,8 @@ pub fn ProviderAppView(
                 </header>
                 {state}
                 <section class="card" aria-labelledby="register">
-                    <h2 id="register">"Register Linkwell"</h2>
-                    <ol class="steps">
-                        {steps.into_iter().map(|step| view! { <li>{step}</li> }).collect_view()}
-                    </ol>
-                    <h3>"Redirect address"</h3>
-                    <p class="muted">"Enter it exactly as it is, to the last character."</p>
+                    {register}
+                    <p class="muted">{how}</p>
                     <ul class="addresses">{addresses}</ul>
                 </section>
                 {form}

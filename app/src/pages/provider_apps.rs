@@ -18,7 +18,7 @@ pub fn ProviderAppsView(
         .into_iter()
         .map(|app| {
             let (set_up, state) = match app.state {
-                AppState::NotSetUp => (false, "Not set up".to_owned()),
+                AppState::NotSetUp => (false, "Takes a few minutes, once".to_owned()),
                 AppState::Entered { at, .. } => (true, format!("Entered on {}", at.text)),
                 AppState::Environment { .. } => (true, "Comes from the environment".to_owned()),
             };

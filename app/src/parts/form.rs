@@ -27,9 +27,6 @@ pub fn Field(
     /// What is filled in when nothing was typed yet.
     #[prop(optional, into)]
     value: Option<String>,
-    /// A regular expression the value must match.
-    #[prop(optional, into)]
-    pattern: Option<String>,
     /// An example.
     #[prop(optional, into)]
     placeholder: Option<String>,
@@ -43,6 +40,8 @@ pub fn Field(
     #[prop(optional)]
     may_be_empty: bool,
 ) -> impl IntoView {
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let (help, placeholder, suffix) = (said(help), said(placeholder), said(suffix));
     let flash = Visit::current().flash;
     let problem = flash.problem(&name);
     let value = match kind {
@@ -81,7 +80,6 @@ pub fn Field(
                     value=value
                     autocomplete=(!autocomplete.is_empty()).then_some(autocomplete)
                     autocapitalize=(kind != "text").then_some("none")
-                    pattern=pattern
                     placeholder=placeholder
                     minlength=minlength
                     required=!may_be_empty

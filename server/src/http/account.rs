@@ -169,8 +169,9 @@ async fn sign_out_everywhere(
 struct Profile {
     name: String,
     email: String,
+    /// The current one, to change the e-mail address.
     #[serde(default)]
-    current: String,
+    password: String,
 }
 
 async fn save_profile(
@@ -185,10 +186,20 @@ async fn save_profile(
     let typed = Flash::default()
         .keep("name", &form.name)
         .keep("email", &form.email);
-    let current = (!form.current.is_empty()).then(|| Secret::new(form.current));
+    let current = (!form.password.is_empty()).then(|| Secret::new(form.password));
     let changed = hub
         .change_profile(&member, &form.name, &form.email, current)
-        .await;
+        .await
+        .map_err(|mut error| {
+            // The page asks for the current password in two forms, so the field
+            // has another name in each.
+            if let Error::Invalid(problems) = &mut error {
+                for problem in problems.iter_mut().filter(|it| it.field == "current") {
+                    problem.field = "password".to_owned();
+                }
+            }
+            error
+        });
     stay(&hub, &session, changed, typed, Notice::ProfileSaved).await
 }
 

@@ -20,7 +20,7 @@ use hub::{
     Error, Hub,
     connect::{Ask, Callback, Finished, OtherAccount, Prepared},
     people::Member,
-    store::{ConnectionId, FlowId, flow},
+    store::{ConnectionId, FlowId, flow, words},
 };
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
@@ -42,8 +42,20 @@ pub fn router() -> Router<Shared> {
             get(callback).post(posted_callback),
         )
         .route("/flows/{id}", get(finished))
+        .route(NO_FLOW, get(no_flow))
         .route("/flows/{id}/cancel", post(cancel))
         .route("/flows/{id}/other-account", post(other_account))
+}
+
+/// Where a callback leads that belongs to no flow. It answers with success:
+/// what the page says is all there is to say, and it is what was asked for.
+const NO_FLOW: &str = "/flows/ended";
+
+async fn no_flow(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+) -> Html<String> {
+    Html(pages::no_flow(&shared, &viewer))
 }
 
 fn signed_in(viewer: Viewer) -> Answer<Member> {
@@ -237,7 +249,7 @@ async fn come_back(
                 .build();
             (jar.remove(gone), Redirect::to(&after(&flow))).into_response()
         }
-        Ok(Finished::NoFlow(_)) => Redirect::to("/flows/ended").into_response(),
+        Ok(Finished::NoFlow(_)) => Redirect::to(NO_FLOW).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
     }
 }
@@ -278,7 +290,17 @@ async fn cancel(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let member = signed_in(viewer)?;
-    shared.hub.cancel_flow(&member, &handle).await?;
+    let flow = shared.hub.flow(&member, &handle).await?.flow;
+    match flow.status {
+        flow::Status::OtherAccount => {
+            let no = OtherAccount::Discard;
+            shared
+                .hub
+                .answer_other_account(&member, flow.id, no)
+                .await?;
+        }
+        _ => shared.hub.cancel_flow(&member, &handle).await?,
+    }
     let wants_page = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -297,13 +319,19 @@ struct OtherAccountForm {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum OtherAccountAnswer {
+    /// Back to the provider, to sign in with the account it belongs to.
+    Again,
+    /// The account that signed in becomes one more connection.
     Add,
+    /// Neither: everything stays as it was.
     Discard,
 }
 
 async fn other_account(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
+    session: Session,
+    jar: CookieJar,
     Path(id): Path<String>,
     Form(form): Form<OtherAccountForm>,
 ) -> Response {
@@ -314,6 +342,15 @@ async fn other_account(
         return pages::error(&shared, &viewer, Error::NotFound);
     };
     let answer = match form.answer {
+        OtherAccountAnswer::Again => {
+            let session = session_digest(&session).await;
+            return match sign_in_again(&shared, &viewer, member, id, session).await {
+                Ok((prepared, page)) => {
+                    (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
+                }
+                Err(error) => pages::error(&shared, &viewer, error),
+            };
+        }
         OtherAccountAnswer::Add => OtherAccount::Add,
         OtherAccountAnswer::Discard => OtherAccount::Discard,
     };
@@ -327,6 +364,36 @@ async fn other_account(
         },
         Err(error) => pages::error(&shared, &viewer, error),
     }
+}
+
+/// Gives the other account's access back and starts a new flow in its place. It
+/// has the same handle and is there before the old one ends, so that the page
+/// that waits follows it as if it were the same attempt.
+async fn sign_in_again(
+    shared: &Shared,
+    viewer: &Viewer,
+    member: &Member,
+    id: FlowId,
+    session: Vec<u8>,
+) -> hub::Result<(Prepared, String)> {
+    let hub = &shared.hub;
+    let flow = hub.flow_by_id(member, id).await?.flow;
+    if flow.status != flow::Status::OtherAccount {
+        return Err(Error::NotFound);
+    }
+    let ask = Ask {
+        variables: flow.variables.0,
+        scopes: words(&flow.scopes),
+        connection: flow.connection_id,
+        handle: flow.handle,
+        popup: flow.popup,
+        session,
+    };
+    let prepared = hub.prepare(member, &flow.provider, ask).await?;
+    hub.answer_other_account(member, id, OtherAccount::Discard)
+        .await?;
+    let page = pages::opening(shared, viewer, &flow.provider, prepared.auth_url.as_str());
+    Ok((prepared, page))
 }
 
 #[derive(Serialize)]

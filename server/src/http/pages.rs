@@ -20,11 +20,15 @@ use leptos::{
     view,
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use tower_http::compression::CompressionLayer;
 
 use super::{State, account, headers};
 
 /// Every page and the server functions its forms post to. Only signing in and
 /// setting up are shown to strangers.
+///
+/// They are compressed, for none of them shows a secret that could be guessed
+/// from a length: the page with a new API key is not among them.
 pub fn router(state: &State) -> Router<State> {
     let routes = generate_route_list(App);
     let site = state.site.clone();
@@ -41,6 +45,7 @@ pub fn router(state: &State) -> Router<State> {
         )
         .merge(load::routes())
         .layer(from_fn_with_state(state.clone(), members_only))
+        .layer(CompressionLayer::new())
 }
 
 /// Runs once for each page and server function.

@@ -272,7 +272,7 @@ async fn row_14_errors_need_a_state_and_are_escaped() {
         ))
         .await;
     let page = browser.get(location(&answer)).await;
-    assert_eq!(page.status(), StatusCode::NOT_FOUND);
+    assert_eq!(page.status(), StatusCode::OK);
     assert!(!page.text().await.unwrap().contains("<script>alert"));
     // With a state it is told, in our words, and never as markup.
     world.approve_as(0);
@@ -396,6 +396,59 @@ async fn row_15_reconnecting_with_another_account_stops_and_asks() {
         );
         assert_eq!(host.token(id).await.0, StatusCode::OK);
     }
+}
+
+/// A flow in which somebody reconnected with another account, and their browser.
+async fn with_another_account(world: &World) -> (Browser, flow::Model) {
+    let id = world.connect().await;
+    let browser = world.signed_in().await;
+    world
+        .shop
+        .set_faults(Fault::sign_in_as(sandbox::ACCOUNTS[1].id).into());
+    let ask = json!({ "connection": id, "handle": "what-the-opener-chose" });
+    browser.run_flow("sandbox", ask).await;
+    let mut flows = flows(world).await;
+    flows.retain(|flow| flow.status == flow::Status::OtherAccount);
+    (browser, flows.pop().expect("a flow that asks"))
+}
+
+#[tokio::test]
+async fn row_15_the_way_back_to_the_right_account_is_a_new_flow_under_the_same_handle() {
+    let world = World::new().await;
+    let (browser, held) = with_another_account(&world).await;
+    let path = format!("/flows/{}/other-account", held.id);
+    let answer = browser.post(&path, &[("answer", "again")]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.headers().contains_key("set-cookie"), "the verifier");
+    let page = answer.text().await.unwrap();
+    assert!(page.contains(world.shop_url.as_str()), "{page}");
+
+    let all = flows(&world).await;
+    let old = all.iter().find(|flow| flow.id == held.id).unwrap();
+    assert_eq!(old.status, flow::Status::Cancelled);
+    let waiting = |flow: &&flow::Model| flow.status == flow::Status::Waiting;
+    let new = all.iter().find(waiting).expect("a new flow");
+    assert_eq!(new.handle, held.handle);
+    assert_eq!(new.connection_id, held.connection_id);
+    assert_eq!(world.shop.grants().len(), 1, "the other was given back");
+
+    let twice = browser.post(&path, &[("answer", "again")]).await;
+    assert_eq!(twice.status(), StatusCode::NOT_FOUND);
+    assert_eq!(flows(&world).await.len(), all.len());
+}
+
+#[tokio::test]
+async fn row_15_cancelling_gives_the_other_account_back() {
+    let world = World::new().await;
+    let (browser, held) = with_another_account(&world).await;
+    let path = format!("/flows/{}/cancel", held.handle.as_deref().unwrap());
+    let answer = browser.post(&path, &[]).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let flows = flows(&world).await;
+    let ended = flows.iter().find(|flow| flow.id == held.id).unwrap();
+    assert_eq!(ended.status, flow::Status::Cancelled);
+    assert_eq!(ended.held_sealed, None);
+    assert_eq!(world.shop.grants().len(), 1);
 }
 
 #[tokio::test]

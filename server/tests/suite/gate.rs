@@ -46,6 +46,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/connections/{id}/disconnect", Nothing),
     ("GET", "/events", Nothing),
     ("GET", "/favicon.ico", Nothing),
+    ("GET", "/flows/ended", Nothing),
     ("GET", "/flows/{id}", Nothing),
     ("GET", "/healthz", Nothing),
     ("GET", "/oauth/callback/{provider}", Nothing),

@@ -431,3 +431,26 @@ async fn row_36_no_list_and_no_page_shows_what_belongs_to_others() {
     assert_eq!(mine["data"].as_array().unwrap().len(), 1);
     assert_eq!(mine["data"][0]["display_name"], "SENTINEL shop");
 }
+
+#[tokio::test]
+async fn pages_are_compressed_but_not_the_one_that_shows_a_secret() {
+    let world = World::new().await;
+    let browser = world.signed_in().await;
+    let coding = async |request: reqwest::RequestBuilder| {
+        let request = request.header("accept-encoding", "gzip, br");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let coding = answer.headers().get("content-encoding").cloned();
+        coding.map(|coding| coding.to_str().unwrap().to_owned())
+    };
+    for page in ["/", "/settings/api-keys", "/api/view/hub"] {
+        let asked = coding(browser.http.get(world.url(page))).await;
+        assert_eq!(asked.as_deref(), Some("br"), "{page}");
+    }
+    let new_key = browser
+        .http
+        .post(world.url("/settings/api-keys"))
+        .header("origin", browser.origin())
+        .form(&[("name", "Till"), ("scope", Scope::TokensRead.as_str())]);
+    assert_eq!(coding(new_key).await, None);
+}

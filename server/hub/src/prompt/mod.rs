@@ -121,7 +121,7 @@ impl Prompt {
     }
 }
 
-/// Capital at the beginning, full stop at the end.
+/// Capital at the beginning, full stop at the end: one, also after `Maple & Co.`
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters
@@ -129,7 +129,8 @@ fn sentence(text: &str) -> String {
         .map(char::to_uppercase)
         .into_iter()
         .flatten();
-    first.chain(characters).chain(['.']).collect()
+    let stop = (!text.ends_with('.')).then_some('.');
+    first.chain(characters).chain(stop).collect()
 }
 
 #[cfg(test)]

@@ -179,6 +179,14 @@ fn the_words_are_those_a_person_reads() {
         prompt.why,
         "You signed in as info@b.de, but this connection belongs to shop@a.de."
     );
+    let named = Subject {
+        account: Some("Maple & Co."),
+        ..subject(During::Connecting)
+    };
+    assert_eq!(
+        Prompt::of(&other, &named).why,
+        "You signed in as info@b.de, but this connection belongs to Maple & Co."
+    );
 
     let missing = ["See orders".to_owned(), "Post comments".to_owned()];
     let subject = Subject {
