@@ -28,6 +28,15 @@ pub struct Outcome {
     pub ending: Ending,
 }
 
+/// What a person chooses from after consent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What the provider calls one: `organisation`, `site`.
+    pub word: String,
+    /// Each with its id and its name.
+    pub organisations: Vec<(String, String)>,
+}
+
 /// How a flow ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -47,6 +56,8 @@ pub enum Ending {
     },
     /// Another account signed in than the connection belongs to.
     OtherAccount(Prompt),
+    /// The consent opened several organisations, and one is to be chosen.
+    Choosing(Choice),
     /// Given up on our side.
     Cancelled,
 }
@@ -154,6 +165,44 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                                 {add}
                             </button>
                             <button class="btn" data-kind="quiet" name="answer" value="discard">
+                                "Not now"
+                            </button>
+                        </form>
+                    </main>
+                }
+            })
+        }
+        Ending::Choosing(Choice {
+            word,
+            organisations,
+        }) => {
+            let title = format!("Choose the {word}");
+            let question = title.clone();
+            let choices = organisations
+                .into_iter()
+                .map(|(id, name)| {
+                    view! {
+                        <button class="btn" data-kind="plain" name="organisation" value=id>
+                            {name}
+                        </button>
+                    }
+                })
+                .collect_view();
+            page(site, theme, &title, None, || {
+                view! {
+                    <main class="lone" data-flow=handle>
+                        <BrandPlate provider=plate/>
+                        <div role="status"><h1>{question}</h1></div>
+                        <p class="muted">
+                            {format!(
+                                "You can use several at {}. Each connection is for one of them; \
+                                 connect again for another.",
+                                provider.name,
+                            )}
+                        </p>
+                        <form class="lone-actions" method="post" action=paths::organisation(&flow)>
+                            {choices}
+                            <button class="btn" data-kind="quiet" name="organisation" value="">
                                 "Not now"
                             </button>
                         </form>

@@ -19,7 +19,7 @@ use hub::{
 
 use crate::{
     Viewer,
-    documents::{Ending, Outcome},
+    documents::{Choice, Ending, Outcome},
     model::*,
     paths,
 };
@@ -539,6 +539,7 @@ pub fn attempt(hub: &Hub, view: &FlowView) -> Attempt {
             flow::Status::Waiting => AttemptStatus::Waiting,
             flow::Status::Checking => AttemptStatus::Checking,
             flow::Status::OtherAccount => AttemptStatus::OtherAccount,
+            flow::Status::Choosing => AttemptStatus::Choosing,
             flow::Status::Connected => AttemptStatus::Connected,
             flow::Status::Failed => AttemptStatus::Failed,
             flow::Status::Cancelled => AttemptStatus::Cancelled,
@@ -581,6 +582,10 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         }
         _ => None,
     };
+    let choice = match member {
+        Some(member) => organisations(hub, member, flow).await,
+        None => Choice::default(),
+    };
     let prompt = || match &flow.failure {
         Some(failure) => flow_prompt(hub, view, failure),
         None => prompt_of_failure(
@@ -597,6 +602,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),
+            (None, flow::Status::Choosing) => Ending::Choosing(choice),
             (None, flow::Status::Cancelled) => Ending::Cancelled,
             (None, _) => Ending::NotLinked {
                 prompt: prompt(),
@@ -606,6 +612,19 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
                     .map(|failure| details(failure, flow.consumed_at)),
             },
         },
+    }
+}
+
+/// What a consent opened, to choose from.
+async fn organisations(hub: &Hub, member: &Member, flow: &flow::Model) -> Choice {
+    let tenants = hub
+        .catalog
+        .get(&flow.provider)
+        .and_then(|entry| entry.tenants.as_ref());
+    let opened = hub.organisations(member, flow).await.unwrap_or_default();
+    Choice {
+        word: tenants.map_or_else(String::new, |tenants| tenants.word.clone()),
+        organisations: opened.into_iter().map(|one| (one.id, one.label)).collect(),
     }
 }
 

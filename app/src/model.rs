@@ -217,6 +217,8 @@ pub enum AttemptStatus {
     Checking,
     /// Another account signed in than expected; the person decides.
     OtherAccount,
+    /// The consent opened several organisations; the person chooses one.
+    Choosing,
     /// Done: there is a working connection.
     Connected,
     /// Ended without a connection; the prompt says why.

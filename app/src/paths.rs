@@ -73,6 +73,11 @@ pub fn other_account(id: &str) -> String {
     format!("/flows/{id}/other-account")
 }
 
+/// Where a person says which organisation a connection is for.
+pub fn organisation(id: &str) -> String {
+    format!("/flows/{id}/organisation")
+}
+
 /// Where an attempt is given up.
 pub fn cancel(handle: &str) -> String {
     format!("/flows/{handle}/cancel")

@@ -120,6 +120,10 @@ pub mod attempt {
     /// The provider answered.
     pub const CHECKING: &str = "Checking the connection";
 
+    /// The consent opened several organisations.
+    pub const CHOOSING: &str =
+        "Several accounts can be connected. Choose one in the other window, or here.";
+
     /// Another account signed in than expected.
     pub const OTHER_ACCOUNT: &str =
         "Another account signed in. Decide in the other window, or here.";

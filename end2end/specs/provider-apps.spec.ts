@@ -48,8 +48,7 @@ test('an app from the environment says where it is changed', async ({ page, hub,
   await expect(page.getByText('LINKWELL_PROVIDER_GOOGLE_CLIENT_ID')).toBeVisible();
   await expect(page.getByLabel('Client secret')).toHaveCount(0);
   await expect(page.locator('.copyable-value')).toHaveText([
-    `${hub.url}/oauth/callback/google-gmail`,
-    `${hub.url}/oauth/callback/google-drive`,
+    `${hub.url}/oauth/callback/google`,
   ]);
 });
 

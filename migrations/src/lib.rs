@@ -5,6 +5,7 @@ pub use sea_orm_migration::prelude::*;
 
 mod m20261120_000001_spine;
 mod m20261121_000001_app_settings;
+mod m20261121_000002_push_message;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261120_000001_spine::Migration),
             Box::new(m20261121_000001_app_settings::Migration),
+            Box::new(m20261121_000002_push_message::Migration),
         ]
     }
 }

@@ -39,6 +39,8 @@ pub enum Phase {
     Checking,
     /// Another account signed in than expected; the flow's id.
     Undecided(String),
+    /// One of several organisations is to be chosen; the flow's id.
+    Choosing(String),
     /// It worked; the connection's id.
     Connected(String),
     /// It did not work, and why.
@@ -54,7 +56,12 @@ impl Phase {
     pub fn is_open(&self) -> bool {
         matches!(
             self,
-            Self::Waiting | Self::Unsure | Self::Slow | Self::Checking | Self::Undecided(_)
+            Self::Waiting
+                | Self::Unsure
+                | Self::Slow
+                | Self::Checking
+                | Self::Undecided(_)
+                | Self::Choosing(_)
         )
     }
 
@@ -66,6 +73,7 @@ impl Phase {
             Self::Slow => Some(words::attempt::SLOW.to_owned()),
             Self::Checking => Some(words::attempt::CHECKING.to_owned()),
             Self::Undecided(_) => Some(words::attempt::OTHER_ACCOUNT.to_owned()),
+            Self::Choosing(_) => Some(words::attempt::CHOOSING.to_owned()),
             Self::Failed(Some(prompt)) => Some(format!("{} {}", prompt.what, prompt.why)),
             Self::Cancelled => Some(words::attempt::CANCELLED.to_owned()),
             Self::Expired => Some(words::attempt::EXPIRED.to_owned()),
@@ -262,6 +270,7 @@ impl Tracker {
                     self.go(Phase::Checking);
                 }
                 (AttemptStatus::OtherAccount, _) => self.go(Phase::Undecided(attempt.flow_id)),
+                (AttemptStatus::Choosing, _) => self.go(Phase::Choosing(attempt.flow_id)),
                 (AttemptStatus::Connected, Some(id)) => self.end(Phase::Connected(id)),
                 (AttemptStatus::Connected | AttemptStatus::Failed, _) => {
                     self.end(Phase::Failed(attempt.prompt.map(Box::new)));

@@ -184,7 +184,9 @@ pub fn ConnectButtons(
     let text = match &phase {
         Phase::Waiting => "Waiting".to_owned(),
         Phase::Checking => "Checking".to_owned(),
-        Phase::Unsure | Phase::Slow | Phase::Undecided(_) => "Open window again".to_owned(),
+        Phase::Unsure | Phase::Slow | Phase::Undecided(_) | Phase::Choosing(_) => {
+            "Open window again".to_owned()
+        }
         Phase::Idle | Phase::Connected(_) => label,
         Phase::Failed(_) | Phase::Cancelled | Phase::Expired => "Try again".to_owned(),
     };
@@ -193,7 +195,7 @@ pub fn ConnectButtons(
         false => format!(" {name} (opens a window)"),
     };
     let decide = match phase {
-        Phase::Undecided(flow) => Some(view! {
+        Phase::Undecided(flow) | Phase::Choosing(flow) => Some(view! {
             <a class="btn" data-kind="plain" href=paths::flow(&flow)>"Decide here"</a>
         }),
         _ => None,

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use hub::{
-    catalog::{Catalog, Origin, Problem, Variables, oauth::Pkce},
+    catalog::{Catalog, Problem, Variable, Variables, oauth::Pkce},
     clock::Clock,
     dialect::{AuthorizeAsk, Dialect, ProviderApp},
     outbound::{Outbound, OutboundPolicy},
@@ -45,28 +45,48 @@ fn shopify() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/shopify.toml")).unwrap()
 }
 
+/// What the catalog must have at least.
+const PROMISED: &str = "
+    shopify shopify-client-credentials shopify-admin-token google-gmail google-drive
+    google-workspace-admin youtube google-analytics google-calendar google-sheets google-docs
+    google-contacts google-search-console google-ads google-business-profile google-tasks
+    google-forms google-bigquery google-cloud-storage google-service-account facebook instagram
+    instagram-login meta-ads whatsapp-business threads tiktok tiktok-shop pinterest
+    stripe-connect stripe quickbooks quickbooks-sandbox xero sage sage-intacct square
+    square-sandbox paypal paypal-login freshbooks freeagent hmrc gocardless sumup mollie wise
+    plaid truelayer woocommerce woocommerce-connect bigcommerce bigcommerce-token wix
+    wix-api-key squarespace etsy ebay ebay-sandbox amazon-selling-partner hubspot
+    hubspot-private-app salesforce salesforce-sandbox pipedrive zoho mailchimp mailchimp-key
+    klaviyo constant-contact github github-app github-pat gitlab bitbucket linear figma sentry
+    slack discord discord-bot telegram-bot zoom twilio sendgrid microsoft outlook-mail
+    outlook-calendar onedrive sharepoint microsoft-teams microsoft-excel microsoft-todo
+    microsoft-ads power-bi dynamics-365 notion notion-token airtable airtable-pat asana jira
+    confluence jira-basic trello monday clickup calendly typeform docusign zendesk zendesk-token
+    intercom dropbox box linkedin spotify x-twitter reddit openai anthropic google-gemini
+    mistral groq perplexity cohere elevenlabs replicate postgresql mysql rest-api tiktok-ads
+    sandbox
+";
+
 #[test]
 fn every_provider_is_there() {
-    let ids: Vec<_> = catalog().iter().map(|p| p.id.clone()).collect();
-    let by_name = [
-        "github",
-        "google-gmail",
-        "google-drive",
-        "microsoft",
-        "quickbooks",
-        "sandbox",
-        "shopify",
-        "slack",
-        "stripe-connect",
-    ];
-    assert_eq!(ids, by_name);
+    let catalog = catalog();
+    let missing: Vec<_> = PROMISED
+        .split_whitespace()
+        .filter(|id| !catalog.all().any(|provider| provider.id == *id))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(catalog.all().count() >= 150, "{}", catalog.all().count());
 }
 
 #[test]
 fn the_sandbox_is_offered_only_while_it_runs() {
     let off = Catalog::embedded().unwrap();
     assert!(off.get("sandbox").is_none());
-    assert!(off.search("sandbox").is_empty());
+    assert!(
+        !off.search("sandbox")
+            .iter()
+            .any(|found| found.id == "sandbox")
+    );
     let on = catalog();
     assert_eq!(on.get("sandbox").unwrap().name(), "Sandbox Shop");
 }
@@ -78,7 +98,7 @@ fn products_share_their_app() {
         .iter()
         .map(|p| p.id.as_str())
         .collect();
-    assert_eq!(google, ["google-gmail", "google-drive"]);
+    assert!(google.contains(&"google-gmail") && google.contains(&"google-drive"));
     assert_eq!(catalog.apps()["github"].len(), 1);
     assert!(
         catalog.get("google").is_none(),
@@ -96,16 +116,26 @@ fn search_knows_names_aliases_and_shelves() {
             .map(|p| p.id.as_str())
             .collect::<Vec<_>>()
     };
-    assert_eq!(found("GOOGLE D"), ["google-drive"]);
-    assert_eq!(found("intuit"), ["quickbooks"]);
-    assert_eq!(found(" finance "), ["quickbooks", "stripe-connect"]);
+    assert_eq!(found("GOOGLE DRI")[0], "google-drive");
+    assert_eq!(found("intuit")[0], "quickbooks");
+    assert_eq!(found("ig")[0], "instagram");
+    assert!(found(" finance ").contains(&"xero"));
     assert_eq!(
-        found("s")[..3],
-        ["sandbox", "shopify", "slack"],
+        found("shop")[0],
+        "shopify",
         "names that begin with it come first"
     );
     assert!(found("no such thing").is_empty());
     assert_eq!(found("").len(), catalog.iter().count());
+}
+
+/// A good answer to a question.
+fn example(question: &Variable) -> String {
+    match (question.choices.first(), &question.default) {
+        (Some(choice), _) => choice.value.clone(),
+        (None, Some(default)) if question.placeholder.is_empty() => default.clone(),
+        (None, _) => question.placeholder.clone(),
+    }
 }
 
 #[test]
@@ -123,11 +153,14 @@ fn every_entry_makes_an_authorize_address() {
         let app = ProviderApp {
             client_id: "the-client".into(),
             client_secret: Secret::new("the-secret"),
-            settings: Default::default(),
+            settings: provider
+                .settings()
+                .map(|setting| (setting.name.clone(), example(setting)))
+                .collect(),
         };
         let variables: Variables = provider
             .questions()
-            .map(|question| (question.name.clone(), question.placeholder.clone()))
+            .map(|question| (question.name.clone(), example(question)))
             .collect();
         let ask = AuthorizeAsk {
             redirect_uri: "https://hub.example/oauth/callback/x",
@@ -143,11 +176,25 @@ fn every_entry_makes_an_authorize_address() {
             .authorize_url(provider, &app, &ask)
             .unwrap_or_else(|e| panic!("{id}: {e}"));
         let query: Variables = url.query_pairs().into_owned().collect();
-        assert_eq!(query["state"], state.expose(), "{id}");
-        assert_eq!(query["client_id"], "the-client", "{id}");
-        assert_eq!(query["redirect_uri"], ask.redirect_uri, "{id}");
-        assert_eq!(query["response_type"], "code", "{id}");
-        assert!(!query["scope"].is_empty(), "{id}");
+        let sent = |name: &str| {
+            let renamed = authorize.rename.get(name).map_or(name, String::as_str);
+            query.get(renamed).cloned()
+        };
+        let ours = |name: &str| {
+            !authorize.omit.iter().any(|omitted| omitted == name)
+                && !authorize.params.contains_key(name)
+        };
+        for (name, value) in [
+            ("client_id", "the-client"),
+            ("redirect_uri", ask.redirect_uri),
+            ("response_type", "code"),
+        ] {
+            if ours(name) {
+                assert_eq!(sent(name).as_deref(), Some(value), "{id}: {name}");
+            }
+        }
+        // Wherever it stands: without it no callback would be believed.
+        assert!(url.as_str().contains(state.expose()), "{id}");
         assert!(!url.as_str().contains(verifier.expose()), "{id}");
         assert!(!url.as_str().contains("the-secret"), "{id}");
 
@@ -197,20 +244,19 @@ fn every_entry_reads_well() {
             .iter()
             .filter(|scope| scope.default && !scope.technical);
         assert!(
-            (1..=4).contains(&visible.count()),
+            provider.scopes.is_empty() || (1..=4).contains(&visible.count()),
             "{id}: a few permissions are enough to begin"
         );
         for question in provider.questions() {
             assert!(!question.help.is_empty(), "{id}: {}", question.name);
             assert!(
-                question.read(&question.placeholder).is_ok(),
+                question.read(&example(question)).is_ok(),
                 "{id}: the example is a good answer"
             );
         }
         let told: Variables = provider
             .variables
             .iter()
-            .filter(|variable| variable.from == Origin::Person)
             .map(|variable| (variable.name.clone(), variable.placeholder.clone()))
             .collect();
         assert!(provider.remove_url(&told).is_some(), "{id}");

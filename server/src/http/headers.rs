@@ -140,7 +140,7 @@ mod tests {
         let app = Router::new()
             .route("/", page.clone())
             .route("/oauth/start/{provider}", page.clone())
-            .route("/oauth/callback/{provider}", page)
+            .route("/oauth/callback/{app}", page)
             .route(
                 "/own",
                 get(|| async { ([(CONTENT_SECURITY_POLICY, "own")], Html("")) }),

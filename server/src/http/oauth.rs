@@ -37,14 +37,12 @@ pub fn router() -> Router<Shared> {
         .route("/connections/{id}/prepare", post(prepare))
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
-        .route(
-            "/oauth/callback/{provider}",
-            get(callback).post(posted_callback),
-        )
+        .route("/oauth/callback/{app}", get(callback).post(posted_callback))
         .route("/flows/{id}", get(finished))
         .route(NO_FLOW, get(no_flow))
         .route("/flows/{id}/cancel", post(cancel))
         .route("/flows/{id}/other-account", post(other_account))
+        .route("/flows/{id}/organisation", post(organisation))
 }
 
 /// Where a callback leads that belongs to no flow. It answers with success:
@@ -184,11 +182,11 @@ async fn callback(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
     session: Session,
-    Path(provider): Path<String>,
+    Path(app): Path<String>,
     jar: CookieJar,
     Query(params): Query<Vec<(String, String)>>,
 ) -> Response {
-    come_back(shared, viewer, session, provider, jar, params).await
+    come_back(shared, viewer, session, app, jar, params).await
 }
 
 /// A provider that posts its answer (`response_mode=form_post`). Our cookies
@@ -198,7 +196,7 @@ async fn posted_callback(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
     session: Session,
-    Path(provider): Path<String>,
+    Path(app): Path<String>,
     jar: CookieJar,
     headers: HeaderMap,
     Form(params): Form<Vec<(String, String)>>,
@@ -210,14 +208,14 @@ async fn posted_callback(
     if !from_here {
         return Html(documents::post_again(&shared.site, viewer.theme, &params)).into_response();
     }
-    come_back(shared, viewer, session, provider, jar, params).await
+    come_back(shared, viewer, session, app, jar, params).await
 }
 
 async fn come_back(
     shared: Shared,
     viewer: Viewer,
     session: Session,
-    provider: String,
+    app: String,
     jar: CookieJar,
     params: Vec<(String, String)>,
 ) -> Response {
@@ -230,7 +228,7 @@ async fn come_back(
     };
     let finished = hub
         .finish(Callback {
-            provider: &provider,
+            app: &app,
             params: &params,
             cookie: &cookie,
             session: Some(session_digest(&session).await),
@@ -299,6 +297,12 @@ async fn cancel(
                 .answer_other_account(&member, flow.id, no)
                 .await?;
         }
+        flow::Status::Choosing => {
+            shared
+                .hub
+                .choose_organisation(&member, flow.id, None)
+                .await?;
+        }
         _ => shared.hub.cancel_flow(&member, &handle).await?,
     }
     let wants_page = headers
@@ -362,6 +366,31 @@ async fn other_account(
             true => Redirect::to(&format!("/flows/{}", flow.id)).into_response(),
             false => Redirect::to(app::paths::HUB).into_response(),
         },
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+#[derive(Deserialize)]
+struct OrganisationForm {
+    /// Empty when none is wanted.
+    organisation: String,
+}
+
+async fn organisation(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(id): Path<String>,
+    Form(form): Form<OrganisationForm>,
+) -> Response {
+    let Some(member) = viewer.member.as_ref() else {
+        return Redirect::to(app::paths::SIGN_IN).into_response();
+    };
+    let Ok(id) = id.parse::<FlowId>() else {
+        return pages::error(&shared, &viewer, Error::NotFound);
+    };
+    let chosen = Some(form.organisation.as_str()).filter(|chosen| !chosen.is_empty());
+    match shared.hub.choose_organisation(member, id, chosen).await {
+        Ok(flow) => Redirect::to(&after(&flow)).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
     }
 }

@@ -49,7 +49,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/flows/ended", Nothing),
     ("GET", "/flows/{id}", Nothing),
     ("GET", "/healthz", Nothing),
-    ("GET", "/oauth/callback/{provider}", Nothing),
+    ("GET", "/oauth/callback/{app}", Nothing),
     ("GET", "/oauth/start/{provider}", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/robots.txt", Nothing),
@@ -113,10 +113,11 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("POST", "/connections/{id}/disconnect", Nothing),
     ("POST", "/connections/{id}/prepare", Json("{}")),
     ("POST", "/flows/{id}/cancel", Nothing),
+    ("POST", "/flows/{id}/organisation", Form("organisation=one")),
     ("POST", "/flows/{id}/other-account", Form("answer=add")),
     (
         "POST",
-        "/oauth/callback/{provider}",
+        "/oauth/callback/{app}",
         Form("code=stolen&state=stolen"),
     ),
     ("POST", "/oauth/start/{provider}", Form("popup=1")),
@@ -135,7 +136,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
 
 /// The one route that other sites may post to: some providers send people back
 /// that way, and the flow's state guards it.
-const POSTED_TO_BY_PROVIDERS: &str = "/oauth/callback/{provider}";
+const POSTED_TO_BY_PROVIDERS: &str = "/oauth/callback/{app}";
 
 /// Method and path of every route, as the router itself tells them.
 fn served(world: &World) -> BTreeSet<(String, String)> {

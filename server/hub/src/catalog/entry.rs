@@ -508,6 +508,8 @@ pub struct Tenants {
     pub id: Pointer,
     /// Its name, inside it.
     pub label: Pointer,
+    /// What one must say to be offered: other products stand in the same list.
+    pub only: Option<Expect>,
 }
 
 /// `[[scope]]`: one permission.

@@ -72,7 +72,7 @@ impl ErrorTable {
     fn longest(&self, place: Place, code: &str, words: &str) -> Option<Meaning> {
         self.0
             .iter()
-            .filter(|(key, _)| key.place == place && key.code == code)
+            .filter(|(key, _)| key.place == place.lines() && key.code == code)
             .filter(|(key, _)| words.contains(&key.text))
             .max_by_key(|(key, _)| key.text.len())
             .map(|(_, meaning)| *meaning)
@@ -118,6 +118,8 @@ fn standard(place: Place, code: &str) -> Option<Meaning> {
             F::ProviderLimitedOrDown
         }
 
+        (Place::Key, "401") => F::CredentialsRejected,
+        (Place::Key, "404") => F::AccountOrTargetMismatch,
         (Place::Api, "invalid_token" | "401") => return Some(Meaning::TokenExpired),
         (Place::Api, "insufficient_scope" | "403") => F::PermissionMissing,
         (_, "408") => F::NetworkOrTimeout,

@@ -126,13 +126,14 @@ impl Catalog {
             .filter(|provider| provider.is_offered())
     }
 
-    /// The offered providers whose name, alias, category or id contains
-    /// `query`, in any case; those whose name begins with it come first.
+    /// The offered providers that answer to `query` by name, alias, category,
+    /// id or summary, in any case; the best first.
     pub fn search(&self, query: &str) -> Vec<&Provider> {
         let query = query.trim().to_lowercase();
-        let mut found: Vec<_> = self.iter().filter(|p| p.answers_to(&query)).collect();
-        found.sort_by_key(|p| !p.name().to_lowercase().starts_with(&query));
-        found
+        let ranked = self.iter().filter_map(|p| Some((p.answers_to(&query)?, p)));
+        let mut found: Vec<_> = ranked.collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, provider)| provider).collect()
     }
 
     /// The provider apps an operator may register, by id: each with the

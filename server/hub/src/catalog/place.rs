@@ -17,6 +17,8 @@ pub enum Place {
     Token,
     /// Any other call: identity, probe, revocation.
     Api,
+    /// The same, signed with what a person entered. Its lines are those of `api`.
+    Key,
 }
 
 impl Place {
@@ -29,6 +31,15 @@ impl Place {
             Self::Mint => &[Self::Mint, Self::Token],
             Self::Token => &[Self::Token],
             Self::Api => &[Self::Api],
+            Self::Key => &[Self::Key, Self::Api],
+        }
+    }
+
+    /// The place whose lines in the table are meant.
+    pub(super) fn lines(self) -> Self {
+        match self {
+            Self::Key => Self::Api,
+            place => place,
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     oauth::{Answer, Authorize, OAuth, Refresh, TokenRequest},
     push::Push,
     template::Variables,
+    value::Source,
 };
 
 /// A service that can be connected, as its file describes it.
@@ -81,6 +82,12 @@ impl Provider {
         self.oauth.as_ref()?.token.as_ref()
     }
 
+    /// Whether a connection is known by its key only, because the provider
+    /// names no account.
+    pub fn is_named_by_its_key(&self) -> bool {
+        self.identity.id.contains(&Source::Fingerprint)
+    }
+
     /// Whether disconnecting can end our access there, without a person.
     pub fn is_revoked_by_call(&self) -> bool {
         self.oauth
@@ -116,6 +123,14 @@ impl Provider {
         self.variables
             .iter()
             .filter(|variable| variable.from == Origin::Person)
+    }
+
+    /// The variable that says which organisation a connection is for.
+    pub fn tenant_variable(&self) -> Option<&Variable> {
+        self.tenants.as_ref()?;
+        self.variables
+            .iter()
+            .find(|variable| variable.from == Origin::Tenant)
     }
 
     /// What the operator is asked with the provider app.
@@ -178,13 +193,41 @@ impl Provider {
             .collect()
     }
 
-    /// Whether `query`, in lower case, is in the name, an alias, the category
-    /// or the id.
-    pub(super) fn answers_to(&self, query: &str) -> bool {
-        let texts = [self.name(), self.about.category.label(), &self.id];
-        texts
-            .into_iter()
-            .chain(self.about.aliases.iter().map(String::as_str))
-            .any(|text| text.to_lowercase().contains(query))
+    /// How well this answers `query`, which is in lower case: 0 is best, none
+    /// is not at all. Few letters match beginnings of words only, or `ig` would
+    /// find DigitalOcean before Instagram.
+    pub(super) fn answers_to(&self, query: &str) -> Option<u8> {
+        let name = self.name().to_lowercase();
+        let aliases: Vec<String> = self
+            .about
+            .aliases
+            .iter()
+            .map(|a| a.to_lowercase())
+            .collect();
+        let shelf = self.about.category.label().to_lowercase();
+        let begins = |text: &str| {
+            let starts = text.match_indices(query).map(|(at, _)| at);
+            let mut starts =
+                starts.filter(|at| !text[..*at].ends_with(|before: char| before.is_alphanumeric()));
+            starts.next().is_some()
+        };
+        let inside = |text: &str| query.chars().count() >= 3 && text.contains(query);
+        if name == query || aliases.iter().any(|alias| alias == query) {
+            Some(0)
+        } else if name.starts_with(query) {
+            Some(1)
+        } else if begins(&name) {
+            Some(2)
+        } else if aliases.iter().any(|alias| begins(alias)) {
+            Some(3)
+        } else if begins(&shelf) || begins(&self.id) {
+            Some(4)
+        } else if inside(&name) || aliases.iter().any(|alias| inside(alias)) {
+            Some(5)
+        } else if begins(&self.about.summary.to_lowercase()) {
+            Some(6)
+        } else {
+            None
+        }
     }
 }

@@ -39,6 +39,13 @@ impl Hub {
         self.forget(host.tenant(), id).await
     }
 
+    /// Ends a connection and forgets it, because its person said so at the
+    /// provider.
+    pub(crate) async fn erase(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+        self.end(tenant, None, id).await?;
+        self.forget(tenant, id).await
+    }
+
     /// Removes a connection that has ended from the list.
     pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
         member.may(Action::DeleteConnection)?;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Result,
     catalog::Provider,
-    dialect::{Grant, Identity, ProviderApp, TOKEN_EXPIRED, Tokens},
+    dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
@@ -23,8 +23,8 @@ use crate::{
 
 /// What a browser brought back from a provider.
 pub struct Callback<'a> {
-    /// The provider whose callback address was used.
-    pub provider: &'a str,
+    /// The provider app whose callback address was used.
+    pub app: &'a str,
     /// The parameters, in order, decoded.
     pub params: &'a [(String, String)],
     /// Reads one of the browser's cookies.
@@ -121,7 +121,8 @@ impl Hub {
         let member = callback.member?;
         let same_person = member.person() == flow.person_id && member.tenant() == flow.tenant_id;
         let same_session = callback.session.as_deref() == Some(&flow.session_hash[..]);
-        if !same_person || !same_session || callback.provider != flow.provider {
+        let provider = self.catalog.get(&flow.provider)?;
+        if !same_person || !same_session || callback.app != provider.app_id {
             return None;
         }
         let sealed = (callback.cookie)(cookie_name)?;
@@ -137,19 +138,27 @@ impl Hub {
         params: &[(String, String)],
         verifier: Secret,
     ) -> Result<flow::Model> {
-        match self.exchange(&flow, params, verifier).await? {
+        let outcome = self.exchange(&flow, params, verifier).await?;
+        self.end_flow(flow, outcome).await
+    }
+
+    async fn end_flow(
+        &self,
+        flow: flow::Model,
+        outcome: Result<Outcome, Failure>,
+    ) -> Result<flow::Model> {
+        match outcome {
             Ok(Outcome::Connected(id)) => {
                 self.move_flow(&flow, flow::Status::Connected, Some(id), None)
                     .await
             }
+            Ok(Outcome::Choosing { held }) => {
+                let flow = self.keep_held(&flow, Some(held)).await?;
+                self.move_flow(&flow, flow::Status::Choosing, None, None)
+                    .await
+            }
             Ok(Outcome::OtherAccount { held, failure }) => {
-                let flow = flow::ActiveModel {
-                    id: Set(flow.id),
-                    held_sealed: Set(Some(held)),
-                    ..Default::default()
-                }
-                .update(self.store.db())
-                .await?;
+                let flow = self.keep_held(&flow, Some(held)).await?;
                 self.move_flow(&flow, flow::Status::OtherAccount, None, Some(failure))
                     .await
             }
@@ -211,15 +220,7 @@ impl Hub {
                 variables: Default::default(),
             })
         });
-        let identity = self.identity(provider, &known, &grant, hint).await;
-        let scopes_granted = grant
-            .scopes
-            .take()
-            .or_else(|| identity.as_ref().ok()?.granted_scopes.clone())
-            .or(callback.granted_scopes);
-        if let Ok(identity) = &identity {
-            known.extend(identity.variables.clone());
-        }
+        let scopes_granted = grant.scopes.take().or(callback.granted_scopes);
         let connected = Connected {
             tenant: flow.tenant_id,
             person: Some(flow.person_id),
@@ -229,6 +230,77 @@ impl Hub {
             scopes_granted,
             grant,
         };
+        self.choose(flow, &app, connected, hint).await
+    }
+
+    /// Finds out which organisation the grant is for, where it opens several.
+    async fn choose(
+        &self,
+        flow: &flow::Model,
+        app: &ProviderApp,
+        mut connected: Connected<'_>,
+        hint: Option<Identity>,
+    ) -> Result<Result<Outcome, Failure>> {
+        let provider = connected.provider;
+        let Some(variable) = provider.tenant_variable() else {
+            return self.settle(flow, app, connected, hint).await;
+        };
+        let token = &connected.grant.access_token;
+        let opened = self
+            .dialect
+            .organisations(provider, &app.settings, &connected.variables, token)
+            .await;
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(failure) => {
+                self.give_back(provider, app, &connected).await;
+                return Ok(Err(failure));
+            }
+        };
+        let before = match flow.connection_id {
+            Some(id) => connection::of_tenant(self.store.db(), flow.tenant_id, id).await?,
+            None => None,
+        };
+        let before = before.and_then(|row| row.variables.0.get(&variable.name).cloned());
+        let chosen = match (&opened[..], &before) {
+            ([], _) => {
+                self.give_back(provider, app, &connected).await;
+                let code = FailureCode::AccountOrTargetMismatch;
+                return Ok(Err(Failure::told(code, "no_organisation")));
+            }
+            ([only], _) => Some(only),
+            (several, Some(before)) => several.iter().find(|one| one.id == *before),
+            (_, None) => None,
+        };
+        match chosen.map(|one| one.id.clone()) {
+            Some(id) => {
+                connected.variables.insert(variable.name.clone(), id);
+                self.settle(flow, app, connected, hint).await
+            }
+            None => {
+                let held = connected.to_held(hint, opened);
+                let held = self.vault.seal(held_place(flow), &held).await?;
+                Ok(Ok(Outcome::Choosing { held }))
+            }
+        }
+    }
+
+    /// Names the account and saves the grant, or says why not.
+    async fn settle(
+        &self,
+        flow: &flow::Model,
+        app: &ProviderApp,
+        mut connected: Connected<'_>,
+        hint: Option<Identity>,
+    ) -> Result<Result<Outcome, Failure>> {
+        let provider = connected.provider;
+        let identity = self.identity(app, &connected, hint).await;
+        if let Ok(identity) = &identity {
+            connected.variables.extend(identity.variables.clone());
+            if connected.scopes_granted.is_none() {
+                connected.scopes_granted = identity.granted_scopes.clone();
+            }
+        }
         let target = match flow.connection_id {
             Some(id) => connection::of_tenant(self.store.db(), flow.tenant_id, id).await?,
             None => None,
@@ -237,7 +309,8 @@ impl Hub {
             (Ok(identity), Some(target)) if is_other(&target, &identity) => {
                 let failure = Failure::told(FailureCode::AccountOrTargetMismatch, "other_account")
                     .with_text(&identity.label);
-                let held = self.hold(flow, connected, identity).await?;
+                let held = connected.to_held(Some(identity), Vec::new());
+                let held = self.vault.seal(held_place(flow), &held).await?;
                 Ok(Ok(Outcome::OtherAccount { held, failure }))
             }
             (Ok(identity), target) => {
@@ -249,7 +322,7 @@ impl Hub {
             // Whether it is the account it should be cannot be known: nothing
             // is touched, and the new grant is given back.
             (Err(failure), Some(_)) => {
-                self.give_back(provider, &app, &connected).await;
+                self.give_back(provider, app, &connected).await;
                 Ok(Err(failure))
             }
             (Err(failure), None) if failure.code.is_transient() => {
@@ -259,7 +332,7 @@ impl Hub {
                 Ok(Ok(Outcome::Connected(id)))
             }
             (Err(failure), None) => {
-                self.give_back(provider, &app, &connected).await;
+                self.give_back(provider, app, &connected).await;
                 Ok(Err(failure))
             }
         }
@@ -267,16 +340,27 @@ impl Hub {
 
     async fn identity(
         &self,
-        provider: &Provider,
-        variables: &crate::catalog::Variables,
-        grant: &Grant,
+        app: &ProviderApp,
+        connected: &Connected<'_>,
         hint: Option<Identity>,
     ) -> Result<Identity, Failure> {
+        let Connected {
+            provider,
+            variables,
+            grant,
+            ..
+        } = connected;
         let mut tries = 0;
         loop {
             let answer = self
                 .dialect
-                .identify(provider, variables, &grant.access_token, hint.as_ref())
+                .identify(
+                    provider,
+                    &app.settings,
+                    variables,
+                    &grant.access_token,
+                    hint.as_ref(),
+                )
                 .await;
             tries += 1;
             match answer {
@@ -316,16 +400,6 @@ impl Hub {
         tracing::info!(provider = %provider.id, ?outcome, "an unused grant was given back");
     }
 
-    async fn hold(
-        &self,
-        flow: &flow::Model,
-        connected: Connected<'_>,
-        identity: Identity,
-    ) -> Result<String> {
-        let text = connected.to_held(identity);
-        Ok(self.vault.seal(held_place(flow), &text).await?)
-    }
-
     /// The person decided what to do about the other account.
     pub async fn answer_other_account(
         &self,
@@ -334,31 +408,16 @@ impl Hub {
         answer: OtherAccount,
     ) -> Result<flow::Model> {
         member.may(Action::Connect)?;
-        // Taken in one statement, so that two clicks do not answer twice.
-        let flow = flow::Entity::update_many()
-            .col_expr(flow::Column::Status, Expr::value(flow::Status::Checking))
-            .filter(flow::Column::Id.eq(id))
-            .filter(flow::Column::TenantId.eq(member.tenant()))
-            .filter(flow::Column::PersonId.eq(member.person()))
-            .filter(flow::Column::Status.eq(flow::Status::OtherAccount))
-            .exec_with_returning(self.store.db())
-            .await?
-            .pop()
-            .ok_or(Error::NotFound)?;
-        let sealed = flow.held_sealed.clone().ok_or(Error::NotFound)?;
-        let held = self.vault.open(held_place(&flow), &sealed).await?;
+        let (flow, held) = self
+            .take_held(member, id, flow::Status::OtherAccount)
+            .await?;
         let Some((provider, app)) = self.provider_and_app(&flow).await? else {
             return Err(Error::NotFound);
         };
-        let (connected, identity) =
+        let (connected, identity, _) =
             Connected::from_held(&held, provider, member.tenant(), member.person())?;
-        flow::ActiveModel {
-            id: Set(flow.id),
-            held_sealed: Set(None),
-            ..Default::default()
-        }
-        .update(self.store.db())
-        .await?;
+        let identity = identity.ok_or(Error::NotFound)?;
+        self.keep_held(&flow, None).await?;
         match answer {
             OtherAccount::Add => {
                 let id = self.save(connected, Account::Named(identity), None).await?;
@@ -371,6 +430,99 @@ impl Hub {
                     .await
             }
         }
+    }
+
+    /// What the consent of a flow opened, for its person to choose from; nothing
+    /// when there is nothing to choose.
+    pub async fn organisations(
+        &self,
+        member: &Member,
+        flow: &flow::Model,
+    ) -> Result<Vec<Organisation>> {
+        let (true, Some(sealed)) = (
+            flow.status == flow::Status::Choosing && flow.person_id == member.person(),
+            &flow.held_sealed,
+        ) else {
+            return Ok(Vec::new());
+        };
+        let held = self.vault.open(held_place(flow), sealed).await?;
+        let Some((provider, _)) = self.provider_and_app(flow).await? else {
+            return Ok(Vec::new());
+        };
+        let (_, _, opened) =
+            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+        Ok(opened)
+    }
+
+    /// The person chose which organisation the connection is for; with none the
+    /// grant is given back.
+    pub async fn choose_organisation(
+        &self,
+        member: &Member,
+        id: FlowId,
+        organisation: Option<&str>,
+    ) -> Result<flow::Model> {
+        member.may(Action::Connect)?;
+        let (flow, held) = self.take_held(member, id, flow::Status::Choosing).await?;
+        let Some((provider, app)) = self.provider_and_app(&flow).await? else {
+            return Err(Error::NotFound);
+        };
+        let (mut connected, hint, opened) =
+            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+        let Some(organisation) = organisation else {
+            self.keep_held(&flow, None).await?;
+            self.give_back(provider, &app, &connected).await;
+            return self
+                .move_flow(&flow, flow::Status::Cancelled, None, None)
+                .await;
+        };
+        let (Some(variable), true) = (
+            provider.tenant_variable(),
+            opened.iter().any(|one| one.id == organisation),
+        ) else {
+            // Nothing they may choose: the question stays open.
+            self.move_flow(&flow, flow::Status::Choosing, None, None)
+                .await?;
+            return Err(Error::invalid("organisation", "Choose one of the list"));
+        };
+        self.keep_held(&flow, None).await?;
+        connected
+            .variables
+            .insert(variable.name.clone(), organisation.to_owned());
+        let outcome = self.settle(&flow, &app, connected, hint).await?;
+        self.end_flow(flow, outcome).await
+    }
+
+    /// Takes up a flow that waits for its person's answer, in one statement, so
+    /// that two clicks do not answer twice.
+    async fn take_held(
+        &self,
+        member: &Member,
+        id: FlowId,
+        waiting: flow::Status,
+    ) -> Result<(flow::Model, Secret)> {
+        let flow = flow::Entity::update_many()
+            .col_expr(flow::Column::Status, Expr::value(flow::Status::Checking))
+            .filter(flow::Column::Id.eq(id))
+            .filter(flow::Column::TenantId.eq(member.tenant()))
+            .filter(flow::Column::PersonId.eq(member.person()))
+            .filter(flow::Column::Status.eq(waiting))
+            .exec_with_returning(self.store.db())
+            .await?
+            .pop()
+            .ok_or(Error::NotFound)?;
+        let sealed = flow.held_sealed.as_deref().ok_or(Error::NotFound)?;
+        let held = self.vault.open(held_place(&flow), sealed).await?;
+        Ok((flow, held))
+    }
+
+    async fn keep_held(&self, flow: &flow::Model, held: Option<String>) -> Result<flow::Model> {
+        let change = flow::ActiveModel {
+            id: Set(flow.id),
+            held_sealed: Set(held),
+            ..Default::default()
+        };
+        Ok(change.update(self.store.db()).await?)
     }
 
     /// The person changed their mind on our side: a late callback is refused.
@@ -394,6 +546,7 @@ impl Hub {
 
 enum Outcome {
     Connected(ConnectionId),
+    Choosing { held: String },
     OtherAccount { held: String, failure: Failure },
 }
 

@@ -4,12 +4,14 @@
 //! a saved connection; [`Hub::disconnect`] gives the grant back.
 
 mod end;
+mod enter;
 mod finish;
 mod import;
 mod list;
 mod prepare;
 mod save;
 
+pub use enter::Typed;
 pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
 pub use list::{FlowView, Listed};
@@ -33,10 +35,11 @@ use crate::{
 pub const FLOW_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 impl Hub {
-    /// The callback to register with a provider: one per provider, so that an
-    /// answer meant for one can never be taken to another.
-    pub fn redirect_uri(&self, provider: &str) -> String {
-        format!("{}oauth/callback/{provider}", self.public_url)
+    /// The callback to register with a provider app: one per app, so that an
+    /// answer meant for one authorization server can never be taken to another,
+    /// and products that share a registration need one address there.
+    pub fn redirect_uri(&self, app: &str) -> String {
+        format!("{}oauth/callback/{app}", self.public_url)
     }
 
     /// Moves a flow on, and tells whoever follows it.

@@ -9,7 +9,7 @@ use url::Url;
 use super::FLOW_LIFETIME;
 use crate::{
     Error, FieldProblem, Result,
-    catalog::{Provider, Variables},
+    catalog::{Provider, SignIn, Variables},
     dialect::AuthorizeAsk,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -60,6 +60,10 @@ impl Hub {
     pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
         member.may(Action::Connect)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        if provider.sign_in() != SignIn::OneClick {
+            let why = "there is no sign-in at this provider: it is connected with a key";
+            return Err(Error::invalid("provider", why));
+        }
         if ask
             .handle
             .as_deref()
@@ -83,9 +87,10 @@ impl Hub {
             ),
             None => None,
         };
-        let variables = variables(provider, &ask.variables, existing.as_ref())?;
+        let variables =
+            read_variables(provider, &ask.variables, existing.as_ref()).map_err(Error::Invalid)?;
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
-        let redirect_uri = self.redirect_uri(&provider.id);
+        let redirect_uri = self.redirect_uri(&provider.app_id);
         let (state, verifier) = (Secret::random(32), Secret::random(32));
         let auth_url = self
             .dialect
@@ -180,11 +185,11 @@ fn is_handle(handle: &str) -> bool {
 /// The entry's defaults, what the connection knows, and what was typed, in
 /// that order of growing weight. What was typed for an existing connection may
 /// not lead elsewhere: its host stays.
-fn variables(
+pub(super) fn read_variables(
     provider: &Provider,
     typed: &BTreeMap<String, String>,
     existing: Option<&connection::Model>,
-) -> Result<Variables> {
+) -> std::result::Result<Variables, Vec<FieldProblem>> {
     let mut given = Variables::new();
     let mut problems = Vec::new();
     for question in provider.questions() {
@@ -216,7 +221,7 @@ fn variables(
     if problems.is_empty() {
         Ok(provider.values(&given))
     } else {
-        Err(Error::Invalid(problems))
+        Err(problems)
     }
 }
 

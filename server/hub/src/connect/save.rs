@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     catalog::{Provider, Variables},
-    dialect::{Grant, Identity, SecondToken},
+    dialect::{Grant, Identity, Organisation, SecondToken},
     failure::Failure,
     hub::Hub,
     keep::schedule::{self, Life},
@@ -318,11 +318,18 @@ impl<'a> Connected<'a> {
     }
 
     /// As text, to be sealed at once while a person decides.
-    pub(super) fn to_held(&self, identity: Identity) -> Secret {
+    pub(super) fn to_held(
+        &self,
+        identity: Option<Identity>,
+        organisations: Vec<Organisation>,
+    ) -> Secret {
         let grant = &self.grant;
         let held = Held {
-            identity_id: identity.id,
-            identity_label: identity.label,
+            identity: identity.map(|identity| (identity.id, identity.label)),
+            organisations: organisations
+                .into_iter()
+                .map(|one| (one.id, one.label))
+                .collect(),
             variables: self.variables.clone(),
             scopes_asked: self.scopes_asked.clone(),
             scopes_granted: self.scopes_granted.clone(),
@@ -352,15 +359,20 @@ impl<'a> Connected<'a> {
         provider: &'a Provider,
         tenant: TenantId,
         person: PersonId,
-    ) -> Result<(Self, Identity)> {
+    ) -> Result<(Self, Option<Identity>, Vec<Organisation>)> {
         let held: Held = serde_json::from_str(held.expose())
             .map_err(|_| crate::vault::VaultError::Unopenable)?;
-        let identity = Identity {
-            id: held.identity_id,
-            label: held.identity_label,
+        let identity = held.identity.map(|(id, label)| Identity {
+            id,
+            label,
             granted_scopes: None,
             variables: Variables::new(),
-        };
+        });
+        let organisations = held
+            .organisations
+            .into_iter()
+            .map(|(id, label)| Organisation { id, label })
+            .collect();
         let connected = Self {
             tenant,
             person: Some(person),
@@ -386,7 +398,7 @@ impl<'a> Connected<'a> {
                 }),
             },
         };
-        Ok((connected, identity))
+        Ok((connected, identity, organisations))
     }
 }
 
@@ -394,8 +406,10 @@ impl<'a> Connected<'a> {
 /// plain text only between the vault and this struct.
 #[derive(Serialize, Deserialize)]
 struct Held {
-    identity_id: String,
-    identity_label: String,
+    identity: Option<(String, String)>,
+    /// Each with its name, where one is to be chosen.
+    #[serde(default)]
+    organisations: Vec<(String, String)>,
     variables: BTreeMap<String, String>,
     scopes_asked: Vec<String>,
     scopes_granted: Option<Vec<String>>,

@@ -7,7 +7,7 @@ use super::{
     request::{Draft, misconfigured},
 };
 use crate::{
-    catalog::{Provider, Variables},
+    catalog::{Place, Provider, Variables},
     failure::Failure,
     secret::{Secret, digest},
 };
@@ -102,6 +102,14 @@ impl<'a> Carried<'a> {
         }
     }
 
+    /// Which lines of the error table apply.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Token(_) => Place::Api,
+            Self::Entered(_) => Place::Key,
+        }
+    }
+
     pub fn entered(&self) -> Option<&Entered> {
         match self {
             Self::Token(_) => None,
@@ -137,8 +145,14 @@ impl<'a> Carried<'a> {
         if let Self::Token(token) = self {
             draft.bearer(provider, token)?;
         }
+        let not_yet = provider.tenant_variable().map(|variable| &variable.name);
         for (name, template) in &api.headers {
-            draft.header(name, &template.fill(fill).map_err(misconfigured)?, true)?;
+            match template.fill(fill) {
+                Ok(value) => draft.header(name, &value, true)?,
+                // Which organisation is meant is chosen after the list was read.
+                Err(missing) if Some(&missing.0) == not_yet => {}
+                Err(missing) => return Err(misconfigured(missing)),
+            }
         }
         for (name, template) in &api.query {
             draft.query(name, &template.fill(fill).map_err(misconfigured)?);

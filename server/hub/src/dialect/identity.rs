@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Dialect, DialectError, Identity,
+    Dialect, DialectError, Identity, Organisation, TOKEN_EXPIRED,
     answer::{is_page, parse, split_scopes, text_at, told_variables},
     credential::Carried,
     reading::{Reading, retry_at, scrub},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Dialect {
-    /// Asks the provider who the token belongs to. `known` is what the token
+    /// Asks the provider who the token belongs to. `settings` are the provider app's; `known` is what the token
     /// endpoint or an earlier check said, for facts that only stand there.
     ///
     /// # Errors
@@ -30,6 +30,7 @@ impl Dialect {
     pub async fn identify(
         &self,
         provider: &Provider,
+        settings: &Variables,
         variables: &Variables,
         access_token: &Secret,
         known: Option<&Identity>,
@@ -37,6 +38,7 @@ impl Dialect {
         let rule = &provider.identity;
         let carried = Carried::of(provider, access_token)?;
         let mut values = provider.values(variables);
+        values.extend(settings.clone());
         let Some(call) = &rule.call else {
             return Err(misconfigured(DialectError::NotOAuth));
         };
@@ -61,7 +63,7 @@ impl Dialect {
             .or_else(|| known.map(|known| (known.id.clone(), known.label.clone())));
         let Some((id, label)) = found else {
             // Some providers answer errors with 200: then there is no id to find.
-            return Err(self.refusal(provider, &answer, Some(&body), &carried.secrets(provider)));
+            return Err(self.refusal_of(provider, &answer, Some(&body), &carried));
         };
         Ok(Identity {
             id,
@@ -73,6 +75,47 @@ impl Dialect {
                 .map(|scopes| split_scopes(provider, &scopes)),
             variables: told,
         })
+    }
+
+    /// Lists the organisations a fresh grant opened, where the entry has a list.
+    ///
+    /// # Errors
+    /// What the provider said, in our terms.
+    pub async fn organisations(
+        &self,
+        provider: &Provider,
+        settings: &Variables,
+        variables: &Variables,
+        access_token: &Secret,
+    ) -> Result<Vec<Organisation>, Failure> {
+        let (Some(tenants), Some(variable)) = (&provider.tenants, provider.tenant_variable())
+        else {
+            return Ok(Vec::new());
+        };
+        // Nothing is chosen yet: the call carries the token alone.
+        let carried = Carried::Token(access_token);
+        let mut values = provider.values(variables);
+        values.extend(settings.clone());
+        let (_, body) = self
+            .call(provider, &values, &carried, &tenants.call)
+            .await?;
+        let list = body
+            .pointer(tenants.list.as_str())
+            .and_then(Value::as_array);
+        Ok(list
+            .into_iter()
+            .flatten()
+            .filter(|one| {
+                let only = tenants.only.as_ref();
+                only.is_none_or(|only| text_at(one, &only.at).as_deref() == Some(&only.is))
+            })
+            .filter_map(|one| {
+                // It will stand in addresses and headers.
+                let id = variable.accept(text_at(one, &tenants.id)?).ok()?;
+                let label = text_at(one, &tenants.label).unwrap_or_else(|| id.clone());
+                Some(Organisation { id, label })
+            })
+            .collect())
     }
 
     /// Makes one call with the token and reads a good answer.
@@ -103,10 +146,28 @@ impl Dialect {
             Some(body) if answer.status.is_success() && is_expected(call, &body) => {
                 Ok((answer, body))
             }
-            body => {
-                let secrets = carried.secrets(provider);
-                Err(self.refusal(provider, &answer, body.as_ref(), &secrets))
-            }
+            body => Err(self.refusal_of(provider, &answer, body.as_ref(), carried)),
+        }
+    }
+
+    /// Why a call failed that was signed with `carried`.
+    fn refusal_of(
+        &self,
+        provider: &Provider,
+        answer: &Answer,
+        body: Option<&Value>,
+        carried: &Carried<'_>,
+    ) -> Failure {
+        let (place, secrets) = (carried.place(), carried.secrets(provider));
+        let failure = self.refusal(provider, place, answer, body, &secrets);
+        // A key cannot be renewed: one that has ended is one that is wrong.
+        match (place, failure.detail == TOKEN_EXPIRED) {
+            (Place::Key, true) => Failure {
+                code: FailureCode::CredentialsRejected,
+                detail: "key_ended".into(),
+                ..failure
+            },
+            _ => failure,
         }
     }
 
@@ -114,6 +175,7 @@ impl Dialect {
     pub(super) fn refusal(
         &self,
         provider: &Provider,
+        place: Place,
         answer: &Answer,
         body: Option<&Value>,
         secrets: &[&Secret],
@@ -124,7 +186,7 @@ impl Dialect {
         let failure = if is_noise || answer.status.is_redirection() {
             Failure::inferred(FailureCode::ProviderLimitedOrDown, "unreadable_answer")
         } else {
-            let failure = reading.with_status(answer).failure(provider, Place::Api);
+            let failure = reading.with_status(answer).failure(provider, place);
             if answer.status.is_server_error() && !failure.code.is_transient() {
                 let detail = format!("http_{}", answer.status.as_u16());
                 Failure::inferred(FailureCode::ProviderLimitedOrDown, detail)

@@ -8,6 +8,7 @@ mod authorize;
 mod callback;
 mod credential;
 mod identity;
+mod push;
 mod reading;
 mod request;
 mod revoke;
@@ -132,8 +133,27 @@ pub struct Grant {
     pub second: Option<SecondToken>,
 }
 
+pub use push::{PushMessage, Told, read_push};
+
 /// What a person entered, by field.
 pub use credential::Entered;
+
+impl Grant {
+    /// A credential that came by itself and does not end.
+    pub fn of_token(token: &Secret) -> Self {
+        Self {
+            access_token: Secret::new(token.expose()),
+            refresh_token: None,
+            token_type: "Bearer".to_owned(),
+            expires_at: None,
+            refresh_expires_at: None,
+            scopes: None,
+            variables: Variables::new(),
+            account: None,
+            second: None,
+        }
+    }
+}
 
 /// Another token in the same answer: Slack's user token beside the bot's.
 pub struct SecondToken {
@@ -160,6 +180,15 @@ pub struct Identity {
     pub granted_scopes: Option<Vec<String>>,
     /// Variables the answer told, each matching its pattern.
     pub variables: Variables,
+}
+
+/// One of the organisations a consent opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its identity at the provider.
+    pub id: String,
+    /// Its name.
+    pub label: String,
 }
 
 /// What became of a refresh.

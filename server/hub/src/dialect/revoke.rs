@@ -7,7 +7,7 @@ use super::{
     request::{Draft, Sent, misconfigured},
 };
 use crate::{
-    catalog::{Provider, Variables, oauth::Revoke},
+    catalog::{Place, Provider, Variables, oauth::Revoke},
     failure::Failure,
 };
 
@@ -46,7 +46,13 @@ impl Dialect {
         if codes.iter().any(|code| entry.gone.contains(code)) {
             return Revocation::AlreadyGone;
         }
-        let failure = self.refusal(provider, &answer, body.as_ref(), &[tokens.access_token]);
+        let failure = self.refusal(
+            provider,
+            Place::Api,
+            &answer,
+            body.as_ref(),
+            &[tokens.access_token],
+        );
         let mut secrets = vec![&app.client_secret];
         secrets.extend(tokens.refresh_token);
         Revocation::Failed(scrub(failure, &secrets))

@@ -398,23 +398,6 @@ fn not_oauth() -> Failure {
     misconfigured(DialectError::NotOAuth)
 }
 
-impl Grant {
-    /// A token that came by itself and does not end.
-    fn of_token(token: &Secret) -> Self {
-        Self {
-            access_token: Secret::new(token.expose()),
-            refresh_token: None,
-            token_type: "Bearer".to_owned(),
-            expires_at: None,
-            refresh_expires_at: None,
-            scopes: None,
-            variables: Variables::new(),
-            account: None,
-            second: None,
-        }
-    }
-}
-
 /// Sorts a refusal. Only a parsed answer that the table knows is final;
 /// whatever else the provider meant, the tokens are kept.
 fn refused(

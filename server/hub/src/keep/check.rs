@@ -86,6 +86,11 @@ impl Hub {
             row.version,
         );
         let token = self.vault.open(place, &row.access_sealed).await?;
+        let settings = match provider.authorize() {
+            Some(_) => self.provider_app(row.tenant_id, provider).await?,
+            None => None,
+        };
+        let settings = settings.map(|app| app.settings).unwrap_or_default();
         let known = connection.external_id.clone().map(|id| Identity {
             id,
             label: connection.account_label.clone(),
@@ -94,11 +99,17 @@ impl Hub {
         });
         Ok(self
             .dialect
-            .identify(provider, &connection.variables.0, &token, known.as_ref())
+            .identify(
+                provider,
+                &settings,
+                &connection.variables.0,
+                &token,
+                known.as_ref(),
+            )
             .await)
     }
 
-    async fn record_check(
+    pub(super) async fn record_check(
         &self,
         connection: connection::Model,
         outcome: Result<Identity, Failure>,

@@ -8,6 +8,7 @@
 mod check;
 pub mod health;
 mod outcome;
+mod push;
 mod recovery;
 mod refresh;
 pub mod schedule;
@@ -21,12 +22,13 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
 
+pub use push::Heard;
 pub use refresh::{Need, Renewal};
 
 use crate::{
     Result,
     hub::Hub,
-    store::{ConnectionId, credential, flow, refresh_attempt},
+    store::{ConnectionId, credential, flow, push_message, refresh_attempt},
 };
 
 /// What one process needs to keep tokens fresh: which refreshes it has under
@@ -149,6 +151,7 @@ impl Hub {
         crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
         flow::sweep(self.store.db(), before).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
+        push_message::sweep(self.store.db(), before).await?;
         Ok(())
     }
 }

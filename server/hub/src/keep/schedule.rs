@@ -125,7 +125,10 @@ mod tests {
     use super::*;
 
     fn policy(mode: &str, more: &str) -> Refresh {
-        toml::from_str(&format!("mode = \"{mode}\"\ntoken_lifetime = \"unknown\"\n{more}")).expect("a policy")
+        toml::from_str(&format!(
+            "mode = \"{mode}\"\ntoken_lifetime = \"unknown\"\n{more}"
+        ))
+        .expect("a policy")
     }
 
     fn start() -> DateTime<Utc> {

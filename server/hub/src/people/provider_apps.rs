@@ -178,7 +178,10 @@ impl Hub {
         provider: &Provider,
     ) -> Result<Option<ProviderApp>> {
         let app = provider.app_id.as_str();
-        let redirect_uri = ("redirect_uri".to_owned(), self.redirect_uri(&provider.id));
+        let redirect_uri = (
+            "redirect_uri".to_owned(),
+            self.redirect_uri(&provider.app_id),
+        );
         if let Some(row) = provider_app::get(self.store.db(), tenant, app).await? {
             let place = place(tenant, app, row.version);
             return Ok(Some(ProviderApp {

@@ -23,6 +23,9 @@ pub enum Status {
     /// decides.
     #[sea_orm(string_value = "other_account")]
     OtherAccount,
+    /// The consent opened several organisations; the person chooses one.
+    #[sea_orm(string_value = "choosing")]
+    Choosing,
     /// It made or repaired a connection.
     #[sea_orm(string_value = "connected")]
     Connected,
@@ -41,6 +44,7 @@ impl Status {
             Self::Waiting => "waiting",
             Self::Checking => "checking",
             Self::OtherAccount => "other_account",
+            Self::Choosing => "choosing",
             Self::Connected => "connected",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -138,7 +142,12 @@ pub async fn under_way(
         .filter(Column::PersonId.eq(person))
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::ExpiresAt.gt(now))
-        .filter(Column::Status.is_in([Status::Waiting, Status::Checking, Status::OtherAccount]))
+        .filter(Column::Status.is_in([
+            Status::Waiting,
+            Status::Checking,
+            Status::OtherAccount,
+            Status::Choosing,
+        ]))
         .order_by_desc(Column::CreatedAt)
         .all(db)
         .await

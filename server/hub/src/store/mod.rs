@@ -21,6 +21,7 @@ pub mod member;
 pub mod node;
 pub mod person;
 pub mod provider_app;
+pub mod push_message;
 pub mod refresh_attempt;
 pub mod session;
 pub mod tenant;

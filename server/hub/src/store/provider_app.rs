@@ -48,6 +48,11 @@ pub async fn of_tenant(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Ve
         .await
 }
 
+/// Every tenant's own values for an app.
+pub async fn of_app(db: &impl ConnectionTrait, app: &str) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::App.eq(app)).all(db).await
+}
+
 /// Adds values; false when there are some already.
 pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<bool, DbErr> {
     match Entity::insert(row.into_active_model())

@@ -19,7 +19,7 @@ async fn identity_comes_from_where_the_entry_says() {
         let provider = catalog.get(id).unwrap();
         bench
             .dialect
-            .identify(provider, &variables(values), &token, None)
+            .identify(provider, &variables(&[]), &variables(values), &token, None)
             .await
     };
 
@@ -214,7 +214,13 @@ async fn failed_checks_say_why() {
         let failure = failed(
             bench
                 .dialect
-                .identify(provider, &values, &Secret::new("tok"), None)
+                .identify(
+                    provider,
+                    &variables(&[]),
+                    &values,
+                    &Secret::new("tok"),
+                    None,
+                )
                 .await,
         );
         assert_eq!(
