@@ -4,7 +4,7 @@ use axum::{Extension, Json, Router, extract::Path, http::StatusCode, routing::ge
 use chrono::{DateTime, Utc};
 use hub::{
     Error, Hub, Result,
-    catalog::Provider as Entry,
+    catalog::{Provider as Entry, SignIn, Variable, Variables},
     connect::{FlowView, Listed},
     failure::{Failure, FailureCode},
     keep::health,
@@ -114,6 +114,19 @@ pub fn prompt_of_failure(hub: &Hub, failure: &Failure) -> Prompt {
         missing: &[],
     };
     worded(hub, "", None, failure, &subject)
+}
+
+/// What a provider said to what was entered.
+pub fn prompt_of_entering(hub: &Hub, provider_id: &str, failure: &Failure) -> Prompt {
+    let entry = hub.catalog.get(provider_id);
+    let subject = Subject {
+        provider_name: entry.map_or(provider_id, Entry::name),
+        account: None,
+        at: hub.clock.now(),
+        during: During::Connecting,
+        missing: &[],
+    };
+    worded(hub, provider_id, None, failure, &subject)
 }
 
 /// Two sentences and nothing to press.
@@ -380,7 +393,9 @@ pub async fn connect_page(
         .filter(|scope| !scope.technical)
         .partition(|scope| asked.contains(&scope.name));
     let apps = hub.provider_apps(member).await?;
-    let readiness = if is_set_up(&apps, &entry.app_id) {
+    let readiness = if let Some(readiness) = entered(entry, known_to(&repairs)) {
+        readiness
+    } else if is_set_up(&apps, &entry.app_id) {
         Readiness::Ready
     } else {
         Readiness::NotSetUp {
@@ -390,9 +405,7 @@ pub async fn connect_page(
         }
     };
     let attempts = hub.flows_under_way(member).await?;
-    let known = repairs
-        .as_ref()
-        .map(|listed| &listed.connection.variables.0);
+    let known = known_to(&repairs);
     Ok(ConnectPage {
         provider: drawn(entry),
         will: asked_for
@@ -410,14 +423,7 @@ pub async fn connect_page(
         fields: entry
             .questions()
             .filter(|question| !known.is_some_and(|known| known.contains_key(&question.name)))
-            .map(|question| ConnectField {
-                name: format!("var.{}", question.name),
-                label: question.label.clone(),
-                placeholder: Some(question.placeholder.clone()),
-                suffix: question.suffix.clone(),
-                help: Some(question.help.clone()).filter(|help| !help.is_empty()),
-                value: question.default.clone().unwrap_or_default(),
-            })
+            .map(asked_field)
             .collect(),
         removal: match entry.is_revoked_by_call() {
             true => "Disconnect here at any time: the access is withdrawn there too.".to_owned(),
@@ -442,6 +448,80 @@ pub async fn connect_page(
             )
         }),
     })
+}
+
+/// What an existing connection has answered already.
+fn known_to(repairs: &Option<Listed>) -> Option<&Variables> {
+    repairs
+        .as_ref()
+        .map(|listed| &listed.connection.variables.0)
+}
+
+fn asked_field(question: &Variable) -> ConnectField {
+    ConnectField {
+        name: format!("var.{}", question.name),
+        label: question.label.clone(),
+        placeholder: Some(question.placeholder.clone()),
+        suffix: question.suffix.clone(),
+        help: Some(question.help.clone()).filter(|help| !help.is_empty()),
+        value: question.default.clone().unwrap_or_default(),
+    }
+}
+
+/// How an entry without one-click sign-in is connected; none for one with it.
+fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readiness> {
+    match (entry.sign_in(), &entry.service) {
+        (SignIn::OneClick, _) if entry.is_ready_to_sign_in() => return None,
+        (SignIn::OneClick, _) => {
+            let why = "Its way of handing over the access is not available here yet.";
+            return Some(Readiness::NotYet(why.to_owned()));
+        }
+        (SignIn::Browser, _) => {
+            let why =
+                "It has no official way in. A sign-in in a real browser is not available here yet.";
+            return Some(Readiness::NotYet(why.to_owned()));
+        }
+        (SignIn::Key, None) => {}
+        (SignIn::Database, _) | (SignIn::Key, Some(_)) => {
+            let why = "Connecting databases and mail servers is not available here yet.";
+            return Some(Readiness::NotYet(why.to_owned()));
+        }
+    }
+    let values = known.cloned().unwrap_or_default();
+    Some(Readiness::Enter(EnterPage {
+        questions: entry
+            .questions()
+            .filter(|question| !values.contains_key(&question.name))
+            .map(|question| Question {
+                field: asked_field(question),
+                choices: question
+                    .choices
+                    .iter()
+                    .map(|choice| (choice.value.clone(), choice.label.clone()))
+                    .collect(),
+            })
+            .collect(),
+        fields: entry
+            .fields
+            .iter()
+            .map(|field| EnterField {
+                name: format!("field.{}", field.name),
+                label: field.label.clone(),
+                why: field.why.clone(),
+                steps: field.steps.clone(),
+                // One that needs an answer first is left out until there is one.
+                link: field
+                    .link
+                    .as_ref()
+                    .and_then(|link| link.render(&entry.values(&values)).ok()),
+                example: field.example.clone(),
+                secret: field.secret,
+                optional: field.optional,
+                multiline: field.multiline,
+                value: field.default.clone().unwrap_or_default(),
+            })
+            .collect(),
+    }))
 }
 
 /// Each provider app.

@@ -361,6 +361,10 @@ pub struct ConnectPage {
 pub enum Readiness {
     /// Its provider app is there.
     Ready,
+    /// It is connected with something a person enters.
+    Enter(EnterPage),
+    /// There is no such connection yet, and why.
+    NotYet(String),
     /// Its provider app is missing.
     NotSetUp {
         /// The provider app's id.
@@ -370,6 +374,49 @@ pub enum Readiness {
         /// Who else may.
         admins: Vec<String>,
     },
+}
+
+/// What a person enters where there is no one-click sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnterPage {
+    /// What is no secret: an address, a region.
+    pub questions: Vec<Question>,
+    /// What is sealed.
+    pub fields: Vec<EnterField>,
+}
+
+/// A question, with its answers when there is a closed list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The question.
+    pub field: ConnectField,
+    /// Each with its value and its label.
+    pub choices: Vec<(String, String)>,
+}
+
+/// One value a person enters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnterField {
+    /// The name it is posted under.
+    pub name: String,
+    /// What the provider calls it.
+    pub label: String,
+    /// Why it is needed.
+    pub why: String,
+    /// Where to find it.
+    pub steps: Vec<String>,
+    /// The page the steps begin on.
+    pub link: Option<String>,
+    /// A made-up value of its look.
+    pub example: String,
+    /// Whether it is hidden while it is typed.
+    pub secret: bool,
+    /// Whether it may stay empty.
+    pub optional: bool,
+    /// Whether it has several lines.
+    pub multiline: bool,
+    /// What is filled in already.
+    pub value: String,
 }
 
 /// Something a provider needs to know before it can be opened.

@@ -84,6 +84,13 @@ fn span(seconds: i64) -> String {
     }
 }
 
+/// What happens with what was entered.
+pub fn tested_before_kept(name: &str) -> String {
+    format!(
+        "We try it with {name} first. It is kept only when it works, sealed, and never shown again."
+    )
+}
+
 /// How long connecting takes, from what people needed so far.
 pub fn takes(seconds: i64) -> String {
     match seconds {

@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Read, Write};
 
 use clap::{Args, Parser, Subcommand};
 use hub::{outbound::OutboundPolicy, people::Scope, secret::Secret};
-use serde_json::json;
 use url::Url;
 
 use crate::{
@@ -261,18 +260,7 @@ fn catalog(command: CatalogCommand) -> Result<(), StartError> {
         CatalogCommand::List { place, json } => {
             let catalog = application::open_catalog(place.catalog.as_deref())?;
             if json {
-                let list: Vec<_> = catalog
-                    .all()
-                    .map(|provider| {
-                        json!({
-                            "id": provider.id,
-                            "name": provider.name(),
-                            "category": provider.about.category.label(),
-                            "app": provider.app_id,
-                            "summary": provider.about.summary,
-                        })
-                    })
-                    .collect();
+                let list: Vec<_> = catalog.all().map(crate::http::catalog::line).collect();
                 say(&serde_json::to_string_pretty(&list).expect("plain data is always JSON"));
             } else {
                 for provider in catalog.all() {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::key_form::KeyForm;
 use crate::{
     islands::ConnectPanel,
     model::{ConnectField, ConnectPage, Permission, Readiness},
@@ -57,6 +58,20 @@ pub fn ConnectView(
                 {fields.into_iter().map(|field| view! { <Asked field/> }).collect_view()}
                 <Optional permissions=optional/>
             </ConnectPanel>
+        }
+        .into_any(),
+        Readiness::Enter(page) => view! {
+            <KeyForm provider=plate.id.clone() name=name.clone() connection page takes/>
+        }
+        .into_any(),
+        Readiness::NotYet(why) => view! {
+            <div class="callout" data-tone="neutral">
+                <Icon name="clock"/>
+                <div>
+                    <p class="prompt-what">"Not available here yet"</p>
+                    <p>{why}</p>
+                </div>
+            </div>
         }
         .into_any(),
         Readiness::NotSetUp {

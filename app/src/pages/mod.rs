@@ -6,6 +6,7 @@ mod connect;
 mod connection;
 mod disconnect;
 mod hub;
+mod key_form;
 mod missing;
 mod provider_app;
 mod provider_apps;

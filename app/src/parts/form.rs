@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::Icon;
-use crate::{flash::Flash, site::Visit};
+use crate::{flash::Flash, model::ConnectField, site::Visit};
 
 /// One field of a form.
 #[component]
@@ -39,6 +39,9 @@ pub fn Field(
     /// Whether it may stay empty.
     #[prop(optional)]
     may_be_empty: bool,
+    /// Whether it has several lines.
+    #[prop(optional)]
+    multiline: bool,
 ) -> impl IntoView {
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (help, placeholder, suffix) = (said(help), said(placeholder), said(suffix));
@@ -73,7 +76,20 @@ pub fn Field(
                 </p>
             })}
             <div class="input">
-                <input
+                {multiline.then(|| view! {
+                    <textarea
+                        id=name.clone()
+                        name=name.clone()
+                        rows="4"
+                        autocomplete="off"
+                        spellcheck="false"
+                        placeholder=placeholder.clone()
+                        required=!may_be_empty
+                        aria-describedby=(!described.is_empty()).then(|| described.clone())
+                        aria-invalid=wrong.then_some("true")
+                    ></textarea>
+                })}
+                {(!multiline).then(|| view! { <input
                     id=name.clone()
                     name=name
                     type=kind
@@ -85,8 +101,44 @@ pub fn Field(
                     required=!may_be_empty
                     aria-describedby=(!described.is_empty()).then_some(described)
                     aria-invalid=wrong.then_some("true")
-                />
+                /> })}
                 {suffix.map(|suffix| view! { <span class="suffix">{suffix}</span> })}
+            </div>
+        </div>
+    }
+}
+
+/// A field with a closed list of answers.
+#[component]
+pub fn Choose(
+    /// The question.
+    field: ConnectField,
+    /// Each answer with its value and its label.
+    choices: Vec<(String, String)>,
+) -> impl IntoView {
+    let ConnectField {
+        name,
+        label,
+        help,
+        value,
+        ..
+    } = field;
+    let chosen = Visit::current().flash.value(&name).unwrap_or(value);
+    let help_id = format!("{name}-help");
+    view! {
+        <div class="field">
+            <label for=name.clone()>{label}</label>
+            {help.clone().map(|help| view! { <p class="help" id=help_id.clone()>{help}</p> })}
+            <div class="input">
+                <select id=name.clone() name=name aria-describedby=help.map(|_| help_id)>
+                    {choices
+                        .into_iter()
+                        .map(|(value, label)| {
+                            let selected = value == chosen;
+                            view! { <option value=value selected=selected>{label}</option> }
+                        })
+                        .collect_view()}
+                </select>
             </div>
         </div>
     }

@@ -118,7 +118,7 @@ fn search_knows_names_aliases_and_shelves() {
     };
     assert_eq!(found("GOOGLE DRI")[0], "google-drive");
     assert_eq!(found("intuit")[0], "quickbooks");
-    assert_eq!(found("ig")[0], "instagram");
+    assert!(found("ig")[0].starts_with("instagram"));
     assert!(found(" finance ").contains(&"xero"));
     assert_eq!(
         found("shop")[0],
@@ -259,7 +259,9 @@ fn every_entry_reads_well() {
             .iter()
             .map(|variable| (variable.name.clone(), variable.placeholder.clone()))
             .collect();
-        assert!(provider.remove_url(&told).is_some(), "{id}");
+        // Whoever runs a server of their own removes the access there.
+        let has_page = provider.service.is_none();
+        assert!(!has_page || provider.remove_url(&told).is_some(), "{id}");
     }
 }
 

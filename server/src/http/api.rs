@@ -28,8 +28,7 @@ use super::problem::{Answer, Problem};
 /// The routes under `/v1`.
 pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
     Router::new()
-        .route("/catalog", get(catalog))
-        .route("/catalog/{id}", get(catalog_entry))
+        .merge(super::catalog::router())
         .route("/connections", get(list).post(import))
         .route("/connections/{id}", get(one).delete(remove))
         .route("/connections/{id}/token", get(token))
@@ -53,7 +52,7 @@ fn bearer(headers: &HeaderMap) -> Answer<&str> {
     }
 }
 
-async fn host(hub: &Hub, headers: &HeaderMap) -> Answer<Host> {
+pub(super) async fn host(hub: &Hub, headers: &HeaderMap) -> Answer<Host> {
     hub.authenticate_key(bearer(headers)?)
         .await?
         .ok_or_else(Problem::unauthenticated)
@@ -314,93 +313,4 @@ async fn import(
         Json(answer(&hub, listed)),
     )
         .into_response())
-}
-
-#[derive(Serialize)]
-struct CatalogAnswer<'a> {
-    id: &'a str,
-    name: &'a str,
-    category: &'static str,
-    summary: &'a str,
-    app: &'a str,
-    scopes: Vec<ScopeAnswer<'a>>,
-    variables: Vec<VariableAnswer<'a>>,
-}
-
-#[derive(Serialize)]
-struct ScopeAnswer<'a> {
-    name: &'a str,
-    meaning: &'a str,
-    default: bool,
-}
-
-#[derive(Serialize)]
-struct VariableAnswer<'a> {
-    name: &'a str,
-    label: &'a str,
-    placeholder: &'a str,
-    help: &'a str,
-}
-
-fn catalog_answer(provider: &Provider) -> CatalogAnswer<'_> {
-    CatalogAnswer {
-        id: &provider.id,
-        name: provider.name(),
-        category: provider.about.category.label(),
-        summary: &provider.about.summary,
-        app: &provider.app_id,
-        scopes: provider
-            .scopes
-            .iter()
-            .filter(|scope| !scope.technical)
-            .map(|scope| ScopeAnswer {
-                name: &scope.name,
-                meaning: &scope.meaning,
-                default: scope.default,
-            })
-            .collect(),
-        variables: provider
-            .questions()
-            .map(|variable| VariableAnswer {
-                name: &variable.name,
-                label: &variable.label,
-                placeholder: &variable.placeholder,
-                help: &variable.help,
-            })
-            .collect(),
-    }
-}
-
-#[derive(Deserialize)]
-struct CatalogQuery {
-    #[serde(default)]
-    q: String,
-}
-
-async fn catalog(
-    State(hub): State<Hub>,
-    Query(query): Query<CatalogQuery>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    host(&hub, &headers).await?.may(Scope::CatalogRead)?;
-    let data: Vec<_> = match query.q.trim() {
-        "" => hub.catalog.iter().map(catalog_answer).collect(),
-        q => hub
-            .catalog
-            .search(q)
-            .into_iter()
-            .map(catalog_answer)
-            .collect(),
-    };
-    Ok(Json(List { data }).into_response())
-}
-
-async fn catalog_entry(
-    State(hub): State<Hub>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    host(&hub, &headers).await?.may(Scope::CatalogRead)?;
-    let provider = hub.catalog.get(&id).ok_or_else(Problem::not_found)?;
-    Ok(Json(catalog_answer(provider)).into_response())
 }

@@ -125,7 +125,10 @@ fn is_exempt(method: &Method, path: &str, headers: &HeaderMap) -> bool {
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
     });
     (path.starts_with("/v1/") && bearer)
-        || (method == Method::POST && path.starts_with("/oauth/callback/"))
+        || (method == Method::POST
+            && ["/oauth/callback/", "/hooks/"]
+                .iter()
+                .any(|start| path.starts_with(start)))
 }
 
 /// What a header says; when it is there several times and says different

@@ -6,6 +6,7 @@
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
 //! | `/v1/*` | the API of host applications ([`api`]) | API keys |
+//! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
 //! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!
@@ -14,11 +15,13 @@
 
 mod account;
 pub mod api;
+pub mod catalog;
 mod client;
 pub mod events;
 pub mod gate;
 pub mod headers;
 pub mod health;
+mod hooks;
 pub mod oauth;
 mod pages;
 pub mod problem;
@@ -83,6 +86,7 @@ pub fn router(application: &Application) -> Router {
         .layer(sessions::layer(&hub));
     for_people
         .nest("/v1", api::router(hub.clone()))
+        .merge(hooks::router())
         .merge(health::router(hub.clone()))
         .merge(assets::router())
         .layer(axum::middleware::from_fn_with_state(

@@ -18,8 +18,9 @@ use axum::{
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use hub::{
     Error, Hub,
-    connect::{Ask, Callback, Finished, OtherAccount, Prepared},
+    connect::{Ask, Callback, Finished, OtherAccount, Prepared, Typed},
     people::Member,
+    secret::Secret,
     store::{ConnectionId, FlowId, flow, words},
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub fn router() -> Router<Shared> {
     Router::new()
         .route("/connections/{id}/prepare", post(prepare))
         .route("/connections/{id}/disconnect", post(disconnect))
+        .route("/connect/{provider}", post(enter))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
         .route("/oauth/callback/{app}", get(callback).post(posted_callback))
         .route("/flows/{id}", get(finished))
@@ -43,6 +45,38 @@ pub fn router() -> Router<Shared> {
         .route("/flows/{id}/cancel", post(cancel))
         .route("/flows/{id}/other-account", post(other_account))
         .route("/flows/{id}/organisation", post(organisation))
+}
+
+/// The form of a provider without one-click sign-in: `var.<name>` and
+/// `field.<name>` for what was typed, and `connection`.
+async fn enter(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(provider): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let Some(member) = viewer.member.as_ref() else {
+        return Redirect::to(app::paths::SIGN_IN).into_response();
+    };
+    let named = |prefix: &'static str| {
+        fields.iter().filter_map(move |(key, value)| {
+            Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))
+        })
+    };
+    let typed = Typed {
+        variables: named("var.").collect(),
+        fields: named("field.")
+            .map(|(name, value)| (name, Secret::new(value)))
+            .collect(),
+        connection: fields
+            .iter()
+            .find(|(key, _)| key == "connection")
+            .and_then(|(_, id)| id.parse().ok()),
+    };
+    match shared.hub.enter(member, &provider, typed).await {
+        Ok(id) => Redirect::to(&app::paths::hub_row(&id.to_string())).into_response(),
+        Err(error) => pages::back_to_form(&shared, &viewer, &provider, &fields, error),
+    }
 }
 
 /// Where a callback leads that belongs to no flow. It answers with success:
@@ -95,10 +129,23 @@ async fn prepare(
 ) -> Answer<Response> {
     let member = signed_in(viewer)?;
     let body = body.map(|Json(body)| body).unwrap_or_default();
+    // A connection's id in the provider's place repairs or extends it.
+    let (provider, connection) = match provider.parse::<ConnectionId>() {
+        Ok(id) => (
+            shared
+                .hub
+                .connection(&member, id)
+                .await?
+                .connection
+                .provider,
+            Some(id),
+        ),
+        Err(_) => (provider, body.connection),
+    };
     let ask = Ask {
         variables: body.variables,
         scopes: body.scopes,
-        connection: body.connection,
+        connection,
         handle: body.handle,
         popup: false,
         session: session_digest(&session).await,

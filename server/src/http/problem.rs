@@ -83,6 +83,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found")
     }
 
+    /// A message that no provider signed.
+    pub fn not_genuine() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not-genuine", "Not genuine")
+    }
+
     /// The request's body cannot be read.
     pub fn unreadable(detail: impl Into<String>) -> Self {
         Self::new(

@@ -99,7 +99,12 @@ async fn deleting_revokes_and_forgets() {
 async fn the_catalog_is_listed_and_searched() {
     let world = World::new().await;
     let host = world.any_host().await;
-    let all: Value = host.get("/v1/catalog").await.json().await.unwrap();
+    let all: Value = host
+        .get("/v1/catalog?limit=500")
+        .await
+        .json()
+        .await
+        .unwrap();
     let ids: Vec<_> = all["data"]
         .as_array()
         .unwrap()

@@ -132,7 +132,8 @@ impl Catalog {
         let query = query.trim().to_lowercase();
         let ranked = self.iter().filter_map(|p| Some((p.answers_to(&query)?, p)));
         let mut found: Vec<_> = ranked.collect();
-        found.sort_by_key(|(rank, _)| *rank);
+        // What cannot be connected yet comes last among equals.
+        found.sort_by_key(|(rank, provider)| (*rank, provider.sign_in() == SignIn::Browser));
         found.into_iter().map(|(_, provider)| provider).collect()
     }
 
@@ -140,7 +141,8 @@ impl Catalog {
     /// products that share it.
     pub fn apps(&self) -> BTreeMap<&str, Vec<&Provider>> {
         let mut apps = BTreeMap::<_, Vec<_>>::new();
-        for provider in self.iter() {
+        let registered = self.iter().filter(|provider| provider.setup.is_some());
+        for provider in registered {
             apps.entry(provider.app_id.as_str())
                 .or_default()
                 .push(provider);

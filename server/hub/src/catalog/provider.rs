@@ -4,7 +4,7 @@ use super::{
     entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
     errors::ErrorTable,
     keys::{Field, Service},
-    oauth::{Answer, Authorize, OAuth, Refresh, TokenRequest},
+    oauth::{Answer, Authorize, Delivery, OAuth, Refresh, TokenRequest},
     push::Push,
     template::Variables,
     value::Source,
@@ -85,7 +85,7 @@ impl Provider {
     /// Whether a connection is known by its key only, because the provider
     /// names no account.
     pub fn is_named_by_its_key(&self) -> bool {
-        self.identity.id.contains(&Source::Fingerprint)
+        self.identity.id.first() == Some(&Source::Fingerprint)
     }
 
     /// Whether disconnecting can end our access there, without a person.
@@ -98,6 +98,14 @@ impl Provider {
     /// Whether calls carry what was entered, and not a token made from it.
     pub fn carries_fields(&self) -> bool {
         !self.fields.is_empty() && self.token().is_none()
+    }
+
+    /// Whether the hub speaks the way this entry hands over the access.
+    pub fn is_ready_to_sign_in(&self) -> bool {
+        self.oauth.as_ref().is_some_and(|oauth| {
+            let delivers = oauth.callback.delivers;
+            matches!(delivers, Delivery::Code | Delivery::Installation)
+        })
     }
 
     /// What signing in takes.
@@ -193,6 +201,16 @@ impl Provider {
             .collect()
     }
 
+    /// Whether people in `region` can use it: a country, `eu`, or `global` for
+    /// what serves everybody.
+    pub fn serves(&self, region: &str) -> bool {
+        self.about
+            .regions
+            .iter()
+            .any(|served| served == "global" || served == region)
+            || region == "eu" && self.about.regions.iter().any(|served| is_in_eu(served))
+    }
+
     /// How well this answers `query`, which is in lower case: 0 is best, none
     /// is not at all. Few letters match beginnings of words only, or `ig` would
     /// find DigitalOcean before Instagram.
@@ -212,11 +230,11 @@ impl Provider {
             starts.next().is_some()
         };
         let inside = |text: &str| query.chars().count() >= 3 && text.contains(query);
-        if name == query || aliases.iter().any(|alias| alias == query) {
+        if name == query {
             Some(0)
         } else if name.starts_with(query) {
             Some(1)
-        } else if begins(&name) {
+        } else if begins(&name) || aliases.iter().any(|alias| alias == query) {
             Some(2)
         } else if aliases.iter().any(|alias| begins(alias)) {
             Some(3)
@@ -230,4 +248,11 @@ impl Provider {
             None
         }
     }
+}
+
+/// Whether a country is a member of the European Union.
+fn is_in_eu(country: &str) -> bool {
+    const MEMBERS: &str = "at be bg cy cz de dk ee es fi fr gr hr hu ie it lt lu lv mt nl pl pt ro \
+                           se si sk";
+    MEMBERS.split(' ').any(|member| member == country)
 }

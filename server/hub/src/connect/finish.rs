@@ -1,7 +1,8 @@
 //! The end of a flow: the person came back.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::Expr,
 };
 use subtle::ConstantTimeEq;
 
@@ -11,13 +12,13 @@ use super::{
 };
 use crate::{
     Error, Result,
-    catalog::Provider,
+    catalog::{Provider, oauth::Delivery},
     dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
     secret::{Secret, digest},
-    store::{ConnectionId, FlowId, connection, flow, words},
+    store::{ConnectionId, FlowId, connection, flow, tenant, words},
     vault::Place,
 };
 
@@ -192,6 +193,13 @@ impl Hub {
             Ok(callback) => callback,
             Err(failure) => return Ok(Err(failure)),
         };
+        let delivers = provider.oauth.as_ref().map(|oauth| oauth.callback.delivers);
+        if delivers == Some(Delivery::Installation) && !self.has_one_tenant().await? {
+            // The callback names an installation and proves nothing about who
+            // came with it: among several tenants anybody could name another's.
+            let failure = Failure::told(FailureCode::AppConfigInvalid, "installation_not_provable");
+            return Ok(Err(failure));
+        }
         self.move_flow(flow, flow::Status::Checking, None, None)
             .await?;
         let granted = self
@@ -375,6 +383,11 @@ impl Hub {
                 answer => return answer,
             }
         }
+    }
+
+    async fn has_one_tenant(&self) -> Result<bool> {
+        let tenants = tenant::Entity::find().count(self.store.db()).await?;
+        Ok(tenants == 1)
     }
 
     async fn provider_and_app(

@@ -60,8 +60,8 @@ impl Hub {
     pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
         member.may(Action::Connect)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
-        if provider.sign_in() != SignIn::OneClick {
-            let why = "there is no sign-in at this provider: it is connected with a key";
+        if provider.sign_in() != SignIn::OneClick || !provider.is_ready_to_sign_in() {
+            let why = "there is no one-click sign-in at this provider here";
             return Err(Error::invalid("provider", why));
         }
         if ask

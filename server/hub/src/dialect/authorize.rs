@@ -31,14 +31,17 @@ impl Dialect {
         }
         let values = provider.values(ask.variables);
         let random = Secret::random(16);
+        let handover_url = Some(ask.redirect_uri.replacen("/callback/", "/handover/", 1));
         let fill = |name: &str| match name {
             "client_id" => Some(app.client_id.as_str()),
             "random" => Some(random.expose()),
             "state" => Some(ask.state.expose()),
             "redirect_uri" => Some(ask.redirect_uri),
-            name => values
+            "handover_url" => handover_url.as_deref(),
+            name => app
+                .settings
                 .get(name)
-                .or_else(|| app.settings.get(name))
+                .or_else(|| values.get(name))
                 .map(String::as_str),
         };
 
@@ -77,6 +80,11 @@ impl Dialect {
             (&entry.locale, ask.locale),
         ] {
             if let (Some(name), Some(value)) = (name, value) {
+                // OpenID Connect's hint is an address or a name to sign in by; an
+                // organisation's name would only confuse.
+                if name == "login_hint" && !value.contains('@') {
+                    continue;
+                }
                 query.add(name, value);
             }
         }

@@ -7,7 +7,7 @@ use super::{
     request::{Draft, misconfigured},
 };
 use crate::{
-    catalog::{Place, Provider, Variables},
+    catalog::{Place, Provider, Template, Variables},
     failure::Failure,
     secret::{Secret, digest},
 };
@@ -146,7 +146,16 @@ impl<'a> Carried<'a> {
             draft.bearer(provider, token)?;
         }
         let not_yet = provider.tenant_variable().map(|variable| &variable.name);
+        // What was left empty is not sent empty.
+        let is_left_out = |template: &Template| {
+            let entered = self.entered();
+            entered
+                .is_some_and(|entered| template.names().any(|name| entered.get(name) == Some("")))
+        };
         for (name, template) in &api.headers {
+            if is_left_out(template) {
+                continue;
+            }
             match template.fill(fill) {
                 Ok(value) => draft.header(name, &value, true)?,
                 // Which organisation is meant is chosen after the list was read.
@@ -155,6 +164,9 @@ impl<'a> Carried<'a> {
             }
         }
         for (name, template) in &api.query {
+            if is_left_out(template) {
+                continue;
+            }
             draft.query(name, &template.fill(fill).map_err(misconfigured)?);
         }
         if let Some(basic) = &api.basic {

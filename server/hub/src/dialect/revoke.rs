@@ -73,9 +73,10 @@ fn draft<'p>(
         "access_token" => Some(tokens.access_token.expose()),
         "refresh_token" => tokens.refresh_token.map(|token| token.expose()),
         "token" => Some(tokens.refresh_token.unwrap_or(tokens.access_token).expose()),
-        name => values
+        name => app
+            .settings
             .get(name)
-            .or_else(|| app.settings.get(name))
+            .or_else(|| values.get(name))
             .map(String::as_str),
     };
     let url = entry.url.template().fill(fill).map_err(misconfigured)?;

@@ -321,9 +321,10 @@ fn filler<'v>(
         "client_id" => Some(app.client_id.as_str()),
         "client_secret" => Some(app.client_secret.expose()),
         "access_token" => access_token.map(Secret::expose),
-        name => values
+        name => app
+            .settings
             .get(name)
-            .or_else(|| app.settings.get(name))
+            .or_else(|| values.get(name))
             .map(String::as_str),
     }
 }

@@ -19,6 +19,8 @@ pub enum Heard {
     NotGenuine,
     /// The provider only tries us out and wants this back.
     Challenge(String),
+    /// Its person wants their data gone, and it is.
+    Erased,
     /// It was acted upon, now or before.
     Noted {
         /// How many connections it ended.
@@ -70,6 +72,9 @@ impl Hub {
         }
         // Noted last: what could not be acted upon is sent once more.
         push_message::note(self.store.db(), told.identity, self.clock.now()).await?;
+        if meaning == PushMeaning::DeleteData {
+            return Ok(Heard::Erased);
+        }
         tracing::info!(
             provider.app = app,
             ended,

@@ -178,29 +178,28 @@ impl Hub {
         provider: &Provider,
     ) -> Result<Option<ProviderApp>> {
         let app = provider.app_id.as_str();
-        let redirect_uri = (
-            "redirect_uri".to_owned(),
-            self.redirect_uri(&provider.app_id),
-        );
+        let redirect_uri = self.redirect_uri(&provider.app_id);
         if let Some(row) = provider_app::get(self.store.db(), tenant, app).await? {
             let place = place(tenant, app, row.version);
             return Ok(Some(ProviderApp {
                 client_secret: self.vault.open(place, &row.client_secret_sealed).await?,
+                settings: settings(row.settings.0, &row.client_id, redirect_uri),
                 client_id: row.client_id,
-                settings: row.settings.0.into_iter().chain([redirect_uri]).collect(),
             }));
         }
         Ok(self.operator_apps.get(app).map(|app| ProviderApp {
             client_id: app.client_id.clone(),
             client_secret: Secret::new(app.client_secret.expose()),
-            settings: app
-                .settings
-                .clone()
-                .into_iter()
-                .chain([redirect_uri])
-                .collect(),
+            settings: settings(app.settings.clone(), &app.client_id, redirect_uri),
         }))
     }
+}
+
+/// What templates of the entry may name besides secrets.
+fn settings(mut settings: Variables, client_id: &str, redirect_uri: String) -> Variables {
+    settings.insert("client_id".to_owned(), client_id.to_owned());
+    settings.insert("redirect_uri".to_owned(), redirect_uri);
+    settings
 }
 
 fn place(tenant: TenantId, app: &str, version: i32) -> Place<'static> {

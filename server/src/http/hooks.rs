@@ -1,0 +1,52 @@
+//! `/hooks/{app}`: what providers tell unasked. Nobody is signed in here: the
+//! signature of the message is its only authority.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use hub::{Hub, dialect::PushMessage, keep::Heard, secret::Secret};
+use serde_json::json;
+
+use super::{
+    State as Shared,
+    problem::{Answer, Problem},
+};
+
+/// No message of any provider is longer.
+const LARGEST: usize = 256 * 1024;
+
+/// The one route.
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/hooks/{app}", post(hear))
+        .layer(DefaultBodyLimit::max(LARGEST))
+}
+
+async fn hear(
+    State(hub): State<Hub>,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response> {
+    let message = PushMessage {
+        headers: &headers,
+        body: &body,
+    };
+    Ok(match hub.hear(&app, &message).await? {
+        Heard::NotGenuine => return Err(Problem::not_genuine()),
+        Heard::Challenge(word) => Json(json!({ "challenge": word })).into_response(),
+        Heard::Erased => {
+            // Meta wants an address and a word by which a person can ask after
+            // the deletion, which is done already.
+            let code = Secret::random(9);
+            let url = hub.public_url.as_str();
+            Json(json!({ "url": url, "confirmation_code": code.expose() })).into_response()
+        }
+        Heard::Noted { .. } => StatusCode::OK.into_response(),
+    })
+}
