@@ -580,10 +580,17 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
     let name = id.to_uppercase().replace('-', "_");
     Ok(ProviderAppPage {
         app,
-        redirect_uris: products
-            .iter()
-            .map(|entry| (entry.name().to_owned(), hub.redirect_uri(&entry.id)))
+        redirect_uri: hub.redirect_uri(id),
+        rules: [&setup.redirect_rules, &setup.review]
+            .into_iter()
+            .filter(|rule| *rule != "none")
+            .cloned()
             .collect(),
+        labels: (
+            setup.client_id_label.clone(),
+            setup.client_secret_label.clone(),
+        ),
+        settings: settings(&products),
         steps: setup.steps.clone(),
         console_url: setup.register_url.as_ref().map(ToString::to_string),
         variables: (
@@ -591,6 +598,21 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
             format!("LINKWELL_PROVIDER_{name}_CLIENT_SECRET"),
         ),
     })
+}
+
+/// What the products of an app want from the operator besides, each once.
+fn settings(products: &[&Entry]) -> Vec<ConnectField> {
+    let mut fields: Vec<ConnectField> = Vec::new();
+    for setting in products.iter().flat_map(|entry| entry.settings()) {
+        let field = ConnectField {
+            name: format!("settings[{}]", setting.name),
+            ..asked_field(setting)
+        };
+        if !fields.iter().any(|known| known.name == field.name) {
+            fields.push(field);
+        }
+    }
+    fields
 }
 
 /// Each API key that works.

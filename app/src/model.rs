@@ -473,12 +473,18 @@ pub struct ProviderAppRow {
 pub struct ProviderAppPage {
     /// The line of the list.
     pub app: ProviderAppRow,
-    /// Each address to register, with the name of the provider it serves.
-    pub redirect_uris: Vec<(String, String)>,
+    /// The address to register.
+    pub redirect_uri: String,
     /// What to do at the provider, in order.
     pub steps: Vec<String>,
     /// Where apps are registered.
     pub console_url: Option<String>,
+    /// What the provider demands of the address, and what it reviews.
+    pub rules: Vec<String>,
+    /// What the provider calls the two values.
+    pub labels: (String, String),
+    /// What else it gives.
+    pub settings: Vec<ConnectField>,
     /// The environment variables that hold the two values instead.
     pub variables: (String, String),
 }

@@ -7,8 +7,6 @@ import { OidcProvider } from './oidc-provider.ts';
 export type { ProviderApp };
 
 /** Products that share an app have a redirect address each. */
-const PRODUCTS: Record<string, string[]> = { google: ['google-gmail', 'google-drive'] };
-
 export class Peers {
   private constructor(
     readonly oidc: OidcProvider,
@@ -17,8 +15,7 @@ export class Peers {
 
   /** Starts them for a hub at `hubOrigin`, and writes the catalog that leads to them. */
   static async start(hubOrigin: string, catalog: string): Promise<Peers> {
-    const callbacks = (app: string) =>
-      (PRODUCTS[app] ?? [app]).map((id) => `${hubOrigin}/oauth/callback/${id}`);
+    const callbacks = (app: string) => [`${hubOrigin}/oauth/callback/${app}`];
     const oidc = await OidcProvider.start(callbacks('oidc-provider'));
     const lookAlikes = await LookAlikes.start(callbacks);
     const doors = Object.entries(lookAlikes.doors).map(([app, door]) => [app, door.origin]);

@@ -477,10 +477,10 @@ pub fn provider_apps() -> Vec<ProviderAppRow> {
 pub fn provider_app() -> ProviderAppPage {
     ProviderAppPage {
         app: provider_apps()[2].clone(),
-        redirect_uris: vec![(
-            "Shopify".to_owned(),
-            "https://hub.alder-ash.example/oauth/callback/shopify".to_owned(),
-        )],
+        redirect_uri: "https://hub.alder-ash.example/oauth/callback/shopify".to_owned(),
+        rules: vec!["Each address in full; https, or localhost while developing.".to_owned()],
+        labels: ("Client ID".to_owned(), "Client secret".to_owned()),
+        settings: Vec::new(),
         steps: vec![
             "Open the Shopify Partner dashboard and create an app.".to_owned(),
             "Under Configuration, add the redirect address below.".to_owned(),
@@ -495,13 +495,9 @@ pub fn provider_app() -> ProviderAppPage {
 }
 
 pub fn provider_app_entered() -> ProviderAppPage {
-    let uri = |id: &str| format!("https://hub.alder-ash.example/oauth/callback/{id}");
     ProviderAppPage {
         app: provider_apps()[0].clone(),
-        redirect_uris: vec![
-            ("Gmail".to_owned(), uri("google-gmail")),
-            ("Google Drive".to_owned(), uri("google-drive")),
-        ],
+        redirect_uri: "https://hub.alder-ash.example/oauth/callback/google".to_owned(),
         ..provider_app()
     }
 }

@@ -20,22 +20,31 @@ pub fn ProviderAppView(
 ) -> impl IntoView {
     let ProviderAppPage {
         app,
-        redirect_uris,
+        redirect_uri,
+        rules,
+        labels,
+        settings,
         steps,
         console_url,
         variables,
     } = page;
     let name = app.provider.name.clone();
-    let several = redirect_uris.len() > 1;
-    let addresses = redirect_uris
+    let what = format!("redirect address of {name}");
+    let (id_label, secret_label) = labels;
+    // A private key has several lines.
+    let is_key = secret_label.to_lowercase().contains("private key");
+    let further = settings
         .into_iter()
-        .map(|(serves, uri)| {
-            let what = format!("redirect address of {serves}");
+        .map(|field| {
             view! {
-                <li>
-                    {several.then(|| view! { <span class="label">{serves}</span> })}
-                    <Copyable value=uri what/>
-                </li>
+                <Field
+                    name=field.name
+                    label=field.label
+                    placeholder=field.placeholder.unwrap_or_default()
+                    help=field.help.unwrap_or_default()
+                    value=field.value
+                    autocomplete="off"
+                />
             }
         })
         .collect_view();
@@ -94,14 +103,16 @@ pub fn ProviderAppView(
                 <h2 id="values">{format!("Values from {name}")}</h2>
                 <form class="form" method="post" action="/api/save_provider_app">
                     <input type="hidden" name="app" value=app.id.clone()/>
-                    <Field name="client_id" label="Client ID" autocomplete="off"/>
+                    <Field name="client_id" label=id_label autocomplete="off"/>
                     <Field
                         name="client_secret"
-                        label="Client secret"
+                        label=secret_label
                         kind="password"
                         autocomplete="off"
                         help="Stored sealed. It is never shown again, not even to you."
+                        multiline=is_key
                     />
+                    {further}
                     <div class="actions">
                         <button class="btn" data-kind="primary">
                             {if entered { "Replace" } else { "Save" }}
@@ -154,7 +165,8 @@ pub fn ProviderAppView(
                 <section class="card" aria-labelledby="register">
                     {register}
                     <p class="muted">{how}</p>
-                    <ul class="addresses">{addresses}</ul>
+                    <ul class="addresses"><li><Copyable value=redirect_uri what/></li></ul>
+                    {rules.into_iter().map(|rule| view! { <p class="muted">{rule}</p> }).collect_view()}
                 </section>
                 {form}
                 {remove}

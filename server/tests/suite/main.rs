@@ -12,6 +12,7 @@ mod flow;
 mod gate;
 mod lending;
 mod people;
+mod push;
 mod refresh;
 mod secrets;
 mod surface;
