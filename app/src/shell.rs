@@ -19,12 +19,13 @@ pub fn Document(
         favicon,
         copy_js,
         icons,
+        brands,
         options,
         ..
     } = site;
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme.attribute() data-icons=icons>
+        <html lang="en" data-theme=theme.attribute() data-icons=icons data-brands=brands>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -20,8 +20,10 @@ pub struct Site {
     pub popup_js: String,
     /// The script that makes copy buttons work.
     pub copy_js: String,
-    /// The sprite with every icon.
+    /// The sprite with every icon of the pages.
     pub icons: String,
+    /// What the address of a brand's mark begins with.
+    pub brands: String,
     /// Where the islands' script is.
     pub options: LeptosOptions,
 }

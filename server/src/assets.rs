@@ -34,6 +34,9 @@ struct Site;
 pub struct Manifest {
     hydration: String,
     files: BTreeMap<String, String>,
+    /// What the addresses of many small files begin with.
+    #[serde(default)]
+    families: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -48,9 +51,15 @@ impl Manifest {
         self.url("site.css")
     }
 
-    /// The address of the icon sprite, to which `#brand-…` or `#ui-…` is added.
+    /// The address of the icon sprite, to which `#ui-…` is added.
     pub fn icons(&self) -> String {
         self.url("icons.svg")
+    }
+
+    /// What the address of a brand's mark begins with; `xero.svg` completes it.
+    pub fn brands(&self) -> String {
+        let prefix = self.families.get("brand").map_or("brand-", String::as_str);
+        format!("/{DIRECTORY}/{prefix}")
     }
 
     /// The address of the product's own mark.
@@ -221,6 +230,14 @@ mod tests {
             assert_eq!(plain.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
         }
+        let brand = format!("{}shopify.svg", manifest.brands());
+        let brand = answer(
+            brand.strip_prefix("/assets/").unwrap(),
+            &HeaderMap::new(),
+            FOREVER,
+        );
+        assert_eq!(brand.status(), StatusCode::OK);
+        assert_eq!(brand.headers()[header::CONTENT_TYPE], "image/svg+xml");
         let wasm = answer(&hydration[1], &accepting("br"), FOREVER);
         assert_eq!(wasm.headers()[header::CONTENT_TYPE], "application/wasm");
         assert_eq!(wasm.headers()[header::CONTENT_ENCODING], "br");

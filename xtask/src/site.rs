@@ -33,6 +33,11 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     );
     let icons = icons::build(&workspace.root, &packages, &sources)?;
     bundle.add("icons.svg", icons.sprite.into_bytes());
+    let files = icons.brands.into_iter();
+    bundle.add_family(
+        "brand",
+        files.map(|(slug, svg)| (format!("{slug}.svg"), svg)).collect(),
+    );
     bundle.add("NOTICE.txt", icons.notice.into_bytes());
     for entry in fs::read_dir(workspace.root.join("public")).context("reading public/")? {
         let entry = entry?;

@@ -1,23 +1,26 @@
-//! Icons: all of them come from one sprite.
+//! Icons of the pages come from one sprite; the marks of brands are files of
+//! their own, so that of many only those that come into sight are fetched.
 
 use leptos::{either::Either, prelude::*};
 
 use crate::model::Provider;
 
-/// The sprite's address. The server knows it; the islands read it from the page.
+/// Where files are. The server knows it; the islands read it from the page.
 #[cfg(feature = "ssr")]
-fn sprite() -> String {
+fn addresses() -> (String, String) {
     use_context::<crate::Site>()
-        .map(|site| site.icons)
+        .map(|site| (site.icons, site.brands))
         .unwrap_or_default()
 }
 
 #[cfg(not(feature = "ssr"))]
-fn sprite() -> String {
-    document()
-        .document_element()
-        .and_then(|html| html.get_attribute("data-icons"))
-        .unwrap_or_default()
+fn addresses() -> (String, String) {
+    let html = document().document_element();
+    let said = |name| html.as_ref().and_then(|html| html.get_attribute(name));
+    (
+        said("data-icons").unwrap_or_default(),
+        said("data-brands").unwrap_or_default(),
+    )
 }
 
 /// A drawn sign, always beside a word that says the same.
@@ -28,7 +31,7 @@ pub fn Icon(
 ) -> impl IntoView {
     view! {
         <svg class="icon" aria-hidden="true" focusable="false">
-            <use_ href=format!("{}#ui-{name}", sprite())></use_>
+            <use_ href=format!("{}#ui-{name}", addresses().0)></use_>
         </svg>
     }
 }
@@ -40,10 +43,15 @@ pub fn BrandPlate(
     provider: Provider,
 ) -> impl IntoView {
     let mark = match provider.icon {
-        Some(symbol) => Either::Left(view! {
-            <svg class="brand" aria-hidden="true" focusable="false">
-                <use_ href=format!("{}#{symbol}", sprite())></use_>
-            </svg>
+        Some(slug) => Either::Left(view! {
+            <img
+                class="brand"
+                src=format!("{}{slug}.svg", addresses().1)
+                alt=""
+                width="24"
+                height="24"
+                loading="lazy"
+            />
         }),
         None => {
             let letter: String = provider.name.chars().take(1).collect();

@@ -107,6 +107,7 @@ fn site() -> Site {
         popup_js: manifest.url("popup.js"),
         copy_js: manifest.url("copy.js"),
         icons: manifest.icons(),
+        brands: manifest.brands(),
         options: LeptosOptions::builder()
             .output_name(manifest.hydration())
             .site_pkg_dir(assets::DIRECTORY)

@@ -2,8 +2,9 @@
 //! Brotli form, and a manifest that says which is which.
 //!
 //! ```text
-//! dist/manifest.json          {"hydration": "linkwell-HASH", "files": {"site.css": "site-HASH.css", …}}
+//! dist/manifest.json          {"hydration": "linkwell-HASH", "files": {"site.css": "site-HASH.css", …}, "families": {"brand": "brand-HASH-"}}
 //! dist/assets/site-HASH.css   and site-HASH.css.br
+//! dist/assets/brand-HASH-xero.svg, one of a family: many small files under one hash
 //! ```
 
 use std::{
@@ -22,6 +23,8 @@ pub struct Bundle {
     assets: BTreeMap<String, Vec<u8>>,
     /// Name in `dist/assets` by the name the server asks for.
     names: BTreeMap<String, String>,
+    /// What the names of a family's files begin with, by the family's name.
+    families: BTreeMap<String, String>,
     /// The name that JavaScript and WASM share.
     hydration: Option<String>,
 }
@@ -33,6 +36,7 @@ impl Bundle {
             directory,
             assets: BTreeMap::new(),
             names: BTreeMap::new(),
+            families: BTreeMap::new(),
             hydration: None,
         }
     }
@@ -44,6 +48,19 @@ impl Bundle {
         self.assets.insert(hashed, content);
     }
 
+    /// Adds many small files that pages name often. They share the hash of all
+    /// of them: 200 different ones in a page would weigh more than its words,
+    /// and a list that translates them would have to reach the browser too.
+    pub fn add_family(&mut self, family: &str, files: BTreeMap<String, String>) {
+        let parts = files.iter().flat_map(|(name, content)| [name, content]);
+        let prefix = format!("{family}-{}-", hash(parts.map(|part| part.as_bytes())));
+        for (name, content) in files {
+            self.assets
+                .insert(format!("{prefix}{name}"), content.into_bytes());
+        }
+        self.families.insert(family.to_owned(), prefix);
+    }
+
     /// Adds the browser's program. Leptos asks for `NAME.js` and `NAME_bg.wasm`,
     /// so the two share one hash.
     pub fn add_hydration(&mut self, js: Vec<u8>, wasm: Vec<u8>) {
@@ -51,6 +68,11 @@ impl Bundle {
         self.assets.insert(format!("{name}.js"), js);
         self.assets.insert(format!("{name}_bg.wasm"), wasm);
         self.hydration = Some(name);
+    }
+
+    fn is_of_a_family(&self, name: &str) -> bool {
+        let mut prefixes = self.families.values();
+        prefixes.any(|prefix| name.starts_with(prefix.as_str()))
     }
 
     /// Writes what is not there yet and removes what no longer belongs.
@@ -67,11 +89,13 @@ impl Bundle {
                     write_whole(&assets.join(&compressed_name), &compressed)?;
                 }
                 write_whole(&assets.join(name), content)?;
-                println!(
-                    "site: {name}, {} B, {} B as Brotli",
-                    content.len(),
-                    compressed.len()
-                );
+                if !self.is_of_a_family(name) {
+                    println!(
+                        "site: {name}, {} B, {} B as Brotli",
+                        content.len(),
+                        compressed.len()
+                    );
+                }
             }
             expected.extend([name.clone(), compressed_name]);
         }
@@ -81,7 +105,11 @@ impl Bundle {
                 fs::remove_file(entry.path())?;
             }
         }
-        let manifest = serde_json::json!({ "hydration": self.hydration, "files": self.names });
+        let manifest = serde_json::json!({
+            "hydration": self.hydration,
+            "files": self.names,
+            "families": self.families,
+        });
         let manifest = serde_json::to_vec_pretty(&manifest)?;
         let path = self.directory.join("manifest.json");
         if fs::read(&path).ok().as_ref() != Some(&manifest) {
@@ -148,6 +176,22 @@ mod tests {
         assert_eq!(name.len(), "site-.css".len() + 16);
         assert_eq!(name, hashed_name("site.css", b"a{}"));
         assert_ne!(name, hashed_name("site.css", b"b{}"));
+    }
+
+    #[test]
+    fn a_family_shares_one_hash_of_all_its_files() {
+        let prefix = |content: &str| {
+            let mut bundle = Bundle::new(PathBuf::new());
+            let file = |name: &str| (name.to_owned(), content.to_owned());
+            bundle.add_family("brand", BTreeMap::from([file("a.svg"), file("b.svg")]));
+            let prefix = bundle.families["brand"].clone();
+            let names: Vec<_> = bundle.assets.into_keys().collect();
+            assert_eq!(names, [format!("{prefix}a.svg"), format!("{prefix}b.svg")]);
+            prefix
+        };
+        assert!(prefix("<svg/>").starts_with("brand-"));
+        assert_eq!(prefix("<svg/>"), prefix("<svg/>"));
+        assert_ne!(prefix("<svg/>"), prefix("<svg></svg>"));
     }
 
     #[test]

@@ -1,24 +1,29 @@
-//! The icon sprite: one SVG file with a symbol for every icon the product uses.
+//! The icons: one sprite with a symbol for every icon of the pages (`ui-NAME`),
+//! and one small file for every brand that a catalog entry names.
 //!
-//! `brand-SLUG` comes from the `icon` of a catalog entry, `ui-NAME` from the
-//! pages. Both are taken from npm packages; nothing is drawn here.
+//! Pages draw the sprite's icons in the colour of the text, on every visit.
+//! Brands are many and keep their colours: as files of their own, only those
+//! that come into sight are fetched. All are taken from npm packages; nothing
+//! is drawn here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::source::Source;
 
-/// The sprite and where its symbols come from.
+/// The icons and where they come from.
 pub struct Icons {
     /// An SVG file of symbols.
     pub sprite: String,
+    /// An SVG file for each brand, by the slug that entries name it by.
+    pub brands: BTreeMap<String, String>,
     /// Names, versions and licences of the packages used, for people.
     pub notice: String,
 }
@@ -48,26 +53,43 @@ impl Package {
     }
 }
 
-/// A symbol of the sprite.
+/// What a mark without a readable colour of its own is drawn in: brands stand
+/// on a white plate in both themes.
+const INK: &str = "#24302f";
+
+/// One icon.
 struct Symbol {
     package: Package,
-    /// Attributes and content of the `<symbol>`.
+    /// Attributes and content of the `<symbol>` or `<svg>`.
     attributes: String,
     content: String,
 }
 
-/// Builds the sprite of all icons that catalog and pages name.
+impl Symbol {
+    /// As a file of its own, where no text gives it a colour.
+    fn file(&self) -> String {
+        let Self {
+            attributes,
+            content,
+            ..
+        } = self;
+        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" {attributes}>{content}</svg>\n")
+            .replace("currentColor", INK)
+    }
+}
+
+/// Builds all icons that catalog and pages name.
 ///
 /// # Errors
 /// When an icon is in none of the packages.
 pub fn build(root: &Path, packages: &Path, sources: &[Source]) -> Result<Icons> {
     let packages = Packages::open(packages)?;
-    let mut symbols = BTreeMap::new();
+    let (mut brand, mut symbols) = (BTreeMap::new(), BTreeMap::new());
     for (slug, file) in brands(&root.join("server/hub/catalog"))? {
         let symbol = packages
             .brand(&slug)
             .with_context(|| format!("icon of {}", file.display()))?;
-        symbols.insert(format!("brand-{slug}"), symbol);
+        brand.insert(slug, symbol);
     }
     for icon in sources.iter().flat_map(Source::icons) {
         let symbol = packages
@@ -75,9 +97,13 @@ pub fn build(root: &Path, packages: &Path, sources: &[Source]) -> Result<Icons> 
             .with_context(|| format!("Lucide has no icon {icon}"))?;
         symbols.insert(format!("ui-{}", icon.name), symbol);
     }
+    let files = brand
+        .iter()
+        .map(|(slug, symbol)| (slug.clone(), symbol.file()));
     Ok(Icons {
         sprite: sprite(&symbols),
-        notice: packages.notice(&symbols)?,
+        brands: files.collect(),
+        notice: packages.notice(brand.iter().chain(&symbols))?,
     })
 }
 
@@ -185,10 +211,9 @@ impl Packages {
         let (_, path) = svg
             .split_once("</title>")
             .context("simple-icons changed its format")?;
-        let fill = if is_readable(color)? {
-            format!("#{color}")
-        } else {
-            "currentColor".to_owned()
+        let fill = match is_readable(color)? {
+            true => format!("#{color}"),
+            false => INK.to_owned(),
         };
         Ok(Some(Symbol {
             package: Package::SimpleIcons,
@@ -207,9 +232,6 @@ impl Packages {
             return Ok(None);
         };
         let body = icon["body"].as_str().context("an icon without a body")?;
-        if body.contains(" id=\"") {
-            bail!("`{slug}` uses gradients, which browsers do not draw from another file");
-        }
         let number = |key: &str, default: f64| {
             icon[key]
                 .as_f64()
@@ -259,21 +281,23 @@ impl Packages {
     }
 
     /// Says which symbols come from which package, under which licence.
-    fn notice(&self, symbols: &BTreeMap<String, Symbol>) -> Result<String> {
+    fn notice<'s>(
+        &self,
+        symbols: impl Iterator<Item = (&'s String, &'s Symbol)>,
+    ) -> Result<String> {
+        let mut by_package = BTreeMap::<Package, Vec<&str>>::new();
+        for (id, symbol) in symbols {
+            by_package.entry(symbol.package).or_default().push(id);
+        }
         let mut notice = String::from(
             "Icons in this product\n\n\
              Brand marks are trademarks of their owners. They name the service that a\n\
              connection leads to and do not imply any endorsement.\n",
         );
-        let used: BTreeSet<Package> = symbols.values().map(|symbol| symbol.package).collect();
-        for package in used {
+        for (package, ids) in by_package {
             let directory = self.directory.join(package.name());
             let about: Value =
                 serde_json::from_str(&fs::read_to_string(directory.join("package.json"))?)?;
-            let ids = symbols
-                .iter()
-                .filter(|(_, symbol)| symbol.package == package)
-                .map(|(id, _)| id.as_str());
             write!(
                 notice,
                 "\n{} {}, {}\n{}\n",
@@ -284,7 +308,7 @@ impl Packages {
                 about["license"]
                     .as_str()
                     .context("a package without a licence")?,
-                ids.collect::<Vec<_>>().join(", "),
+                ids.join(", "),
             )?;
             // CC0 asks for nothing; the ISC licence wants its text to travel along.
             if package == Package::Lucide {
@@ -299,16 +323,13 @@ impl Packages {
     }
 }
 
-/// Whether a colour (`RRGGBB`) stands out from white and from the dark theme's surface.
+/// Whether a colour (`RRGGBB`) stands out from the white plate.
 ///
 /// By the contrast formula of WCAG 2.2. A mark is recognised at less contrast
-/// than text needs: 2 keeps Shopify's green and drops GitHub's near-black.
+/// than text needs: 2 keeps Shopify's green and drops Snapchat's yellow.
 fn is_readable(color: &str) -> Result<bool> {
-    const DARK_SURFACE: &str = "111827";
     const ENOUGH: f64 = 2.0;
-    let own = luminance(color)?;
-    let contrast = |other: f64| (own.max(other) + 0.05) / (own.min(other) + 0.05);
-    Ok(contrast(1.0) >= ENOUGH && contrast(luminance(DARK_SURFACE)?) >= ENOUGH)
+    Ok(1.05 / (luminance(color)? + 0.05) >= ENOUGH)
 }
 
 /// Relative luminance, 0 for black to 1 for white.
@@ -333,7 +354,7 @@ mod tests {
     fn a_brand_keeps_its_colour_only_where_it_can_be_seen() {
         assert!(is_readable("7AB55C").unwrap(), "Shopify");
         assert!(is_readable("635BFF").unwrap(), "Stripe");
-        assert!(!is_readable("181717").unwrap(), "GitHub is lost on dark");
+        assert!(is_readable("181717").unwrap(), "GitHub");
         assert!(!is_readable("FFFC00").unwrap(), "Snapchat is lost on white");
         assert!(is_readable("green").is_err());
     }
@@ -347,15 +368,27 @@ mod tests {
         };
         let symbols = BTreeMap::from([
             ("ui-check".to_owned(), symbol("<path d=\"M20 6\"/>")),
-            ("brand-shopify".to_owned(), symbol("<path d=\"M1 1\"/>")),
+            ("ui-x".to_owned(), symbol("<path d=\"M1 1\"/>")),
         ]);
         assert_eq!(
             sprite(&symbols),
             "<svg xmlns=\"http://www.w3.org/2000/svg\">\n\
-             <symbol id=\"brand-shopify\" viewBox=\"0 0 24 24\"><path d=\"M1 1\"/></symbol>\n\
              <symbol id=\"ui-check\" viewBox=\"0 0 24 24\"><path d=\"M20 6\"/></symbol>\n\
+             <symbol id=\"ui-x\" viewBox=\"0 0 24 24\"><path d=\"M1 1\"/></symbol>\n\
              </svg>\n"
         );
+    }
+
+    #[test]
+    fn a_mark_as_a_file_has_its_colour_in_it() {
+        let mark = Symbol {
+            package: Package::Lucide,
+            attributes: "stroke=\"currentColor\"".into(),
+            content: "<path fill=\"currentColor\"/>".into(),
+        };
+        let file = mark.file();
+        assert!(!file.contains("currentColor"), "{file}");
+        assert_eq!(file.matches(INK).count(), 2, "{file}");
     }
 
     #[test]
