@@ -36,7 +36,9 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     let files = icons.brands.into_iter();
     bundle.add_family(
         "brand",
-        files.map(|(slug, svg)| (format!("{slug}.svg"), svg)).collect(),
+        files
+            .map(|(slug, svg)| (format!("{slug}.svg"), svg))
+            .collect(),
     );
     bundle.add("NOTICE.txt", icons.notice.into_bytes());
     for entry in fs::read_dir(workspace.root.join("public")).context("reading public/")? {
