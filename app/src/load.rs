@@ -41,7 +41,7 @@ fn drawn(entry: &Entry) -> Provider {
     Provider {
         id: entry.id.clone(),
         name: entry.name().to_owned(),
-        icon: Some(format!("brand-{}", entry.brand.icon)),
+        icon: Some(entry.brand.icon.clone()),
     }
 }
 
@@ -547,7 +547,7 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
                 false => first.name().to_owned(),
             },
             // The sprite has the marks of products, which are not the company's.
-            icon: (!shared).then(|| format!("brand-{}", first.brand.icon)),
+            icon: (!shared).then(|| first.brand.icon.clone()),
         },
         serves: match shared {
             true => products
