@@ -244,6 +244,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     let mut catalog = open_catalog(settings.place.catalog.as_deref())?;
     let mut outbound = OutboundPolicy {
         allow: settings.outbound_allow.clone(),
+        proxy: settings.outbound_proxy.clone(),
         ..OutboundPolicy::default()
     };
     let mut operator_apps = BTreeMap::new();

@@ -93,6 +93,11 @@ pub struct Serve {
     )]
     pub outbound_allow: Vec<IpNet>,
 
+    /// HTTP proxy for calls to providers, where the hub has no other way out; it
+    /// must refuse private addresses itself
+    #[arg(long, env = "LINKWELL_OUTBOUND_PROXY", value_name = "URL")]
+    pub outbound_proxy: Option<Url>,
+
     /// Networks of the proxies in front of the hub; what they say in
     /// X-Forwarded-For about where a request comes from is believed
     #[arg(

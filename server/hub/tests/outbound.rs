@@ -237,6 +237,36 @@ async fn plain_http_is_for_allowed_addresses_only() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_asked_for_what_is_far_and_never_for_what_is_private() {
+    let proxy = Peer::start(ok).await;
+    let near = Peer::start(ok).await;
+    let outbound = Outbound::new(OutboundPolicy {
+        allow_exact: vec![near.address],
+        proxy: Some(proxy.url().parse().unwrap()),
+        timeouts: quick(),
+        ..OutboundPolicy::default()
+    })
+    .unwrap();
+    let private = spellings(443).into_iter();
+    for url in private.filter(|url| url.starts_with("https:")) {
+        assert_eq!(
+            error(get(&outbound, &url).await),
+            SendError::NotSent(NotSent::AddressNotAllowed),
+            "{url}"
+        );
+    }
+    assert!(get(&outbound, &near.url()).await.is_ok());
+    assert_eq!(proxy.requests(), 0);
+
+    // It says yes to CONNECT and then speaks no TLS.
+    assert_eq!(
+        error(get(&outbound, "https://1.1.1.1/").await),
+        SendError::NotSent(NotSent::Connect)
+    );
+    assert_eq!((proxy.requests(), near.requests()), (1, 1));
+}
+
+#[tokio::test]
 async fn redirects_are_answers_not_errands() {
     static TRAP: std::sync::OnceLock<SocketAddr> = std::sync::OnceLock::new();
     let trap = Peer::start(ok).await;

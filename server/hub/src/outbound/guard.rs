@@ -75,10 +75,13 @@ pub(super) struct Guard {
 
 impl Guard {
     pub fn admits(&self, ip: IpAddr) -> bool {
+        self.names(ip) || (!self.allowed_only && is_public(ip))
+    }
+
+    /// Whether the operator allowed this very address.
+    pub fn names(&self, ip: IpAddr) -> bool {
         let plain = ip.to_canonical();
-        let allowed =
-            self.exact.contains(&plain) || self.allow.iter().any(|net| net.contains(&plain));
-        allowed || (!self.allowed_only && is_public(ip))
+        self.exact.contains(&plain) || self.allow.iter().any(|net| net.contains(&plain))
     }
 
     /// Keeps the addresses that may be reached.

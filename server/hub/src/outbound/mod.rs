@@ -2,8 +2,9 @@
 //!
 //! It reaches public addresses only, checked at the moment of connecting, so
 //! that a name which changes its address between check and use gains nothing.
-//! It follows no redirect, uses no proxy and keeps no cookie; it reads at most
-//! [`MAX_BODY`] and waits at most [`Timeouts::total`]; it sends a request once.
+//! It follows no redirect and keeps no cookie; it reads at most [`MAX_BODY`] and
+//! waits at most [`Timeouts::total`]; it sends a request once. A proxy is used
+//! only when the operator names one, never because of the environment.
 
 mod guard;
 
@@ -35,6 +36,13 @@ pub struct OutboundPolicy {
     pub allow: Vec<IpNet>,
     /// The same for single addresses at single ports: the hub's own sandbox.
     pub allow_exact: Vec<SocketAddr>,
+    /// An HTTP proxy for calls by https, where a network has no other way out.
+    /// What `allow` and `allow_exact` speak of is reached directly all the same.
+    /// It resolves the names, so it must refuse private addresses itself; the
+    /// hub still refuses those that it can see.
+    pub proxy: Option<Url>,
+    /// Certificates (DER) trusted besides Mozilla's and the system's.
+    pub roots: Vec<Vec<u8>>,
     /// How long calls may take.
     pub timeouts: Timeouts,
 }
@@ -64,6 +72,7 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     policy: OutboundPolicy,
     clients: BTreeMap<Route, (Guard, reqwest::Client)>,
+    through_proxy: Option<reqwest::Client>,
 }
 
 /// A resolver is told a name but neither scheme nor port, so every rule that
@@ -192,11 +201,26 @@ impl Outbound {
                 if plain_http && guard.allow.is_empty() && guard.exact.is_empty() {
                     continue;
                 }
-                let client = client(&guard, policy.timeouts)?;
+                let client = client(&policy)?
+                    .dns_resolver(Resolver(Arc::new(guard.clone())))
+                    .no_proxy()
+                    .build()?;
                 clients.insert(Route { plain_http, port }, (guard, client));
             }
         }
-        Ok(Self(Arc::new(Inner { policy, clients })))
+        let through_proxy = match &policy.proxy {
+            Some(proxy) => Some(
+                client(&policy)?
+                    .proxy(reqwest::Proxy::https(proxy.clone())?)
+                    .build()?,
+            ),
+            None => None,
+        };
+        Ok(Self(Arc::new(Inner {
+            policy,
+            clients,
+            through_proxy,
+        })))
     }
 
     /// Sends a request once and reads the whole answer.
@@ -215,6 +239,10 @@ impl Outbound {
         if literal.is_some_and(|ip| !guard.admits(ip)) {
             return Err(SendError::NotSent(NotSent::AddressNotAllowed));
         }
+        let client = match &self.0.through_proxy {
+            Some(proxied) if !self.is_near(guard, &request.url).await? => proxied,
+            _ => client,
+        };
         let mut builder = client
             .request(request.method, request.url)
             .headers(request.headers);
@@ -223,6 +251,24 @@ impl Outbound {
         }
         let response = builder.send().await.map_err(|error| classify(&error))?;
         read(response).await
+    }
+
+    /// Whether an address is one that is reached without the proxy. Where only
+    /// the proxy can resolve names, this machine finds nothing and lets it.
+    async fn is_near(&self, guard: &Guard, url: &Url) -> Result<bool, SendError> {
+        if guard.allowed_only {
+            return Ok(true);
+        }
+        let (host, port) = (url.host_str(), url.port_or_known_default());
+        let host = host.unwrap_or_default().trim_matches(['[', ']']);
+        let Ok(found) = tokio::net::lookup_host((host, port.unwrap_or(443))).await else {
+            return Ok(false);
+        };
+        let admitted = guard.filter(found);
+        if admitted.is_empty() {
+            return Err(SendError::NotSent(NotSent::AddressNotAllowed));
+        }
+        Ok(admitted.iter().any(|at| guard.names(at.ip())))
     }
 
     fn client(&self, url: &Url) -> Result<&(Guard, reqwest::Client), SendError> {
@@ -249,27 +295,26 @@ impl Outbound {
     clippy::disallowed_methods,
     reason = "this is the one place that makes a client"
 )]
-fn client(guard: &Guard, timeouts: Timeouts) -> Result<reqwest::Client, reqwest::Error> {
+fn client(policy: &OutboundPolicy) -> Result<reqwest::ClientBuilder, reqwest::Error> {
     // Mozilla's roots travel with the program, because a bare container has
     // none; the system's, if any, are added for companies with their own.
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
-        .map(|root| reqwest::Certificate::from_der(root))
+        .map(|root| root.as_ref())
+        .chain(policy.roots.iter().map(Vec::as_slice))
+        .map(reqwest::Certificate::from_der)
         .collect::<Result<Vec<_>, _>>()?;
-    reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .user_agent(HeaderValue::from_static(concat!(
             "Linkwell/",
             env!("CARGO_PKG_VERSION")
         )))
         .tls_certs_merge(roots)
-        .dns_resolver(Resolver(Arc::new(guard.clone())))
-        .connect_timeout(timeouts.connect)
-        .timeout(timeouts.total)
+        .connect_timeout(policy.timeouts.connect)
+        .timeout(policy.timeouts.total)
         .redirect(reqwest::redirect::Policy::none())
         // A code or a rotating token must never be sent twice.
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .build()
+        .retry(reqwest::retry::never()))
 }
 
 /// Asks the operating system and keeps only what the guard admits.
