@@ -118,11 +118,23 @@ fn Missing() -> impl IntoView {
 
 #[component]
 fn HubPage() -> impl IntoView {
-    let query = query("q");
+    let filter = load::known(model::Filter {
+        q: query("q"),
+        category: query("category"),
+        region: query("region"),
+        sign_in: query("sign-in"),
+        all: query("show") == "all",
+    });
+    let asked = filter.clone();
     page(
-        async move { load::hub_page(&hub(), &member()?).await },
-        move |hub: model::Hub| {
-            view! { <HubView hub query/> }
+        async move {
+            let (hub, member) = (hub(), member()?);
+            let rows = load::hub(&hub, &member).await?;
+            let market = load::market(&hub, &member, &asked, &rows.connections).await?;
+            Ok((rows, market))
+        },
+        move |(hub, market)| {
+            view! { <HubView hub market filter/> }
         },
     )
 }
@@ -169,9 +181,13 @@ fn DisconnectPage() -> impl IntoView {
 #[component]
 fn ProviderAppsPage() -> impl IntoView {
     page(
-        async move { load::provider_apps(&hub(), &member()?).await },
-        |apps| {
-            view! { <ProviderAppsView apps/> }
+        async move {
+            let (hub, member) = (hub(), member()?);
+            let apps = load::provider_apps(&hub, &member).await?;
+            Ok((apps, load::wishes(&hub, &member).await?))
+        },
+        |(apps, wishes)| {
+            view! { <ProviderAppsView apps wishes/> }
         },
     )
 }

@@ -25,6 +25,7 @@ pub enum Notice {
     Disconnected,
     DisconnectedHere,
     Removed,
+    WishNoted,
     AppSaved,
     AppRemoved,
     KeyRevoked,
@@ -46,6 +47,7 @@ impl Notice {
                 "Disconnected here. The provider did not confirm it, so remove Linkwell there too."
             }
             Self::Removed => "Removed from the list.",
+            Self::WishNoted => "Noted. The admins of your organisation see it in their settings.",
             Self::AppSaved => "Saved. The provider can be connected now.",
             Self::AppRemoved => "Removed. What is connected keeps working until it needs renewing.",
             Self::KeyRevoked => "Key revoked. Requests with it are refused from now on.",

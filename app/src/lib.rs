@@ -11,6 +11,8 @@ pub mod islands;
 pub mod model;
 pub mod parts;
 pub mod paths;
+#[path = "../../server/hub/src/catalog/rank.rs"]
+mod rank;
 pub mod words;
 
 #[cfg(feature = "ssr")]

@@ -4,8 +4,8 @@ use axum::{Extension, Json, Router, extract::Path, http::StatusCode, routing::ge
 use chrono::{DateTime, Utc};
 use hub::{
     Error, Hub, Result,
-    catalog::{Provider as Entry, SignIn, Variable, Variables},
-    connect::{FlowView, Listed},
+    catalog::{Category, Provider as Entry, SignIn, Variable, Variables},
+    connect::{FlowView, Listed, UsualTimes},
     failure::{Failure, FailureCode},
     keep::health,
     people::{Action as Right, Member, ProviderAppSource, ProviderAppStatus},
@@ -21,13 +21,34 @@ use crate::{
     Viewer,
     documents::{Choice, Ending, Outcome},
     model::*,
-    paths,
+    paths, words as say,
 };
 
 /// How many lines of a connection's history its page shows.
 const HISTORY: u64 = 20;
 /// What a first visit is pointed to, in this order, as far as it is set up.
 const SUGGESTED: [&str; 3] = ["sandbox", "shopify", "google-gmail"];
+/// What stands in front while nothing is searched, behind what is ready in one
+/// click: our choice of what shops use, one of each kind. It orders, and no
+/// page says more about it.
+const IN_FRONT: [&str; 16] = [
+    "shopify",
+    "google-gmail",
+    "stripe",
+    "quickbooks",
+    "instagram",
+    "xero",
+    "meta-ads",
+    "woocommerce",
+    "paypal",
+    "mailchimp",
+    "tiktok",
+    "slack",
+    "hubspot",
+    "google-drive",
+    "square",
+    "postgresql",
+];
 
 /// A point in time, with the words for it.
 pub fn moment(at: DateTime<Utc>) -> Moment {
@@ -219,49 +240,183 @@ fn keywords(entry: Option<&Entry>, more: &[&str]) -> String {
     words.join(" ").to_lowercase()
 }
 
-/// The hub page.
-pub async fn hub_page(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
+/// What the hub page keeps up to date.
+pub async fn hub(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
     let attempts = hub.flows_under_way(member).await?;
-    let apps = hub.provider_apps(member).await?;
-    let may_set_up = member.role().may(Right::ManageProviderApps);
-    let mut offers: Vec<Offer> = hub
-        .catalog
-        .iter()
-        .map(|entry| Offer {
-            provider: drawn(entry),
-            summary: entry.about.summary.clone(),
-            start: match (is_set_up(&apps, &entry.app_id), may_set_up) {
-                (true, _) if entry.questions().any(|question| question.default.is_none()) => {
-                    Start::AfterDetails
-                }
-                (true, _) => Start::Now,
-                (false, true) => Start::SetUp,
-                (false, false) => Start::AskAdmin,
-            },
-            again: listed.iter().any(|listed| {
-                listed.connection.provider == entry.id
-                    && listed.health.status != health::Status::Disconnected
-            }),
-            suggested: SUGGESTED.contains(&entry.id.as_str()) && is_set_up(&apps, &entry.app_id),
-            attempt: attempts
-                .iter()
-                .find(|flow| flow.provider == entry.id && flow.connection_id.is_none())
-                .and_then(|flow| flow.handle.clone()),
-            keywords: keywords(Some(entry), &[]),
-        })
-        .collect();
-    // What can be connected now comes before what has to be set up first.
-    offers.sort_by_key(|offer| matches!(offer.start, Start::SetUp | Start::AskAdmin));
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
         connections: listed
             .iter()
             .map(|listed| row(hub, listed, &attempts))
             .collect(),
-        offers,
         may_manage: member.role().may(Right::Connect),
     })
+}
+
+/// Everything that can be connected, in the order in which `filter` wants it.
+pub async fn market(
+    hub: &Hub,
+    member: &Member,
+    filter: &Filter,
+    linked: &[Connection],
+) -> Result<Market> {
+    let attempts = hub.flows_under_way(member).await?;
+    let apps = hub.provider_apps(member).await?;
+    let usual = hub.usual_times().await?;
+    let may_set_up = member.role().may(Right::ManageProviderApps);
+    let mut entries: Vec<(Start, &Entry)> = hub
+        .catalog
+        .iter()
+        .map(|entry| (start(entry, &apps, may_set_up), entry))
+        .collect();
+    entries.sort_by_key(|(start, entry)| {
+        let place = |ids: &[&str]| {
+            ids.iter()
+                .position(|id| *id == entry.id)
+                .unwrap_or(usize::MAX)
+        };
+        let one_click = entry.sign_in() == SignIn::OneClick;
+        let ready = one_click && matches!(start, Start::Now | Start::AfterDetails);
+        let (first, front) = (place(&SUGGESTED), place(&IN_FRONT));
+        // The sort is stable: names decide where nothing else does.
+        (
+            *start == Start::NotHere,
+            !ready,
+            if ready { first } else { 0 },
+            front,
+        )
+    });
+    let query = filter.q.trim().to_lowercase();
+    let mut cards: Vec<(Option<u8>, Card)> = entries
+        .into_iter()
+        .enumerate()
+        .map(|(place, (start, entry))| {
+            let tags = tags(entry);
+            let rank = match query.is_empty() {
+                true => Some(0),
+                false => entry.answers_to(&query),
+            };
+            let rank = rank.filter(|_| filter.shows(place, &tags));
+            let card = Card {
+                shown: rank.is_some(),
+                place,
+                tags,
+                aliases: entry.about.aliases.join("|"),
+                offer: Offer {
+                    provider: drawn(entry),
+                    summary: entry.about.summary.clone(),
+                    takes: takes(entry, start, &usual),
+                    start,
+                    again: linked.iter().any(|row| {
+                        row.provider.id == entry.id && row.status != Status::Disconnected
+                    }),
+                    attempt: attempts
+                        .iter()
+                        .find(|flow| flow.provider == entry.id && flow.connection_id.is_none())
+                        .and_then(|flow| flow.handle.clone()),
+                },
+            };
+            (rank, card)
+        })
+        .collect();
+    // As the browser orders them: the best first, by their places among equals.
+    cards.sort_by_key(|(rank, _)| rank.unwrap_or(u8::MAX));
+    let cards = cards.into_iter().map(|(_, card)| card).collect();
+    let shelf = |category: Category| Shelf {
+        key: category.as_str().to_owned(),
+        label: category.label().to_owned(),
+        count: hub
+            .catalog
+            .iter()
+            .filter(|entry| entry.about.category == category)
+            .count(),
+    };
+    Ok(Market {
+        cards,
+        shelves: Category::ALL
+            .into_iter()
+            .map(shelf)
+            .filter(|shelf| shelf.count > 0)
+            .collect(),
+        suggested: SUGGESTED
+            .iter()
+            .filter_map(|id| hub.catalog.get(id))
+            .filter(|entry| is_set_up(&apps, &entry.app_id))
+            .take(2)
+            .map(drawn)
+            .collect(),
+        any_api: hub.catalog.get("rest-api").map(drawn),
+    })
+}
+
+/// Keeps only words that filters know.
+pub fn known(filter: Filter) -> Filter {
+    let of = |pairs: &[(&str, &str)], word: String| match pairs.iter().any(|(key, _)| *key == word)
+    {
+        true => word,
+        false => String::new(),
+    };
+    let categories = Category::ALL.map(|category| (category.as_str(), ""));
+    Filter {
+        category: of(&categories, filter.category),
+        region: of(&say::REGIONS, filter.region),
+        sign_in: of(&say::SIGN_INS, filter.sign_in),
+        ..filter
+    }
+}
+
+fn start(entry: &Entry, apps: &[ProviderAppStatus], may_set_up: bool) -> Start {
+    let asks = || entry.questions().any(|question| question.default.is_none());
+    // A button must not lead to a page that has none.
+    match entered(entry, None) {
+        Some(Readiness::NotYet(_)) => Start::NotHere,
+        Some(_) => Start::AfterDetails,
+        None if is_set_up(apps, &entry.app_id) => match asks() {
+            true => Start::AfterDetails,
+            false => Start::Now,
+        },
+        None if may_set_up => Start::SetUp,
+        None => Start::AskAdmin,
+    }
+}
+
+/// The key and the words of what signing in takes.
+fn sign_in(entry: &Entry) -> (&'static str, &'static str) {
+    say::SIGN_INS[match entry.sign_in() {
+        SignIn::OneClick => 0,
+        SignIn::Key => 1,
+        SignIn::Database => 2,
+        SignIn::Browser => 3,
+    }]
+}
+
+/// How long connecting takes: from what people needed here, else from its file.
+fn usually_takes(entry: &Entry, usual: &UsualTimes) -> Option<i64> {
+    let known = usual.of(&entry.id).or(entry.about.usually_takes);
+    known.map(|time| time.num_seconds())
+}
+
+fn takes(entry: &Entry, start: Start, usual: &UsualTimes) -> String {
+    match (start, usually_takes(entry, usual)) {
+        (Start::NotHere, _) => "Not available here yet".to_owned(),
+        (_, Some(time)) => format!("{}, {}", sign_in(entry).1, say::about(time)),
+        (_, None) => sign_in(entry).1.to_owned(),
+    }
+}
+
+fn tags(entry: &Entry) -> String {
+    let regions = match entry.serves("global") {
+        true => "global".to_owned(),
+        false => ["gb", "us", "eu"]
+            .map(|region| if entry.serves(region) { region } else { "" })
+            .join(" "),
+    };
+    format!(
+        "{} {regions} {}",
+        entry.about.category.as_str(),
+        sign_in(entry).0
+    )
 }
 
 fn is_set_up(apps: &[ProviderAppStatus], app: &str) -> bool {
@@ -406,12 +561,26 @@ pub async fn connect_page(
     };
     let attempts = hub.flows_under_way(member).await?;
     let known = known_to(&repairs);
-    Ok(ConnectPage {
-        provider: drawn(entry),
-        will: asked_for
+    let usually_takes = usually_takes(entry, &hub.usual_times().await?);
+    // Without permissions of its own, the file says in words what we do.
+    let will: Vec<String> = match asked_for.is_empty() {
+        true => entry
+            .about
+            .we_will
+            .iter()
+            .map(|line| capital(line))
+            .collect(),
+        false => asked_for
             .iter()
             .map(|scope| capital(&scope.meaning))
             .collect(),
+    };
+    Ok(ConnectPage {
+        provider: drawn(entry),
+        summary: entry.about.summary.clone(),
+        facts: facts(entry),
+        docs: entry.about.sources.clone(),
+        will,
         will_not: entry
             .about
             .we_will_not
@@ -432,7 +601,7 @@ pub async fn connect_page(
                 entry.name()
             ),
         },
-        usually_takes: entry.about.usually_takes.map(|time| time.num_seconds()),
+        usually_takes,
         readiness,
         attempt: attempts
             .iter()
@@ -448,6 +617,42 @@ pub async fn connect_page(
             )
         }),
     })
+}
+
+fn facts(entry: &Entry) -> Vec<(String, String)> {
+    [
+        ("Category", entry.about.category.label().to_owned()),
+        ("Signing in", sign_in(entry).1.to_owned()),
+        ("Serves", served(&entry.about.regions)),
+    ]
+    .into_iter()
+    .map(|(name, fact)| (name.to_owned(), fact))
+    .collect()
+}
+
+/// Where a provider serves, in words; countries without one by their code.
+fn served(regions: &[String]) -> String {
+    let word = |region: &String| {
+        let known = say::REGIONS.iter().find(|(key, _)| key == region);
+        known.map_or_else(|| region.to_uppercase(), |(_, word)| (*word).to_owned())
+    };
+    say::list(&regions.iter().map(word).collect::<Vec<_>>())
+}
+
+/// What members missed, newest first, for those who can do something about it.
+pub async fn wishes(hub: &Hub, member: &Member) -> Result<Vec<WishRow>> {
+    if !member.role().may(Right::ManageProviderApps) {
+        return Ok(Vec::new());
+    }
+    let mut rows = Vec::new();
+    for wish in hub.wishes(member).await? {
+        rows.push(WishRow {
+            by: hub.person_name(member, wish.person_id).await?,
+            text: wish.text,
+            at: moment(wish.at),
+        });
+    }
+    Ok(rows)
 }
 
 /// What an existing connection has answered already.
@@ -546,7 +751,7 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
                 true => capital(&status.app),
                 false => first.name().to_owned(),
             },
-            // The sprite has the marks of products, which are not the company's.
+            // Marks are those of products, which are not the company's.
             icon: (!shared).then(|| first.brand.icon.clone()),
         },
         serves: match shared {
@@ -760,7 +965,7 @@ async fn hub_view(
     Extension(viewer): Extension<Viewer>,
 ) -> View<crate::model::Hub> {
     let member = looking(viewer)?;
-    hub_page(&hub, &member)
+    self::hub(&hub, &member)
         .await
         .map(Json)
         .map_err(|error| refused(&error))

@@ -128,6 +128,15 @@ pub async fn remove_connection(id: String) -> Result<(), ServerFnError> {
     Ok(())
 }
 
+/// Notes what somebody misses in the catalog.
+#[server(endpoint = "wish")]
+pub async fn wish(wish: String) -> Result<(), ServerFnError> {
+    let noted = async { hub().wish(&member()?, &wish).await };
+    let done = noted.await.map(|()| Notice::WishNoted);
+    tell(paths::HUB, done, Flash::default().keep("wish", &wish));
+    Ok(())
+}
+
 /// Enters or replaces a provider app.
 #[server(endpoint = "save_provider_app")]
 pub async fn save_provider_app(

@@ -1,7 +1,7 @@
 //! What the pages say: sentence case, verb and object on buttons, no blame, no
 //! apologies, no codes. Both halves of the application use the same words.
 
-use crate::model::{Connection, Offer, Section, Start, Status};
+use crate::model::{Connection, Filter, Section, Status};
 
 /// The product's name.
 pub const PRODUCT: &str = "Linkwell";
@@ -47,12 +47,49 @@ pub fn fact(connection: &Connection, now: i64) -> String {
     }
 }
 
-/// The line under an available provider's name.
-pub fn offer(offer: &Offer) -> String {
-    match offer.start {
-        Start::Now | Start::AfterDetails => offer.summary.clone(),
-        Start::SetUp => format!("Not set up yet. {}", offer.summary),
-        Start::AskAdmin => "Not set up yet. An admin can do that.".to_owned(),
+/// What signing in takes, by its key.
+pub const SIGN_INS: [(&str, &str); 4] = [
+    ("one-click", "One click"),
+    ("key", "Needs a key"),
+    ("database", "Needs a database login"),
+    ("browser", "Signs in with a browser"),
+];
+
+/// Where a provider serves, by the key of the filter.
+pub const REGIONS: [(&str, &str); 4] = [
+    ("gb", "United Kingdom"),
+    ("us", "United States"),
+    ("eu", "European Union"),
+    ("global", "Worldwide"),
+];
+
+/// What a newcomer may begin with: only what is ready, and no more than that
+/// is said of it.
+pub fn begin(names: &[String]) -> String {
+    match names {
+        [] => "Choose an app below to begin.".to_owned(),
+        [one] => format!("{one} is ready to connect."),
+        names => format!("{} are ready to connect.", list(names)),
+    }
+}
+
+/// How many apps are in sight.
+pub fn found(filter: &Filter, shown: usize, total: usize) -> String {
+    match (filter.is_empty(), shown) {
+        (true, shown) if shown < total => format!("{shown} of {total} apps"),
+        (_, 1) => "1 app".to_owned(),
+        (_, shown) => format!("{shown} apps"),
+    }
+}
+
+/// What is said instead of an empty list.
+pub fn nothing(filter: &Filter) -> String {
+    match filter.q.trim() {
+        "" => "No app fits these filters.".to_owned(),
+        asked if filter.narrows() => {
+            format!("No app called \u{2018}{asked}\u{2019} fits these filters.")
+        }
+        asked => format!("No app called \u{2018}{asked}\u{2019}."),
     }
 }
 
@@ -91,12 +128,17 @@ pub fn tested_before_kept(name: &str) -> String {
     )
 }
 
-/// How long connecting takes, from what people needed so far.
+/// How long connecting usually takes.
 pub fn takes(seconds: i64) -> String {
+    format!("Usually takes {}", about(seconds))
+}
+
+/// A time, roughly: `about 25 seconds`.
+pub fn about(seconds: i64) -> String {
     match seconds {
-        ..=59 => format!("Usually takes about {seconds} seconds"),
-        60..=89 => "Usually takes about a minute".to_owned(),
-        _ => format!("Usually takes about {} minutes", (seconds + 30) / 60),
+        ..=59 => format!("about {seconds} seconds"),
+        60..=89 => "about a minute".to_owned(),
+        _ => format!("about {} minutes", (seconds + 30) / 60),
     }
 }
 
@@ -167,6 +209,23 @@ mod tests {
         assert_eq!(takes(60), "Usually takes about a minute");
         assert_eq!(takes(90), "Usually takes about 2 minutes");
         assert_eq!(takes(300), "Usually takes about 5 minutes");
+    }
+
+    #[test]
+    fn an_empty_list_says_what_was_asked() {
+        let asked = |q: &str, category: &str| Filter {
+            q: q.to_owned(),
+            category: category.to_owned(),
+            ..Filter::default()
+        };
+        assert_eq!(
+            nothing(&asked("foo ", "")),
+            "No app called \u{2018}foo\u{2019}."
+        );
+        assert!(nothing(&asked("foo", "ai")).ends_with("fits these filters."));
+        assert_eq!(nothing(&asked("", "ai")), "No app fits these filters.");
+        assert_eq!(found(&asked("", ""), 12, 198), "12 of 198 apps");
+        assert_eq!(found(&asked("x", ""), 1, 198), "1 app");
     }
 
     #[test]

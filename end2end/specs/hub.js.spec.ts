@@ -48,7 +48,7 @@ test('a first visit weighs little', async ({ page, context }) => {
     return found[0]![1];
   };
   // The icons are asked for when they are drawn, which is after the program.
-  await expect.poll(() => [...weights.keys()].some((path) => /icons.*\.svg$/.test(path))).toBe(true);
+  await expect.poll(() => [...weights.keys()].some((path) => /\/icons-.*\.svg$/.test(path))).toBe(true);
   test.info().annotations.push({ type: 'weights', description: JSON.stringify(Object.fromEntries(weights)) });
   expect(weight(/^\/$/), 'the page').toBeLessThanOrEqual(COMPRESSED.page);
   expect(weight(/\.wasm$/), 'the program').toBeLessThanOrEqual(COMPRESSED.program);

@@ -2,7 +2,7 @@
 // they are for.
 
 import { expect, test } from '../support/test.ts';
-import { connectButton, leave, open, row } from '../support/people.ts';
+import { connectButton, leave, open, row, search } from '../support/people.ts';
 import { tokenReader } from '../support/host.ts';
 
 const PLAYED = [
@@ -26,7 +26,7 @@ for (const { id, provider, pick, account, tag = [] } of PLAYED) {
     opensWindows,
   }) => {
     const name = `${provider} ${account}`;
-    await page.goto('/');
+    await search(page, provider);
     const picker = await leave(page, connectButton(page, provider), opensWindows);
     await picker.getByRole('button', { name: pick }).click();
     await expect(row(page, name)).toContainText('Connected');

@@ -4,14 +4,14 @@
 
 import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test.ts';
-import { connectButton, leave, open, row, signInAtOidc } from '../support/people.ts';
+import { connectButton, leave, open, row, search, signInAtOidc } from '../support/people.ts';
 import { tokenReader } from '../support/host.ts';
 
 const OIDC = 'Oidc Works maple@oidc.example';
 
 test.beforeEach(async ({ page, owner: _, ground }) => {
   ground.peers.oidc.reset();
-  await page.goto('/');
+  await search(page, 'Oidc Works');
 });
 
 async function connect(page: Page, opensWindows: boolean): Promise<void> {

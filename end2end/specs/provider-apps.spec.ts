@@ -1,7 +1,7 @@
 // What an admin does so that a provider lets the hub in.
 
 import { expect, test } from '../support/test.ts';
-import { connectButton, leave, row } from '../support/people.ts';
+import { connectButton, leave, row, search } from '../support/people.ts';
 
 test.use({ missingApps: ['github'] });
 
@@ -13,8 +13,8 @@ test('an app is set up with what its page shows, and connects', async ({
   opensWindows,
 }) => {
   await test.step('until then the provider is honestly not there', async () => {
-    await page.goto('/');
-    await expect(row(page, 'GitHub')).toContainText('Not set up yet.');
+    await search(page, 'GitHub');
+    await expect(connectButton(page, 'GitHub')).toHaveCount(0);
     await row(page, 'GitHub').getByRole('link', { name: 'Set up GitHub' }).click();
     await expect(page.getByText('GitHub is not set up here yet.')).toBeVisible();
     await page.getByRole('link', { name: 'Set up GitHub' }).click();
@@ -35,7 +35,7 @@ test('an app is set up with what its page shows, and connects', async ({
   });
 
   await test.step('it connects', async () => {
-    await page.goto('/');
+    await search(page, 'GitHub');
     const picker = await leave(page, connectButton(page, 'GitHub'), opensWindows);
     await picker.getByRole('button', { name: /mia-alder/ }).click();
     await expect(row(page, 'GitHub mia-alder')).toContainText('Connected');

@@ -10,6 +10,11 @@ export function row(page: Page, name: string): Locator {
   return page.getByRole('listitem').filter({ has: link });
 }
 
+/** Opens the hub where it shows what answers to these words. */
+export async function search(page: Page, words: string): Promise<void> {
+  await page.goto(`/?q=${encodeURIComponent(words)}`);
+}
+
 /** The button that starts a flow for a provider that is not connected. */
 export function connectButton(page: Page, provider: string): Locator {
   return row(page, provider).getByRole('button', { name: new RegExp(`^Connect ${provider}`) });

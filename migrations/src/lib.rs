@@ -6,6 +6,8 @@ pub use sea_orm_migration::prelude::*;
 mod m20261120_000001_spine;
 mod m20261121_000001_app_settings;
 mod m20261121_000002_push_message;
+mod m20261121_000003_wish;
+mod m20261121_000004_flow_outcome;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -17,6 +19,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000001_spine::Migration),
             Box::new(m20261121_000001_app_settings::Migration),
             Box::new(m20261121_000002_push_message::Migration),
+            Box::new(m20261121_000003_wish::Migration),
+            Box::new(m20261121_000004_flow_outcome::Migration),
         ]
     }
 }

@@ -26,6 +26,8 @@ mod catalog {
     pub mod provider;
     #[path = "../src/catalog/push.rs"]
     pub mod push;
+    #[path = "../src/catalog/rank.rs"]
+    mod rank;
     #[path = "../src/catalog/template.rs"]
     pub mod template;
     #[path = "../src/catalog/value.rs"]

@@ -100,6 +100,12 @@ pub fn focus_row(id: &str) {
     }
 }
 
+/// Gives the focus to a heading, and brings it into sight.
+pub fn focus_and_show(element: &HtmlElement) {
+    let _ = element.focus();
+    element.scroll_into_view();
+}
+
 /// Gives the focus to the submit button of the form an event came from.
 pub fn focus_submit(target: Option<EventTarget>) {
     let button = target

@@ -9,8 +9,11 @@ mod connection;
 mod control;
 mod feed;
 mod hub;
+pub mod market;
+mod offer;
 mod row;
 
 pub use connect::ConnectPanel;
 pub use connection::ConnectionHead;
 pub use hub::HubList;
+pub use offer::OfferFoot;

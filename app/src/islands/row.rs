@@ -7,12 +7,9 @@ use leptos::{
     web_sys::SubmitEvent,
 };
 
-use super::{
-    attempt::Phase,
-    control::{CheckForm, ConnectButtons, ConnectForm, Controls, PromptButton, Seen},
-};
+use super::control::{CheckForm, Controls, PromptButton, Seen};
 use crate::{
-    model::{Connection, Offer, Section, Start, Status},
+    model::{Connection, Section, Status},
     parts::{BrandPlate, Icon, PromptLines, StatusWord},
     paths, words,
 };
@@ -81,7 +78,12 @@ pub fn ConnectionRow(
 
 /// Everything else a person can do with a connection.
 #[component]
-fn RowMenu(connection: Connection, controls: Controls) -> impl IntoView {
+pub fn RowMenu(
+    /// Which.
+    connection: Connection,
+    /// What can be pressed.
+    controls: Controls,
+) -> impl IntoView {
     let Connection {
         id,
         provider,
@@ -124,67 +126,5 @@ fn RowMenu(connection: Connection, controls: Controls) -> impl IntoView {
                 <button class="menu-item" data-tone="bad"><Icon name="trash-2"/>"Remove"</button>
             </form>
         </div>
-    }
-}
-
-/// A provider that can be connected.
-#[component]
-pub fn OfferRow(
-    /// The provider, as last read.
-    offer: Offer,
-    /// Whether the person looking may connect.
-    may_manage: bool,
-    /// What can be seen of its controls.
-    seen: Seen,
-    /// What can be pressed.
-    controls: Controls,
-) -> impl IntoView {
-    let (phase, tracker) = (seen.phase, controls.tracker);
-    let line = phase
-        .line(&offer.provider.name)
-        .unwrap_or_else(|| words::offer(&offer));
-    let lines = match phase.clone() {
-        Phase::Failed(Some(prompt)) => Either::Left(view! { <PromptLines prompt=*prompt/> }),
-        _ => Either::Right(view! { <p class="fact">{line}</p> }),
-    };
-    let Offer {
-        provider,
-        start,
-        again,
-        ..
-    } = offer;
-    let details = paths::connect(&provider.id);
-    let name = provider.name.clone();
-    let label = match (start, again) {
-        (Start::SetUp, _) => "Set up",
-        (_, true) => "Add another",
-        (_, false) => "Connect",
-    };
-    let button = match start {
-        _ if !may_manage => EitherOf3::C(()),
-        Start::Now => EitherOf3::A(view! {
-            <ConnectForm provider=provider.clone() connection=None tracker>
-                <ConnectButtons name label=label.to_owned() primary=false phase tracker/>
-            </ConnectForm>
-        }),
-        Start::AfterDetails | Start::SetUp => EitherOf3::B(view! {
-            <a class="btn" data-kind="plain" href=details.clone()>
-                {label}
-                <span class="visually-hidden">{format!(" {name}")}</span>
-            </a>
-        }),
-        Start::AskAdmin => EitherOf3::C(()),
-    };
-    view! {
-        <BrandPlate provider=provider.clone()/>
-        <div class="row-main">
-            <p class="row-title">
-                <a class="row-link" href=details>{provider.name}</a>
-            </p>
-            {lines}
-        </div>
-        <div class="row-status"></div>
-        <div class="row-action">{button}</div>
-        <div class="row-menu"></div>
     }
 }

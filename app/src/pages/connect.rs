@@ -21,6 +21,9 @@ pub fn ConnectView(
 ) -> impl IntoView {
     let ConnectPage {
         provider,
+        summary,
+        facts,
+        docs,
         repairs,
         will,
         will_not,
@@ -40,6 +43,7 @@ pub fn ConnectView(
     let title = format!("{verb} {name}");
     let takes = usually_takes.map(words::takes);
     let plate = provider.clone();
+    let no_permissions = permissions.is_empty();
     let lines = |lines: Vec<String>, tone: &'static str, good: bool| {
         lines
             .into_iter()
@@ -92,9 +96,15 @@ pub fn ConnectView(
                     <BrandPlate provider=plate/>
                     <div class="page-head-words">
                         <h1>{title}</h1>
-                        {account.map(|account| view! { <p class="muted">{account}</p> })}
+                        <p class="muted">{account.unwrap_or(summary)}</p>
                     </div>
                 </div>
+                <dl class="facts">
+                    {facts
+                        .into_iter()
+                        .map(|(name, fact)| view! { <div><dt>{name}</dt><dd>{fact}</dd></div> })
+                        .collect_view()}
+                </dl>
                 <div class="promises">
                     <section aria-labelledby="will">
                         <h2 id="will">"We will"</h2>
@@ -107,7 +117,7 @@ pub fn ConnectView(
                 </div>
                 {begin}
                 <div class="fine-print">
-                    <details class="disclosure">
+                    <details class="disclosure" hidden=no_permissions>
                         <summary>
                             <Icon name="chevron-right"/>
                             "Show technical permissions"
@@ -121,6 +131,7 @@ pub fn ConnectView(
                                 .collect_view()}
                         </ul>
                     </details>
+                    <Sources name docs/>
                     <p>{removal}</p>
                     <p>"Everyone in your organisation can use this connection. Admins see who connected it."</p>
                 </div>
@@ -172,6 +183,30 @@ fn Optional(permissions: Vec<Permission>) -> impl IntoView {
                     })
                     .collect_view()}
             </fieldset>
+        }
+    })
+}
+
+/// Where the provider itself tells more.
+#[component]
+fn Sources(name: String, docs: Vec<String>) -> impl IntoView {
+    let links = docs
+        .into_iter()
+        .filter(|address| address.starts_with("https://"))
+        .map(|address| {
+            let shown = address.trim_start_matches("https://").to_owned();
+            view! { <li><a href=address target="_blank" rel="noreferrer">{shown}</a></li> }
+        })
+        .collect_view();
+    (!links.is_empty()).then(|| {
+        view! {
+            <details class="disclosure">
+                <summary>
+                    <Icon name="chevron-right"/>
+                    {format!("Pages of {name} about this")}
+                </summary>
+                <ul class="sources">{links}</ul>
+            </details>
         }
     })
 }

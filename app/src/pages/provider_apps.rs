@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    model::{AppState, ProviderAppRow},
+    model::{AppState, ProviderAppRow, WishRow},
     parts::{BrandPlate, Icon, SettingsFrame},
     paths,
 };
@@ -13,6 +13,8 @@ use crate::{
 pub fn ProviderAppsView(
     /// Each app, set up or not.
     apps: Vec<ProviderAppRow>,
+    /// What members miss.
+    wishes: Vec<WishRow>,
 ) -> impl IntoView {
     let rows = apps
         .into_iter()
@@ -64,6 +66,24 @@ pub fn ProviderAppsView(
                 </p>
             </div>
             <ul class="rows">{rows}</ul>
+            {(!wishes.is_empty()).then(|| view! { <Wishes wishes/> })}
         </SettingsFrame>
+    }
+}
+
+#[component]
+fn Wishes(wishes: Vec<WishRow>) -> impl IntoView {
+    let rows = wishes
+        .into_iter()
+        .map(|WishRow { text, by, at }| {
+            let by = by.map(|by| format!("{by}, "));
+            view! { <li><span>{text}</span>" "<span class="muted">{by}{at.text}</span></li> }
+        })
+        .collect_view();
+    view! {
+        <section class="card wishes" aria-labelledby="wishes">
+            <h2 id="wishes">"What people miss"</h2>
+            <ul>{rows}</ul>
+        </section>
     }
 }

@@ -563,3 +563,29 @@ async fn a_check_proves_names_and_finds_revocation() {
         .filter(|event| event.kind == Kind::ConnectionActionRequired);
     assert_eq!(required.count(), 1, "one event per transition");
 }
+
+#[tokio::test]
+async fn how_long_connecting_takes_is_learned_from_those_who_did() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let browser = world.signed_in().await;
+    let times = [20, 25, 50, 22, 24].map(TimeDelta::seconds);
+    for taken in times {
+        assert_eq!(hub.usual_times().await.unwrap().of("sandbox"), None);
+        world.approve_as(0);
+        let prepared = browser.prepare("sandbox", json!({})).await;
+        let callback = browser.approve(&prepared).await;
+        world.advance(taken);
+        let done = browser.get(callback).await;
+        assert_eq!(done.status(), StatusCode::SEE_OTHER);
+        // Until they are read, a second account would be another connection.
+        let id = world.only_connection().await;
+        hub.disconnect(world.member(), id).await.unwrap();
+        hub.remove(world.member(), id).await.unwrap();
+    }
+    let usual = hub.usual_times().await.unwrap();
+    assert_eq!(usual.of("sandbox"), Some(TimeDelta::seconds(24)));
+    let page = browser.get(world.url("/?q=sandbox")).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("One click, about 24 seconds"));
+}

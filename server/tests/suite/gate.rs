@@ -112,6 +112,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ),
     ("POST", "/api/sign_out", Nothing),
     ("POST", "/api/sign_out_everywhere", Nothing),
+    ("POST", "/api/wish", Form("wish=Etsy")),
     ("POST", "/connections/{id}/disconnect", Nothing),
     ("POST", "/connections/{id}/prepare", Json("{}")),
     ("POST", "/flows/{id}/cancel", Nothing),

@@ -175,6 +175,56 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every shelf, in the order they are shown.
+    pub const ALL: [Self; 20] = [
+        Self::ECommerce,
+        Self::PointOfSale,
+        Self::Payments,
+        Self::Finance,
+        Self::Crm,
+        Self::Support,
+        Self::Marketing,
+        Self::Advertising,
+        Self::Social,
+        Self::Analytics,
+        Self::Email,
+        Self::Communication,
+        Self::Scheduling,
+        Self::Storage,
+        Self::Productivity,
+        Self::Hr,
+        Self::Development,
+        Self::Ai,
+        Self::Database,
+        Self::Custom,
+    ];
+
+    /// The word files and addresses use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ECommerce => "e-commerce",
+            Self::PointOfSale => "point-of-sale",
+            Self::Payments => "payments",
+            Self::Finance => "finance",
+            Self::Crm => "crm",
+            Self::Support => "support",
+            Self::Marketing => "marketing",
+            Self::Advertising => "advertising",
+            Self::Social => "social",
+            Self::Analytics => "analytics",
+            Self::Email => "email",
+            Self::Communication => "communication",
+            Self::Scheduling => "scheduling",
+            Self::Storage => "storage",
+            Self::Productivity => "productivity",
+            Self::Hr => "hr",
+            Self::Development => "development",
+            Self::Ai => "ai",
+            Self::Database => "database",
+            Self::Custom => "custom",
+        }
+    }
+
     /// The shelf's name on screen.
     pub fn label(self) -> &'static str {
         match self {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{check::check, entry::Entry, oauth::Refresh, problem::Problem, provider::Provider};
+use super::{
+    check::check, entry::Entry, oauth::Refresh, problem::Problem, provider::Provider, rank::Words,
+};
 
 /// One catalog file.
 #[derive(Clone)]
@@ -110,10 +112,20 @@ fn provider(
         errors.extend(&shared.errors);
         variables.extend(shared.variables.iter().cloned());
     }
+    let about = own.provider.clone()?;
+    let aliases: Vec<String> = about.aliases.iter().map(|a| a.to_lowercase()).collect();
+    let words = Words::new(
+        &about.name.to_lowercase(),
+        aliases.iter().map(String::as_str),
+        &about.category.label().to_lowercase(),
+        id,
+        &about.summary.to_lowercase(),
+    );
     Some(Provider {
         id: id.to_owned(),
         app_id: shared_id.unwrap_or(id).to_owned(),
-        about: own.provider.clone()?,
+        about,
+        words,
         brand: own.brand.clone()?,
         kind: first(own, shared, |entry| &entry.auth)?.kind,
         setup: first(own, shared, |entry| &entry.app),

@@ -16,6 +16,7 @@ mod place;
 mod problem;
 mod provider;
 pub mod push;
+mod rank;
 pub mod template;
 pub mod value;
 

@@ -6,6 +6,7 @@ use super::{
     keys::{Field, Service},
     oauth::{Answer, Authorize, Delivery, OAuth, Refresh, TokenRequest},
     push::Push,
+    rank::Words,
     template::Variables,
     value::Source,
 };
@@ -51,6 +52,8 @@ pub struct Provider {
     pub scopes: Vec<Scope>,
     /// What its errors mean.
     pub errors: ErrorTable,
+    /// What it is found by.
+    pub(super) words: Words,
 }
 
 /// What signing in takes, in the eyes of a person.
@@ -211,42 +214,10 @@ impl Provider {
             || region == "eu" && self.about.regions.iter().any(|served| is_in_eu(served))
     }
 
-    /// How well this answers `query`, which is in lower case: 0 is best, none
-    /// is not at all. Few letters match beginnings of words only, or `ig` would
-    /// find DigitalOcean before Instagram.
-    pub(super) fn answers_to(&self, query: &str) -> Option<u8> {
-        let name = self.name().to_lowercase();
-        let aliases: Vec<String> = self
-            .about
-            .aliases
-            .iter()
-            .map(|a| a.to_lowercase())
-            .collect();
-        let shelf = self.about.category.label().to_lowercase();
-        let begins = |text: &str| {
-            let starts = text.match_indices(query).map(|(at, _)| at);
-            let mut starts =
-                starts.filter(|at| !text[..*at].ends_with(|before: char| before.is_alphanumeric()));
-            starts.next().is_some()
-        };
-        let inside = |text: &str| query.chars().count() >= 3 && text.contains(query);
-        if name == query {
-            Some(0)
-        } else if name.starts_with(query) {
-            Some(1)
-        } else if begins(&name) || aliases.iter().any(|alias| alias == query) {
-            Some(2)
-        } else if aliases.iter().any(|alias| begins(alias)) {
-            Some(3)
-        } else if begins(&shelf) || begins(&self.id) {
-            Some(4)
-        } else if inside(&name) || aliases.iter().any(|alias| inside(alias)) {
-            Some(5)
-        } else if begins(&self.about.summary.to_lowercase()) {
-            Some(6)
-        } else {
-            None
-        }
+    /// How well this answers `query`, which is trimmed and in lower case: 0 is
+    /// best, none is not at all.
+    pub fn answers_to(&self, query: &str) -> Option<u8> {
+        self.words.rank(query)
     }
 }
 

@@ -10,12 +10,14 @@ mod import;
 mod list;
 mod prepare;
 mod save;
+mod usual;
 
 pub use enter::Typed;
 pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
 pub use list::{FlowView, Listed};
 pub use prepare::{Ask, Prepared};
+pub use usual::UsualTimes;
 
 use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
@@ -27,7 +29,7 @@ use crate::{
     store::{
         ConnectionId,
         event::{self, Kind},
-        flow,
+        flow, flow_outcome,
     },
 };
 
@@ -61,6 +63,9 @@ impl Hub {
         }
         .update(&transaction)
         .await?;
+        if status.is_final() {
+            flow_outcome::note(&transaction, &moved, now).await?;
+        }
         event::append(
             &transaction,
             event::New {

@@ -28,7 +28,7 @@ pub use refresh::{Need, Renewal};
 use crate::{
     Result,
     hub::Hub,
-    store::{ConnectionId, credential, flow, push_message, refresh_attempt},
+    store::{ConnectionId, credential, flow, flow_outcome, push_message, refresh_attempt},
 };
 
 /// What one process needs to keep tokens fresh: which refreshes it has under
@@ -151,6 +151,7 @@ impl Hub {
         crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
         flow::sweep(self.store.db(), before).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
+        flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;
         Ok(())
     }

@@ -260,7 +260,9 @@ impl Outbound {
             return Ok(true);
         }
         let (host, port) = (url.host_str(), url.port_or_known_default());
-        let host = host.unwrap_or_default().trim_matches(['[', ']']);
+        // `localhost.` means the same, and not every resolver knows it.
+        let host = host.unwrap_or_default().trim_end_matches('.');
+        let host = host.trim_matches(['[', ']']);
         let Ok(found) = tokio::net::lookup_host((host, port.unwrap_or(443))).await else {
             return Ok(false);
         };

@@ -72,17 +72,27 @@ pub fn email(typed: &str) -> Result<String> {
 
 /// A name of something, on one line.
 pub fn name(field: &'static str, typed: &str) -> Result<String> {
-    let name = typed.trim();
-    if name.is_empty() {
-        return Err(Error::invalid(field, "Enter a name"));
+    line(field, "Enter a name", MAX_NAME, typed)
+}
+
+/// One line of text that is not too long; `missing` is said of an empty one.
+pub fn line(
+    field: &'static str,
+    missing: &'static str,
+    longest: usize,
+    typed: &str,
+) -> Result<String> {
+    let line = typed.trim();
+    if line.is_empty() {
+        return Err(Error::invalid(field, missing));
     }
-    if name.chars().any(char::is_control) || name.chars().count() > MAX_NAME {
+    if line.chars().any(char::is_control) || line.chars().count() > longest {
         return Err(Error::invalid(
             field,
-            format!("Use one line of at most {MAX_NAME} characters"),
+            format!("Use one line of at most {longest} characters"),
         ));
     }
-    Ok(name.to_owned())
+    Ok(line.to_owned())
 }
 
 /// Checks a new password: long, and not made of `own` words (the person's

@@ -12,6 +12,7 @@ mod roles;
 mod sign_in;
 mod sign_up;
 mod throttle;
+mod wishes;
 
 pub use api_keys::{Host, Scope};
 pub use membership::Member;

@@ -38,6 +38,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether a flow in this state has ended.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Connected | Self::Failed | Self::Cancelled)
+    }
+
     /// The word that is stored, sent and compared.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod data_key;
 pub mod event;
 pub mod flow;
+pub mod flow_outcome;
 mod ids;
 pub mod member;
 pub mod node;
@@ -26,6 +27,7 @@ pub mod refresh_attempt;
 pub mod session;
 pub mod tenant;
 pub mod token_read;
+pub mod wish;
 
 pub use ids::*;
 
