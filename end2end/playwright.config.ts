@@ -80,6 +80,7 @@ export default defineConfig<Options>({
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: process.env.CI ? [['dot'], ['html', { open: 'never' }]] : [['list']],
-  use: { actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: { mode: 'retain-on-failure', screenshots: false } },
+  // Whoever is asked over https is asked through our own proxy.
+  use: { ignoreHTTPSErrors: true, actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: { mode: 'retain-on-failure', screenshots: false } },
   projects,
 });

@@ -56,8 +56,9 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
     async ({}, use) => {
       const catalog = await mkdtemp(join(tmpdir(), 'linkwell-catalog-'));
       const [port, sandboxPort] = [await freePort(), await freePort()];
-      const peers = await Peers.start(`http://127.0.0.1:${port}`, catalog);
-      await use({ site: { port, sandboxPort, catalog }, peers });
+      const peers = await Peers.start(`http://127.0.0.1:${port}`);
+      await peers.oidc.describe(catalog);
+      await use({ site: { port, sandboxPort, catalog, internet: peers.internet }, peers });
       await peers.close();
       await rm(catalog, { recursive: true });
     },
@@ -82,7 +83,7 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
       watch.allow(/\.(js|wasm)\b|dynamically imported module/);
       await context.route(/\.(js|wasm)$/, (route) => route.abort());
     }
-    await watch.start();
+    watch.start();
     await use(watch);
     if (testInfo.status !== testInfo.expectedStatus) {
       const body = watch.complaints.join('\n');
@@ -94,6 +95,10 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
   },
 
   page: async ({ page, watch: _ }, use) => use(page),
+
+  // The hub and the counterparts that have a port instead of a name are asked directly.
+  proxy: async ({ ground }, use) =>
+    use({ server: ground.peers.internet.address, bypass: '127.0.0.1,localhost' }),
 
   baseURL: async ({ ground }, use) => use(`http://127.0.0.1:${ground.site.port}`),
 
