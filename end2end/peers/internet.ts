@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const MITMDUMP = process.env.MITMDUMP ?? 'mitmdump';
+/** Installed by `cargo xtask test`, unless the environment knows another. */
+const MITMDUMP =
+  process.env.MITMDUMP ?? join(import.meta.dirname, '../../target/python/mitmproxy/bin/mitmdump');
 
 /** Where requests lead that begin with an https address; the first that fits counts. */
 export interface Route {
@@ -75,7 +77,7 @@ function options(directory: string, routes: Route[]): string[] {
 /** Waits until the proxy says where it listens. */
 async function listening(proxy: ChildProcess): Promise<string> {
   const failed = new Promise<never>((_, fail) => {
-    proxy.once('error', (error) => fail(new Error(`${MITMDUMP}: ${error.message}; end2end/README.md says where it comes from`)));
+    proxy.once('error', fail);
     proxy.once('exit', (code) => fail(new Error(`${MITMDUMP} ended with ${code}`)));
   });
   const said = createInterface({ input: proxy.stdout! });

@@ -4,7 +4,7 @@
 
 import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test.ts';
-import { check, connectButton, leave, open, row } from '../support/people.ts';
+import { check, leave, open, row } from '../support/people.ts';
 import { tokenReader } from '../support/host.ts';
 import { TWILIO } from '../peers/look-alikes.ts';
 
@@ -82,15 +82,7 @@ for (const { id, provider, at, pick, account, asked, ended, tag = [] } of PLAYED
     opensWindows,
   }) => {
     const name = `${provider} ${account}`;
-    let press = connectButton(page, provider);
-    if (asked) {
-      await page.goto(`/connect/${id}`);
-      await page.getByLabel(asked[0]).fill(asked[1]);
-      press = page.getByRole('button', { name: new RegExp(`^Connect ${provider}`) });
-    } else {
-      await page.goto('/');
-    }
-    const picker = await leave(page, press, opensWindows);
+    const picker = await leaveFor(page, { id, provider, asked }, opensWindows);
     expect(new URL(picker.url()).origin).toBe(at);
     await picker.getByRole('button', { name: pick }).click();
     await expect(row(page, name)).toContainText('Connected');
@@ -157,7 +149,7 @@ for (const { id, provider, account, fields, wrong } of KEYS) {
     await expect(row(page, name)).toContainText('Connected');
     await open(page, name);
     await check(page);
-    await expect(page.getByText('Checked just now: it works.')).toBeVisible();
+    await expect(page.getByRole('region', { name: 'History' })).toContainText('Checked: it works');
     await disconnect(page, provider);
     // Whoever made a key deletes it.
     await expect(page.getByText(NOT_CONFIRMED)).toBeVisible();
@@ -174,24 +166,31 @@ test('Twilio takes the auth token in place of a key', { tag: '@once' }, async ({
 });
 
 test('two accounts of one provider are two connections', async ({ page, owner: _, opensWindows }) => {
-  await page.goto('/');
-  for (const [button, account] of [
-    ['Connect', 'mia@alder.example'],
-    ['Add another', 'jonas@alder.example'],
-  ] as const) {
-    const press = page.getByRole('button', { name: new RegExp(`^${button} Gmail`) });
-    const picker = await leave(page, press, opensWindows);
+  for (const account of ['mia@alder.example', 'jonas@alder.example']) {
+    const picker = await leaveFor(page, { id: 'google-gmail', provider: 'Gmail' }, opensWindows);
     await picker.getByRole('button', { name: new RegExp(account) }).click();
     await expect(row(page, `Gmail ${account}`)).toContainText('Connected');
-    await page.goto('/');
   }
-  await expect(row(page, 'Gmail mia@alder.example')).toBeVisible();
+  await expect(row(page, 'Gmail mia@alder.example')).toContainText('Connected');
 });
 
-test('no address leads anywhere else', async ({ page, owner: _ }) => {
-  const answer = await page.request.get('https://example.com/');
-  expect(answer.status()).toBe(403);
+test('no other address leads anywhere', async ({ page }) => {
+  const answer = await page.goto('https://example.com/');
+  expect(answer?.status()).toBe(403);
 });
+
+/** From the page of a provider to its own pages. */
+async function leaveFor(
+  page: Page,
+  { id, provider, asked }: Pick<Played, 'id' | 'provider' | 'asked'>,
+  opensWindows: boolean,
+): Promise<Page> {
+  await page.goto(`/connect/${id}`);
+  if (asked) {
+    await page.getByLabel(asked[0]).fill(asked[1]);
+  }
+  return leave(page, page.getByRole('button', { name: `Connect ${provider}` }), opensWindows);
+}
 
 async function disconnect(page: Page, provider: string): Promise<void> {
   await page.getByRole('main').getByRole('link', { name: 'Disconnect' }).click();

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test as base, expect, type BrowserContext } from '@playwright/test';
+import { test as base, expect, type BrowserContext, type LaunchOptions } from '@playwright/test';
 import { Peers } from '../peers/index.ts';
 import { freePort } from '../peers/ports.ts';
 import { Hub, type Site } from './hub.ts';
@@ -32,6 +32,11 @@ export interface Options {
   missingApps: string[];
 }
 
+/** How a project starts its browser. */
+export interface WorkerOptions {
+  launch: LaunchOptions;
+}
+
 interface Fixtures {
   /** A hub that nobody else uses. */
   hub: Hub;
@@ -44,11 +49,12 @@ interface WorkerFixtures {
   ground: { site: Site; peers: Peers };
 }
 
-export const test = base.extend<Fixtures & Options, WorkerFixtures>({
+export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptions>({
   opensWindows: [true, { option: true }],
   withoutScripts: [false, { option: true }],
   themes: [['light', 'dark'], { option: true }],
   missingApps: [[], { option: true }],
+  launch: [{}, { option: true, scope: 'worker' }],
 
   // Peers know the hub by its redirect addresses, so a worker's hubs follow
   // each other on the same port.
@@ -96,9 +102,26 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
 
   page: async ({ page, watch: _ }, use) => use(page),
 
-  // The hub and the counterparts that have a port instead of a name are asked directly.
-  proxy: async ({ ground }, use) =>
-    use({ server: ground.peers.internet.address, bypass: '127.0.0.1,localhost' }),
+  // What has a port instead of a name, the hub too, is asked directly.
+  proxy: async ({ ground, browserName }, use) => {
+    const proxy = { server: ground.peers.internet.address, bypass: '127.0.0.1,localhost' };
+    await use(browserName === 'firefox' ? undefined : proxy);
+  },
+
+  // Firefox with such a proxy goes on without it where a page of ours leads to a
+  // provider. It can be told to ask it for all that is https.
+  launchOptions: [
+    async ({ launch, ground, browserName }, use) => {
+      const { hostname, port } = new URL(ground.peers.internet.address);
+      const firefoxUserPrefs = {
+        'network.proxy.type': 1,
+        'network.proxy.ssl': hostname,
+        'network.proxy.ssl_port': Number(port),
+      };
+      await use(browserName === 'firefox' ? { ...launch, firefoxUserPrefs } : launch);
+    },
+    { scope: 'worker' },
+  ],
 
   baseURL: async ({ ground }, use) => use(`http://127.0.0.1:${ground.site.port}`),
 
