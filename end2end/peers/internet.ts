@@ -44,7 +44,8 @@ export class Internet {
   async close(): Promise<void> {
     const ended = new Promise((exit) => this.proxy.once('exit', exit));
     if (this.proxy.exitCode === null) {
-      this.proxy.kill('SIGTERM');
+      // It has nothing to save, and asked kindly it complains of open connections.
+      this.proxy.kill('SIGKILL');
       await ended;
     }
     await rm(this.directory, { recursive: true });

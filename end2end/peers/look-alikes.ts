@@ -1,7 +1,7 @@
 // The providers as the npm packages `emulate` and `stripe-stateful-mock` play
 // them: account pickers, client checks, PKCE and API answers by people who did
-// not write this product. Where `emulate` knows no password, key or right, it
-// takes any bearer token, so it proves nothing about bad ones.
+// not write this product. At Google, GitHub, Slack and Microsoft `emulate` takes
+// any bearer token, so it proves nothing about bad ones.
 
 import { createServer, type Server } from 'node:http';
 import { createEmulator } from 'emulate';
