@@ -79,7 +79,12 @@ pub fn python_packages(workspace: &Workspace, name: &str) -> Result<PathBuf> {
         .args(["-m", "venv", "--clear"])
         .arg(&directory))?;
     run(Command::new(programs.join("pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--use-pep517",
+        ])
         .args(["--require-hashes", "--requirement"])
         .arg(&requirements))?;
     // Written last, so that an interrupted installation is not mistaken for a whole one.
