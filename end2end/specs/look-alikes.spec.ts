@@ -175,8 +175,10 @@ test('two accounts of one provider are two connections', async ({ page, owner: _
 });
 
 test('no other address leads anywhere', async ({ page }) => {
-  const answer = await page.goto('https://example.com/');
-  expect(answer?.status()).toBe(403);
+  for (const address of ['https://example.com/', 'http://example.com/']) {
+    const answer = await page.goto(address);
+    expect(answer?.status(), address).toBe(403);
+  }
 });
 
 /** From the page of a provider to its own pages. */

@@ -108,16 +108,16 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptio
     await use(browserName === 'firefox' ? undefined : proxy);
   },
 
-  // Firefox with such a proxy goes on without it where a page of ours leads to a
-  // provider. It can be told to ask it for all that is https.
+  // Firefox, told so, goes on without the proxy where a page of ours leads to a
+  // provider. By its own settings it does not, and asks this machine directly.
   launchOptions: [
     async ({ launch, ground, browserName }, use) => {
       const { hostname, port } = new URL(ground.peers.internet.address);
-      const firefoxUserPrefs = {
-        'network.proxy.type': 1,
-        'network.proxy.ssl': hostname,
-        'network.proxy.ssl_port': Number(port),
-      };
+      const asked = ['http', 'ssl'].flatMap((scheme) => [
+        [`network.proxy.${scheme}`, hostname],
+        [`network.proxy.${scheme}_port`, Number(port)],
+      ]);
+      const firefoxUserPrefs = Object.fromEntries([['network.proxy.type', 1], ...asked]);
       await use(browserName === 'firefox' ? { ...launch, firefoxUserPrefs } : launch);
     },
     { scope: 'worker' },
