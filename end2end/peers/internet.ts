@@ -33,7 +33,12 @@ export class Internet {
   static async open(routes: Route[]): Promise<Internet> {
     const directory = await mkdtemp(join(tmpdir(), 'linkwell-internet-'));
     const proxy = spawn(MITMDUMP, options(directory, routes), { stdio: ['ignore', 'pipe', 'inherit'] });
-    return new Internet(proxy, directory, await listening(proxy));
+    try {
+      return new Internet(proxy, directory, await listening(proxy));
+    } catch (error) {
+      await rm(directory, { recursive: true });
+      throw error;
+    }
   }
 
   /** The certificate of the authority that vouches for every host there is. */
@@ -63,7 +68,7 @@ function options(directory: string, routes: Route[]): string[] {
     // It never speaks to the real host, not even to copy its certificate.
     connection_strategy: 'lazy',
     upstream_cert: 'false',
-    block_list: `/!(~d "^(${hosts.join('|')})$")/403`,
+    block_list: `@!(~u "^https://(${hosts.join('|')})/")@403`,
     // As Microsoft's and others' sign-in pages do: the window that opened this
     // one then reads it as closed.
     modify_headers: '/~s & ~t "^text.html"/cross-origin-opener-policy/same-origin',
