@@ -138,7 +138,7 @@ pub fn browsers() -> Result<Browsers> {
     }
     apt_install(&["chromium", "firefox-esr"])?;
     installed_browsers().context(
-        "the browser tests need Chromium and Firefox ESR on the PATH \
+        "the browser tests need Chromium and Firefox ESR 153 or newer on the PATH \
          (Debian: apt-get install --no-install-recommends chromium firefox-esr)",
     )
 }
@@ -159,8 +159,19 @@ fn installed_browsers() -> Option<Browsers> {
     let any = |names: &[&str]| names.iter().find_map(|name| find(name));
     Some(Browsers {
         chromium: any(&["chromium", "chromium-browser", "google-chrome"])?,
-        firefox: any(&["firefox-esr", "firefox"])?,
+        firefox: any(&["firefox-esr", "firefox"]).filter(|path| can_be_driven(path))?,
     })
+}
+
+/// Whether a Firefox knows the commands Playwright begins with; the extended
+/// support release before, 140, does not.
+fn can_be_driven(firefox: &Path) -> bool {
+    let version = output(Command::new(firefox).arg("--version")).unwrap_or_default();
+    // Mozilla Firefox 153.7.0esr
+    let major = version
+        .split([' ', '.'])
+        .find_map(|word| word.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 153)
 }
 
 /// Looks a program up on the PATH.
