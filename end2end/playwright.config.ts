@@ -16,9 +16,9 @@ import {
   type PlaywrightWorkerOptions,
   type Project,
 } from '@playwright/test';
-import type { Options } from './support/test.ts';
+import type { Options, WorkerOptions } from './support/test.ts';
 
-type SuiteProject = Project<PlaywrightTestOptions & Options, PlaywrightWorkerOptions>;
+type SuiteProject = Project<PlaywrightTestOptions & Options, PlaywrightWorkerOptions & WorkerOptions>;
 
 const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 375, height: 700 }, hasTouch: true };
@@ -26,7 +26,7 @@ const phone = { viewport: { width: 375, height: 700 }, hasTouch: true };
 const browsers: Record<string, SuiteProject['use']> = {
   chromium: {
     browserName: 'chromium',
-    launchOptions: {
+    launch: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--no-sandbox',
@@ -42,7 +42,7 @@ const browsers: Record<string, SuiteProject['use']> = {
   firefox: {
     browserName: 'firefox',
     channel: 'moz-firefox',
-    launchOptions: { executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr' },
+    launch: { executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr' },
     themes: ['light'],
   },
 };
@@ -72,7 +72,7 @@ const projects = Object.entries(browsers).flatMap(([browser, use]) =>
   }),
 );
 
-export default defineConfig<Options>({
+export default defineConfig<Options, WorkerOptions>({
   testDir: 'specs',
   fullyParallel: true,
   workers: 2,
@@ -80,6 +80,7 @@ export default defineConfig<Options>({
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: process.env.CI ? [['dot'], ['html', { open: 'never' }]] : [['list']],
-  use: { actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: { mode: 'retain-on-failure', screenshots: false } },
+  // Whoever is asked over https is asked through our own proxy.
+  use: { ignoreHTTPSErrors: true, actionTimeout: 10_000, navigationTimeout: 15_000, screenshot: 'only-on-failure', trace: { mode: 'retain-on-failure', screenshots: false } },
   projects,
 });

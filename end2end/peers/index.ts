@@ -1,8 +1,9 @@
 // Everything a hub under test talks to that nobody here wrote.
 
-import { writeCatalog, type ProviderApp } from './catalog.ts';
+import { Internet } from './internet.ts';
 import { LookAlikes } from './look-alikes.ts';
 import { OidcProvider } from './oidc-provider.ts';
+import type { ProviderApp } from './provider-app.ts';
 
 export type { ProviderApp };
 
@@ -11,16 +12,15 @@ export class Peers {
   private constructor(
     readonly oidc: OidcProvider,
     readonly lookAlikes: LookAlikes,
+    readonly internet: Internet,
   ) {}
 
-  /** Starts them for a hub at `hubOrigin`, and writes the catalog that leads to them. */
-  static async start(hubOrigin: string, catalog: string): Promise<Peers> {
+  /** Starts them for a hub at `hubOrigin`. */
+  static async start(hubOrigin: string): Promise<Peers> {
     const callbacks = (app: string) => [`${hubOrigin}/oauth/callback/${app}`];
     const oidc = await OidcProvider.start(callbacks('oidc-provider'));
     const lookAlikes = await LookAlikes.start(callbacks);
-    const doors = Object.entries(lookAlikes.doors).map(([app, door]) => [app, door.origin]);
-    await writeCatalog(catalog, { ...Object.fromEntries(doors), 'oidc-provider': oidc.origin });
-    return new Peers(oidc, lookAlikes);
+    return new Peers(oidc, lookAlikes, await Internet.open(lookAlikes.routes));
   }
 
   /** The provider apps, by id, as an operator would enter them. */
@@ -29,6 +29,7 @@ export class Peers {
   }
 
   async close(): Promise<void> {
+    await this.internet.close();
     await Promise.all([this.oidc.close(), this.lookAlikes.close()]);
   }
 }

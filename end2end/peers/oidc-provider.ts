@@ -1,9 +1,11 @@
 // The certified server `oidc-provider`, with its own sign-in and consent pages.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import { join } from 'node:path';
 import { Provider, type Configuration } from 'oidc-provider';
-import type { ProviderApp } from './catalog.ts';
+import type { ProviderApp } from './provider-app.ts';
 import { freePort } from './ports.ts';
 
 const ACCESS_LIFETIME_S = 600;
@@ -31,6 +33,13 @@ export class OidcProvider {
     provider.on('server_error', (_, error) => console.error('oidc-provider failed:', error));
     peer.server.current = provider.listen(port, '127.0.0.1');
     return peer;
+  }
+
+  /** Writes its provider file. */
+  async describe(catalog: string): Promise<void> {
+    const entry = await readFile(join(import.meta.dirname, 'oidc-provider.toml'), 'utf8');
+    const { port } = new URL(this.origin);
+    await writeFile(join(catalog, 'oidc-provider.toml'), entry.replaceAll('PORT', port));
   }
 
   private configuration(redirect_uris: string[]): Configuration {

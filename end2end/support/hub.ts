@@ -6,17 +6,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ProviderApp } from '../peers/index.ts';
+import type { Internet } from '../peers/internet.ts';
 import { Sandbox } from './sandbox.ts';
 
 const PROGRAM = process.env.LINKWELL_BIN ?? join(import.meta.dirname, '../../target/debug/linkwell');
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** Where a hub listens and what it is told about providers. */
+/** Where a hub listens, what it is told about providers, and how it reaches them. */
 export interface Site {
   port: number;
   sandboxPort: number;
   catalog: string;
+  internet: Pick<Internet, 'address' | 'authority'>;
 }
 
 export class Hub {
@@ -121,6 +123,8 @@ export class Hub {
       LINKWELL_DATA: this.data,
       LINKWELL_CATALOG: this.site.catalog,
       LINKWELL_OUTBOUND_ALLOW: '127.0.0.0/8,::1/128',
+      LINKWELL_OUTBOUND_PROXY: this.site.internet.address,
+      SSL_CERT_FILE: this.site.internet.authority,
       ...Object.fromEntries(given),
     };
   }

@@ -46,9 +46,9 @@ export async function leave(page: Page, button: Locator, opensWindow: boolean): 
   return page;
 }
 
-/** Providers are on `localhost`, the hub on `127.0.0.1`. */
+/** The hub is on `127.0.0.1`; providers have names. */
 export async function atProvider(page: Page): Promise<void> {
-  await page.waitForURL((url) => url.hostname === 'localhost');
+  await page.waitForURL((url) => !['', '127.0.0.1'].includes(url.hostname));
 }
 
 /** Approves at the sandbox shop. */

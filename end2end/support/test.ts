@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test as base, expect, type BrowserContext } from '@playwright/test';
+import { test as base, expect, type BrowserContext, type LaunchOptions } from '@playwright/test';
 import { Peers } from '../peers/index.ts';
 import { freePort } from '../peers/ports.ts';
 import { Hub, type Site } from './hub.ts';
@@ -32,6 +32,11 @@ export interface Options {
   missingApps: string[];
 }
 
+/** How a project starts its browser. */
+export interface WorkerOptions {
+  launch: LaunchOptions;
+}
+
 interface Fixtures {
   /** A hub that nobody else uses. */
   hub: Hub;
@@ -44,11 +49,12 @@ interface WorkerFixtures {
   ground: { site: Site; peers: Peers };
 }
 
-export const test = base.extend<Fixtures & Options, WorkerFixtures>({
+export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptions>({
   opensWindows: [true, { option: true }],
   withoutScripts: [false, { option: true }],
   themes: [['light', 'dark'], { option: true }],
   missingApps: [[], { option: true }],
+  launch: [{}, { option: true, scope: 'worker' }],
 
   // Peers know the hub by its redirect addresses, so a worker's hubs follow
   // each other on the same port.
@@ -56,8 +62,9 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
     async ({}, use) => {
       const catalog = await mkdtemp(join(tmpdir(), 'linkwell-catalog-'));
       const [port, sandboxPort] = [await freePort(), await freePort()];
-      const peers = await Peers.start(`http://127.0.0.1:${port}`, catalog);
-      await use({ site: { port, sandboxPort, catalog }, peers });
+      const peers = await Peers.start(`http://127.0.0.1:${port}`);
+      await peers.oidc.describe(catalog);
+      await use({ site: { port, sandboxPort, catalog, internet: peers.internet }, peers });
       await peers.close();
       await rm(catalog, { recursive: true });
     },
@@ -82,7 +89,7 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
       watch.allow(/\.(js|wasm)\b|dynamically imported module/);
       await context.route(/\.(js|wasm)$/, (route) => route.abort());
     }
-    await watch.start();
+    watch.start();
     await use(watch);
     if (testInfo.status !== testInfo.expectedStatus) {
       const body = watch.complaints.join('\n');
@@ -94,6 +101,27 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures>({
   },
 
   page: async ({ page, watch: _ }, use) => use(page),
+
+  // What has a port instead of a name, the hub too, is asked directly.
+  proxy: async ({ ground, browserName }, use) => {
+    const proxy = { server: ground.peers.internet.address, bypass: '127.0.0.1,localhost' };
+    await use(browserName === 'firefox' ? undefined : proxy);
+  },
+
+  // Firefox, told so, goes on without the proxy where a page of ours leads to a
+  // provider. By its own settings it does not, and asks this machine directly.
+  launchOptions: [
+    async ({ launch, ground, browserName }, use) => {
+      const { hostname, port } = new URL(ground.peers.internet.address);
+      const asked = ['http', 'ssl'].flatMap((scheme) => [
+        [`network.proxy.${scheme}`, hostname],
+        [`network.proxy.${scheme}_port`, Number(port)],
+      ]);
+      const firefoxUserPrefs = Object.fromEntries([['network.proxy.type', 1], ...asked]);
+      await use(browserName === 'firefox' ? { ...launch, firefoxUserPrefs } : launch);
+    },
+    { scope: 'worker' },
+  ],
 
   baseURL: async ({ ground }, use) => use(`http://127.0.0.1:${ground.site.port}`),
 

@@ -20,7 +20,7 @@ export class Watch {
     this.allowed.push(...patterns);
   }
 
-  async start(): Promise<void> {
+  start(): void {
     this.context.on('console', (message) => {
       const from = message.location().url || message.page()?.url() || '';
       if (['error', 'warning'].includes(message.type()) && this.isOurs(from)) {
@@ -32,14 +32,16 @@ export class Watch {
         this.complain(`uncaught on ${error.page()?.url()}: ${error.error()}`);
       }
     });
-    // The network ends at this machine: stand-ins ask for fonts elsewhere.
-    const elsewhere = (url: URL) => !['127.0.0.1', 'localhost'].includes(url.hostname);
-    await this.context.route(elsewhere, async (route) => {
-      const page = route.request().frame().page().url();
-      if (this.isOurs(page)) {
-        this.strangers.push(`${page} asked ${route.request().url()}`);
+    // To go elsewhere is no stranger's business: that is how people get to providers.
+    this.context.on('request', (request) => {
+      const asked = request.url();
+      if (request.isNavigationRequest() || this.isOurs(asked) || !/^(http|ws)/.test(asked)) {
+        return;
       }
-      await route.abort();
+      const page = request.frame().page().url();
+      if (this.isOurs(page)) {
+        this.strangers.push(`${page} asked ${asked}`);
+      }
     });
   }
 

@@ -139,10 +139,12 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     let browsers = tools::browsers()?;
     run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))?;
     tools::npm_ci(&suite)?;
+    let mitmproxy = tools::python_packages(workspace, "mitmproxy")?;
     run(Command::new("npx")
         .args(["--no-install", "playwright", "test"])
         .current_dir(&suite)
         .env("LINKWELL_BIN", workspace.binary("debug"))
+        .env("MITMDUMP", mitmproxy.join("mitmdump"))
         .env("CHROMIUM", browsers.chromium)
         .env("FIREFOX", browsers.firefox))
 }

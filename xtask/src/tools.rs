@@ -1,10 +1,10 @@
-//! Programs from outside the workspace: npm packages and browsers.
+//! Programs from outside the workspace: npm and Python packages, and browsers.
 
 use std::{
     env, fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +52,66 @@ pub fn npm_ci(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The Python packages of `xtask/python/NAME`, in a virtual environment of their
+/// own. `requirements.txt` is what `pip-compile --generate-hashes` makes of
+/// `requirements.in`.
+///
+/// Returns where their programs are.
+pub fn python_packages(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let requirements = workspace
+        .root
+        .join("xtask/python")
+        .join(name)
+        .join("requirements.txt");
+    let lock = fs::read(&requirements)
+        .with_context(|| format!("no {}", workspace.short(&requirements)))?;
+    let directory = workspace.target.join("python").join(name);
+    let programs = directory.join("bin");
+    let installed = directory.join("installed-requirements.txt");
+    // The interpreter is a link to the system's, which may have been replaced.
+    let runs = programs.join("python").exists();
+    if runs && fs::read(&installed).is_ok_and(|installed| installed == lock) {
+        println!("{name} is in {}", workspace.short(&programs));
+        return Ok(programs);
+    }
+    println!("{name} is installed into {}", workspace.short(&programs));
+    run(Command::new(python()?)
+        .args(["-m", "venv", "--clear"])
+        .arg(&directory))?;
+    run(Command::new(programs.join("pip"))
+        .args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--use-pep517",
+        ])
+        .args(["--require-hashes", "--requirement"])
+        .arg(&requirements))?;
+    // Written last, so that an interrupted installation is not mistaken for a whole one.
+    fs::write(installed, lock)?;
+    Ok(programs)
+}
+
+/// Finds a Python that makes virtual environments, which Debian packs apart.
+fn python() -> Result<PathBuf> {
+    let able = || {
+        let python = find("python3")?;
+        let able = Command::new(&python)
+            .args(["-c", "import ensurepip, venv"])
+            .stderr(Stdio::null())
+            .status();
+        able.is_ok_and(|status| status.success()).then_some(python)
+    };
+    if let Some(python) = able() {
+        return Ok(python);
+    }
+    apt_install(&["python3-venv"])?;
+    able().context(
+        "the browser tests need Python 3.10 or newer with venv on the PATH \
+         (Debian: apt-get install --no-install-recommends python3-venv)",
+    )
+}
+
 /// Makes sure Rust can compile for the browser.
 pub fn wasm_target() -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
@@ -76,25 +136,42 @@ pub fn browsers() -> Result<Browsers> {
     if let Some(browsers) = installed_browsers() {
         return Ok(browsers);
     }
-    if is_root() && find("apt-get").is_some() {
-        run(Command::new("apt-get").args(["update", "--quiet"]))?;
-        run(Command::new("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["install", "--quiet", "--yes", "--no-install-recommends"])
-            .args(["chromium", "firefox-esr"]))?;
-    }
+    apt_install(&["chromium", "firefox-esr"])?;
     installed_browsers().context(
-        "the browser tests need Chromium and Firefox ESR on the PATH \
+        "the browser tests need Chromium and Firefox ESR 153 or newer on the PATH \
          (Debian: apt-get install --no-install-recommends chromium firefox-esr)",
     )
+}
+
+/// Installs Debian packages, where there are any and we may.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    if !is_root() || find("apt-get").is_none() {
+        return Ok(());
+    }
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    run(Command::new("apt-get")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+        .args(packages))
 }
 
 fn installed_browsers() -> Option<Browsers> {
     let any = |names: &[&str]| names.iter().find_map(|name| find(name));
     Some(Browsers {
         chromium: any(&["chromium", "chromium-browser", "google-chrome"])?,
-        firefox: any(&["firefox-esr", "firefox"])?,
+        firefox: any(&["firefox-esr", "firefox"]).filter(|path| can_be_driven(path))?,
     })
+}
+
+/// Whether a Firefox knows the commands Playwright begins with; the extended
+/// support release before, 140, does not.
+fn can_be_driven(firefox: &Path) -> bool {
+    let version = output(Command::new(firefox).arg("--version")).unwrap_or_default();
+    // Mozilla Firefox 153.7.0esr
+    let major = version
+        .split([' ', '.'])
+        .find_map(|word| word.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 153)
 }
 
 /// Looks a program up on the PATH.

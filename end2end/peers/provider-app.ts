@@ -1,0 +1,5 @@
+/** What a provider knows us by. */
+export interface ProviderApp {
+  clientId: string;
+  clientSecret: string;
+}
