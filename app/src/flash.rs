@@ -24,6 +24,7 @@ pub enum Notice {
     NotWorking,
     Disconnected,
     DisconnectedHere,
+    DisconnectedByHand,
     Removed,
     WishNoted,
     AppSaved,
@@ -45,6 +46,9 @@ impl Notice {
             Self::Disconnected => "Disconnected. The access was withdrawn at the provider too.",
             Self::DisconnectedHere => {
                 "Disconnected here. The provider did not confirm it, so remove Linkwell there too."
+            }
+            Self::DisconnectedByHand => {
+                "Disconnected here, and what we kept is destroyed. One thing is left for you to do at the provider."
             }
             Self::Removed => "Removed from the list.",
             Self::WishNoted => "Noted. The admins of your organisation see it in their settings.",

@@ -444,6 +444,7 @@ pub async fn connection_page(
             granted: !listed.health.missing_scopes.contains(scope),
         })
         .collect();
+    use hub::store::connection::Revocation::{ByHand, Failed};
     let connected_by = match listed.connection.created_by {
         Some(person) => hub.person_name(member, person).await?,
         None => None,
@@ -461,6 +462,12 @@ pub async fn connection_page(
         last_proof: listed.connection.last_ok_at.map(moment),
         next_refresh: listed.health.next_refresh_at.map(moment),
         token_expires: listed.health.expires_at.map(moment),
+        left_there: match listed.connection.revocation {
+            Some(ByHand | Failed) => {
+                entry.and_then(|entry| entry.remove_url(&listed.connection.variables.0))
+            }
+            _ => None,
+        },
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
         connection: row(hub, &listed, &attempts),

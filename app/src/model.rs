@@ -428,6 +428,9 @@ pub struct ConnectionPage {
     pub next_refresh: Option<Moment>,
     /// When its token ends.
     pub token_expires: Option<Moment>,
+    /// Where the person ends our access themselves, once nobody here can: the
+    /// connection has ended, and the provider did not say that it knows.
+    pub left_there: Option<String>,
     /// What happened, newest first.
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.

@@ -106,7 +106,8 @@ pub async fn disconnect_connection(id: String) -> Result<(), ServerFnError> {
         let id = id.parse().map_err(|_| Error::NotFound)?;
         Ok(match hub().disconnect(&member()?, id).await? {
             Revocation::Revoked | Revocation::AlreadyGone => Notice::Disconnected,
-            Revocation::ByHand | Revocation::Failed => Notice::DisconnectedHere,
+            Revocation::ByHand => Notice::DisconnectedByHand,
+            Revocation::Failed => Notice::DisconnectedHere,
         })
     };
     tell(&paths::connection(&id), ended.await, Flash::default());

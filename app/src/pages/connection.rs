@@ -53,9 +53,11 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         details,
         permissions,
         history,
+        left_there,
         ..
     } = page.clone();
     view! {
+        {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
             <h2 id="facts">"How it is kept"</h2>
@@ -68,6 +70,25 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         <section class="card" aria-labelledby="history">
             <h2 id="history">"History"</h2>
             <History now history/>
+        </section>
+    }
+}
+
+/// What is left to do where nobody but the person can do it.
+#[component]
+fn LeftThere(name: String, address: String) -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="left-there">
+            <h2 id="left-there">{format!("One thing left at {name}")}</h2>
+            <p class="muted">
+                "Our copy is destroyed. To end the access there too, remove Linkwell, or delete the key, in your settings."
+            </p>
+            <p>
+                <a class="btn" data-kind="plain" href=address target="_blank" rel="noreferrer">
+                    {format!("Open {name}")}
+                    <Icon name="external-link"/>
+                </a>
+            </p>
         </section>
     }
 }

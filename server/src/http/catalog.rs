@@ -2,7 +2,7 @@
 //! `linkwell catalog list --json`.
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -383,6 +383,6 @@ fn unless_known(headers: &HeaderMap, answer: &impl Serialize) -> Response {
     if known {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    // Serialized twice rather than kept as text: the type's own way to JSON.
-    (caching, Json(answer)).into_response()
+    let json = (header::CONTENT_TYPE, "application/json");
+    (caching, [json], body).into_response()
 }

@@ -263,7 +263,9 @@ impl Outbound {
         // `localhost.` means the same, and not every resolver knows it.
         let host = host.unwrap_or_default().trim_end_matches('.');
         let host = host.trim_matches(['[', ']']);
-        let Ok(found) = tokio::net::lookup_host((host, port.unwrap_or(443))).await else {
+        let looked_up = tokio::net::lookup_host((host, port.unwrap_or(443)));
+        let limit = self.0.policy.timeouts.connect;
+        let Ok(Ok(found)) = tokio::time::timeout(limit, looked_up).await else {
             return Ok(false);
         };
         let admitted = guard.filter(found);
