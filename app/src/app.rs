@@ -131,10 +131,10 @@ fn HubPage() -> impl IntoView {
             let (hub, member) = (hub(), member()?);
             let rows = load::hub(&hub, &member).await?;
             let market = load::market(&hub, &member, &asked, &rows.connections).await?;
-            Ok((rows, market))
+            Ok((rows, load::drafts(&hub, &member).await?, market))
         },
-        move |(hub, market)| {
-            view! { <HubView hub market filter/> }
+        move |(hub, begun, market)| {
+            view! { <HubView hub begun market filter/> }
         },
     )
 }

@@ -17,6 +17,10 @@ use hub::{
     },
 };
 
+mod wizard;
+
+pub use wizard::drafts;
+
 use crate::{
     Viewer,
     documents::{Choice, Ending, Outcome},
@@ -536,6 +540,7 @@ pub async fn connect_page(
     repairs: Option<ConnectionId>,
 ) -> Result<ConnectPage> {
     let entry = hub.catalog.get(id).ok_or(Error::NotFound)?;
+    let repaired = repairs;
     let repairs = match repairs {
         Some(id) => Some(hub.connection(member, id).await?),
         None => None,
@@ -556,7 +561,12 @@ pub async fn connect_page(
         .partition(|scope| asked.contains(&scope.name));
     let apps = hub.provider_apps(member).await?;
     let readiness = if let Some(readiness) = entered(entry, known_to(&repairs)) {
-        readiness
+        match (readiness, hub.draft(member, &entry.id, repaired).await?) {
+            (Readiness::Enter(begun), Some(draft)) => {
+                Readiness::Enter(wizard::so_far(hub, begun, draft))
+            }
+            (readiness, _) => readiness,
+        }
     } else if is_set_up(&apps, &entry.app_id) {
         Readiness::Ready
     } else {
@@ -699,41 +709,8 @@ fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readiness> {
             return Some(Readiness::NotYet(why.to_owned()));
         }
     }
-    let values = known.cloned().unwrap_or_default();
-    Some(Readiness::Enter(EnterPage {
-        questions: entry
-            .questions()
-            .filter(|question| !values.contains_key(&question.name))
-            .map(|question| Question {
-                field: asked_field(question),
-                choices: question
-                    .choices
-                    .iter()
-                    .map(|choice| (choice.value.clone(), choice.label.clone()))
-                    .collect(),
-            })
-            .collect(),
-        fields: entry
-            .fields
-            .iter()
-            .map(|field| EnterField {
-                name: format!("field.{}", field.name),
-                label: field.label.clone(),
-                why: field.why.clone(),
-                steps: field.steps.clone(),
-                // One that needs an answer first is left out until there is one.
-                link: field
-                    .link
-                    .as_ref()
-                    .and_then(|link| link.render(&entry.values(&values)).ok()),
-                example: field.example.clone(),
-                secret: field.secret,
-                optional: field.optional,
-                multiline: field.multiline,
-                value: field.default.clone().unwrap_or_default(),
-            })
-            .collect(),
-    }))
+    let known = known.cloned().unwrap_or_default();
+    Some(Readiness::Enter(wizard::before(entry, &known)))
 }
 
 /// Each provider app.

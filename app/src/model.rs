@@ -231,6 +231,17 @@ pub struct Market {
     pub any_api: Option<Provider>,
 }
 
+/// Something that was begun and waits for more answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// What is being connected.
+    pub provider: Provider,
+    /// Where it goes on.
+    pub link: String,
+    /// When it was last worked on.
+    pub at: Moment,
+}
+
 /// How many cards are shown before somebody asks for more.
 pub const FIRST_CARDS: usize = 12;
 
@@ -501,7 +512,7 @@ pub enum Readiness {
     /// Its provider app is there.
     Ready,
     /// It is connected with something a person enters.
-    Enter(EnterPage),
+    Enter(Wizard),
     /// There is no such connection yet, and why.
     NotYet(String),
     /// Its provider app is missing.
@@ -515,29 +526,42 @@ pub enum Readiness {
     },
 }
 
-/// What a person enters where there is no one-click sign-in.
+/// The conversation that collects what a provider without one-click sign-in
+/// needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnterPage {
-    /// What is no secret: an address, a region.
-    pub questions: Vec<Question>,
-    /// What is sealed.
-    pub fields: Vec<EnterField>,
+pub struct Wizard {
+    /// What is said about this kind of sign-in.
+    pub explained: String,
+    /// Everything that is asked, in order.
+    pub questions: Vec<Asked>,
+    /// Where the conversation stands; none before it begins.
+    pub step: Option<WizardStep>,
+    /// Whether all questions are put at once.
+    pub as_form: bool,
+    /// What was said beside the answers.
+    pub talk: Vec<Remark>,
+    /// How the last test went.
+    pub tested: Vec<TestStep>,
+    /// What to do about it.
+    pub prompt: Option<Prompt>,
 }
 
-/// A question, with its answers when there is a closed list of them.
+/// Where a conversation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The question.
-    pub field: ConnectField,
-    /// Each with its value and its label.
-    pub choices: Vec<(String, String)>,
+pub enum WizardStep {
+    /// What kind of sign-in this is.
+    Explain,
+    /// The question with this key.
+    Ask(String),
+    /// Everything is there.
+    Test,
 }
 
-/// One value a person enters.
+/// One question, and what was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnterField {
-    /// The name it is posted under.
-    pub name: String,
+pub struct Asked {
+    /// The name its answer is posted under.
+    pub key: String,
     /// What the provider calls it.
     pub label: String,
     /// Why it is needed.
@@ -546,7 +570,7 @@ pub struct EnterField {
     pub steps: Vec<String>,
     /// The page the steps begin on.
     pub link: Option<String>,
-    /// A made-up value of its look.
+    /// A made-up answer.
     pub example: String,
     /// Whether it is hidden while it is typed.
     pub secret: bool,
@@ -554,8 +578,34 @@ pub struct EnterField {
     pub optional: bool,
     /// Whether it has several lines.
     pub multiline: bool,
-    /// What is filled in already.
+    /// What follows the value: `.myshopify.com`.
+    pub suffix: Option<String>,
+    /// Each with its value and its label, where one is chosen.
+    pub choices: Vec<(String, String)>,
+    /// What is filled in already. Never a secret.
     pub value: String,
+    /// The answer as far as it may be shown.
+    pub answer: Option<String>,
+}
+
+/// A remark in the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The question it was made at.
+    pub at: String,
+    /// What the person said.
+    pub said: String,
+    /// What they were told.
+    pub told: String,
+}
+
+/// A line of the test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestStep {
+    /// What was tried.
+    pub label: String,
+    /// How it went; none when it was not reached.
+    pub passed: Option<bool>,
 }
 
 /// Something a provider needs to know before it can be opened.

@@ -128,6 +128,33 @@ pub fn tested_before_kept(name: &str) -> String {
     )
 }
 
+/// The lines of a test, in their order.
+pub const TESTS: [&str; 4] = [
+    "Reach the service",
+    "Encrypted connection",
+    "Sign in",
+    "Permissions",
+];
+
+/// What this kind of sign-in is, in one breath.
+pub fn sign_in_explained(name: &str, kind: &str) -> String {
+    match kind {
+        "api_key" => format!(
+            "{name} lets apps in with an API key: a long password made for one app. You make it there, and delete it there whenever you like. Your own password stays yours."
+        ),
+        "client_credentials" => format!(
+            "{name} lets apps in with two values that belong together: an id that names the app, and a secret that proves it. You make both there."
+        ),
+        "basic" => format!(
+            "{name} lets apps in with a name and a secret. Where it offers one made for apps, use that and not your own password."
+        ),
+        "database" => format!(
+            "{name} lets programs in with a user and a password of the database itself. A user that may only read is enough."
+        ),
+        _ => format!("{name} needs to know a few things before it lets us in."),
+    }
+}
+
 /// How long connecting usually takes.
 pub fn takes(seconds: i64) -> String {
     format!("Usually takes {}", about(seconds))

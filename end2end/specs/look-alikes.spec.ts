@@ -139,6 +139,7 @@ for (const { id, provider, account, fields, wrong } of KEYS) {
       await page.getByRole('button', { name: 'Test and connect' }).click();
     };
     await page.goto(`/connect/${id}`);
+    await page.getByRole('button', { name: 'Show as form' }).click();
     await send({ ...fields, ...wrong });
     await expect(page.getByRole('alert')).toContainText(`${provider} rejected the key or password`);
     await page.goto('/');
@@ -159,6 +160,7 @@ for (const { id, provider, account, fields, wrong } of KEYS) {
 
 test('Twilio takes the auth token in place of a key', { tag: '@once' }, async ({ page, owner: _ }) => {
   await page.goto('/connect/twilio');
+  await page.getByRole('button', { name: 'Show as form' }).click();
   await page.getByLabel('Account SID', { exact: true }).fill(TWILIO.accountSid);
   await page.getByLabel('API key SID', { exact: true }).fill(TWILIO.accountSid);
   await page.getByLabel('API key secret', { exact: true }).fill(TWILIO.authToken);

@@ -8,6 +8,7 @@ mod m20261121_000001_app_settings;
 mod m20261121_000002_push_message;
 mod m20261121_000003_wish;
 mod m20261121_000004_flow_outcome;
+mod m20261121_000005_draft;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_push_message::Migration),
             Box::new(m20261121_000003_wish::Migration),
             Box::new(m20261121_000004_flow_outcome::Migration),
+            Box::new(m20261121_000005_draft::Migration),
         ]
     }
 }

@@ -3,10 +3,10 @@
 use js_sys::Uint8Array;
 use leptos::prelude::{document, window};
 use leptos::wasm_bindgen::{JsCast, JsValue};
-use leptos::web_sys::{Event, EventTarget, HtmlElement};
+use leptos::web_sys::{Event, EventTarget, HtmlElement, HtmlFormElement};
 use serde::de::DeserializeOwned;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DomParser, RequestInit, Response, SupportedType, UrlSearchParams};
+use web_sys::{DomParser, FormData, RequestInit, Response, SupportedType, UrlSearchParams};
 
 /// Seconds since the epoch by the browser's clock; only differences count.
 pub fn seconds() -> i64 {
@@ -117,6 +117,45 @@ pub fn focus_submit(target: Option<EventTarget>) {
     }
 }
 
+/// Posts a form and takes over what the page it leads to has in one element;
+/// goes to that page when it is another one or has no such element.
+pub async fn take_turn(form: &HtmlFormElement, id: &str) {
+    let posted = async {
+        let data = FormData::new_with_form(form).ok()?;
+        let body = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+        let request = RequestInit::new();
+        request.set_method("POST");
+        request.set_body(&body);
+        let sent = window().fetch_with_str_and_init(&form.action(), &request);
+        let answer: Response = JsFuture::from(sent).await.ok()?.dyn_into().ok()?;
+        let html = JsFuture::from(answer.text().ok()?)
+            .await
+            .ok()?
+            .as_string()?;
+        Some((answer.url(), html))
+    };
+    let Some((address, html)) = posted.await else {
+        // The form itself says what is wrong with the way there.
+        let _ = form.submit();
+        return;
+    };
+    let here = window().location().pathname().unwrap_or_default();
+    let elsewhere = !address
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .ends_with(&here);
+    if elsewhere || !take_over(&html, id) {
+        let _ = window().location().set_href(&address);
+        return;
+    }
+    let problem = document().query_selector("#wizard [aria-invalid]");
+    let next = document().query_selector("#wizard .form input:not([type=hidden]), #wizard .form textarea, #wizard .form select, #wizard [data-focus]");
+    if let Some(control) = problem.ok().flatten().or(next.ok().flatten()) {
+        let _ = control.unchecked_into::<HtmlElement>().focus();
+    }
+}
+
 /// Fetches this page again and takes over what it has in one element, so that
 /// what the server draws is drawn in one place only.
 pub async fn draw_again(id: &str) {
@@ -126,15 +165,22 @@ pub async fn draw_again(id: &str) {
     let Some(html) = fetch_text(&page).await else {
         return;
     };
+    take_over(&html, id);
+}
+
+/// Puts what a page has in one element into this one's; whether both have it.
+fn take_over(html: &str, id: &str) -> bool {
     let fresh = DomParser::new()
-        .and_then(|parser| parser.parse_from_string(&html, SupportedType::TextHtml))
+        .and_then(|parser| parser.parse_from_string(html, SupportedType::TextHtml))
         .ok()
         .and_then(|fresh| fresh.get_element_by_id(id));
-    if let (Some(fresh), Some(shown)) = (fresh, document().get_element_by_id(id))
-        && fresh.inner_html() != shown.inner_html()
-    {
+    let (Some(fresh), Some(shown)) = (fresh, document().get_element_by_id(id)) else {
+        return false;
+    };
+    if fresh.inner_html() != shown.inner_html() {
         shown.set_inner_html(&fresh.inner_html());
     }
+    true
 }
 
 /// Closes the menu an event came from.

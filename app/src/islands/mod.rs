@@ -12,8 +12,10 @@ mod hub;
 pub mod market;
 mod offer;
 mod row;
+mod turns;
 
 pub use connect::ConnectPanel;
 pub use connection::ConnectionHead;
 pub use hub::HubList;
 pub use offer::OfferFoot;
+pub use turns::Turns;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::key_form::KeyForm;
+use super::wizard::WizardView;
 use crate::{
     islands::ConnectPanel,
     model::{ConnectField, ConnectPage, Permission, Readiness},
@@ -65,7 +65,7 @@ pub fn ConnectView(
         }
         .into_any(),
         Readiness::Enter(page) => view! {
-            <KeyForm provider=plate.id.clone() name=name.clone() connection page takes/>
+            <WizardView provider=plate.id.clone() name=name.clone() connection page takes/>
         }
         .into_any(),
         Readiness::NotYet(why) => view! {

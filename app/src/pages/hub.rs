@@ -9,7 +9,7 @@ use leptos::{either::Either, prelude::*};
 
 use crate::{
     islands::{HubList, OfferFoot, market},
-    model::{Card, Filter, Hub, Market, Offer, Provider, Section, Shelf, Start},
+    model::{Begun, Card, Filter, Hub, Market, Offer, Provider, Section, Shelf, Start},
     parts::{
         BrandPlate, Current, Frame, Icon,
         form::{Field, ProblemSummary},
@@ -22,6 +22,8 @@ use crate::{
 pub fn HubView(
     /// What is linked.
     hub: Hub,
+    /// What was begun and waits for more answers.
+    begun: Vec<Begun>,
     /// What can be.
     market: Market,
     /// What is looked for.
@@ -39,6 +41,7 @@ pub fn HubView(
             <ProblemSummary/>
             {newcomer.then(|| view! { <Welcome suggested may_manage/> })}
             <Search query=filter.q.clone()/>
+            {(!begun.is_empty()).then(|| view! { <InProgress begun/> })}
             // What is inside an island has to be made by it: cards that are
             // islands ask it for the rows they may turn into.
             <HubList hub filter>
@@ -76,6 +79,34 @@ fn Welcome(suggested: Vec<Provider>, may_manage: bool) -> impl IntoView {
             <p class="welcome-title">"Your first connection is made"</p>
             <p>"Linkwell keeps it alive from here, and tells you when it needs you."</p>
         </div>
+    }
+}
+
+/// What was begun here or in another browser.
+#[component]
+fn InProgress(begun: Vec<Begun>) -> impl IntoView {
+    let count = begun.len();
+    let rows = begun
+        .into_iter()
+        .map(|Begun { provider, link, at }| {
+            let name = provider.name.clone();
+            view! {
+                <li class="row" data-layout="simple">
+                    <BrandPlate provider/>
+                    <div class="row-main">
+                        <p class="row-title"><a class="row-link" href=format!("{link}#wizard")>{name}</a></p>
+                        <p class="fact">"Waits for your answers since "{at.text}</p>
+                    </div>
+                    <span class="row-go"><Icon name="chevron-right"/></span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="rows-section" aria-labelledby="in-progress">
+            <h2 id="in-progress">"In progress "<span class="count">{count}</span></h2>
+            <ul class="rows">{rows}</ul>
+        </section>
     }
 }
 

@@ -6,12 +6,12 @@ mod connect;
 mod connection;
 mod disconnect;
 mod hub;
-mod key_form;
 mod missing;
 mod provider_app;
 mod provider_apps;
 mod setup;
 mod sign_in;
+mod wizard;
 
 pub use account::AccountView;
 pub use api_keys::ApiKeysView;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
+//! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
 //! | `/v1/*` | the API of host applications ([`api`]) | API keys |
 //! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
@@ -27,6 +28,7 @@ mod pages;
 pub mod problem;
 pub mod sessions;
 mod trace;
+mod wizard;
 
 use std::sync::Arc;
 
@@ -77,6 +79,7 @@ pub fn router(application: &Application) -> Router {
         .merge(pages::router(&state))
         .merge(account::router())
         .merge(oauth::router())
+        .merge(wizard::router())
         .merge(events::router(hub.clone(), stopping))
         .layer(Extension(hub.clone()))
         .layer(axum::middleware::from_fn_with_state(

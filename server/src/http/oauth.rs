@@ -18,9 +18,8 @@ use axum::{
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use hub::{
     Error, Hub,
-    connect::{Ask, Callback, Finished, OtherAccount, Prepared, Typed},
+    connect::{Ask, Callback, Finished, OtherAccount, Prepared},
     people::Member,
-    secret::Secret,
     store::{ConnectionId, FlowId, flow, words},
 };
 use serde::{Deserialize, Serialize};
@@ -37,7 +36,6 @@ pub fn router() -> Router<Shared> {
     Router::new()
         .route("/connections/{id}/prepare", post(prepare))
         .route("/connections/{id}/disconnect", post(disconnect))
-        .route("/connect/{provider}", post(enter))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
         .route("/oauth/callback/{app}", get(callback).post(posted_callback))
         .route("/flows/{id}", get(finished))
@@ -45,38 +43,6 @@ pub fn router() -> Router<Shared> {
         .route("/flows/{id}/cancel", post(cancel))
         .route("/flows/{id}/other-account", post(other_account))
         .route("/flows/{id}/organisation", post(organisation))
-}
-
-/// The form of a provider without one-click sign-in: `var.<name>` and
-/// `field.<name>` for what was typed, and `connection`.
-async fn enter(
-    State(shared): State<Shared>,
-    Extension(viewer): Extension<Viewer>,
-    Path(provider): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
-    let Some(member) = viewer.member.as_ref() else {
-        return Redirect::to(app::paths::SIGN_IN).into_response();
-    };
-    let named = |prefix: &'static str| {
-        fields.iter().filter_map(move |(key, value)| {
-            Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))
-        })
-    };
-    let typed = Typed {
-        variables: named("var.").collect(),
-        fields: named("field.")
-            .map(|(name, value)| (name, Secret::new(value)))
-            .collect(),
-        connection: fields
-            .iter()
-            .find(|(key, _)| key == "connection")
-            .and_then(|(_, id)| id.parse().ok()),
-    };
-    match shared.hub.enter(member, &provider, typed).await {
-        Ok(id) => Redirect::to(&app::paths::hub_row(&id.to_string())).into_response(),
-        Err(error) => pages::back_to_form(&shared, &viewer, &provider, &fields, error),
-    }
 }
 
 /// Where a callback leads that belongs to no flow. It answers with success:

@@ -154,45 +154,32 @@ pub fn back_to_provider(
     account::back(&paths::connect(provider), flash)
 }
 
-/// Back to the form of a provider, with what was typed, secrets left out, and
-/// what is wrong.
-pub fn back_to_form(
+/// What has to be put right in a conversation's answers. What is no secret
+/// comes back as it was typed.
+pub fn to_put_right(
     state: &State,
-    viewer: &app::Viewer,
     provider: &str,
     typed: &[(String, String)],
     wrong: Error,
-) -> Response {
-    let Some(entry) = state.hub.catalog.get(provider) else {
-        return error(state, viewer, Error::NotFound);
-    };
+) -> Flash {
     let mut flash = Flash::default();
-    for (name, value) in typed {
-        let open = entry
-            .fields
-            .iter()
-            .any(|field| !field.secret && name.strip_prefix("field.") == Some(&field.name));
-        if open || name.starts_with("var.") {
-            flash = flash.keep(name, value);
-        }
-    }
-    match wrong {
-        Error::Invalid(problems) => {
-            for FieldProblem { field, problem } in problems {
-                let name = match field.starts_with("field.") {
-                    true => field,
-                    false => format!("var.{field}"),
-                };
-                flash = flash.and(&name, problem);
+    if let Some(entry) = state.hub.catalog.get(provider) {
+        for (name, value) in typed {
+            let open = entry
+                .fields
+                .iter()
+                .any(|field| !field.secret && name.strip_prefix("field.") == Some(&field.name));
+            if open || name.starts_with("var.") {
+                flash = flash.keep(name, value);
             }
         }
-        Error::Failed(failure) => {
-            let prompt = load::prompt_of_entering(&state.hub, provider, &failure);
-            flash = flash.and("", format!("{} {}", prompt.what, prompt.why));
-        }
-        other => return error(state, viewer, other),
     }
-    account::back(&paths::connect(provider), flash)
+    if let Error::Invalid(problems) = wrong {
+        for FieldProblem { field, problem } in problems {
+            flash = flash.and(&field, problem);
+        }
+    }
+    flash
 }
 
 /// A page for what no other page can say.

@@ -16,3 +16,4 @@ mod push;
 mod refresh;
 mod secrets;
 mod surface;
+mod wizard;

@@ -15,7 +15,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     secret::Secret,
-    store::{ConnectionId, connection},
+    store::ConnectionId,
 };
 
 /// What a person typed into the form of a provider.
@@ -46,15 +46,7 @@ impl Hub {
         if provider.sign_in() != SignIn::Key || provider.service.is_some() {
             return Err(Error::NotFound);
         }
-        let existing = match typed.connection {
-            Some(id) => Some(
-                connection::of_tenant(self.store.db(), member.tenant(), id)
-                    .await?
-                    .filter(|connection| connection.provider == provider.id)
-                    .ok_or(Error::NotFound)?,
-            ),
-            None => None,
-        };
+        let existing = self.existing(member, provider, typed.connection).await?;
         let variables = read_variables(provider, &typed.variables, existing.as_ref());
         let entered = read_fields(provider, typed.fields);
         let (variables, entered) = match (variables, entered) {

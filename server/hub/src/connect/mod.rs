@@ -3,31 +3,38 @@
 //! A flow begins in [`Hub::prepare`], comes back in [`Hub::finish`] and ends in
 //! a saved connection; [`Hub::disconnect`] gives the grant back.
 
+mod draft;
 mod end;
 mod enter;
 mod finish;
 mod import;
 mod list;
 mod prepare;
+mod question;
 mod save;
+mod talk;
 mod usual;
 
+pub use draft::{Draft, Shown, Step, Turn, Turned};
 pub use enter::Typed;
 pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
 pub use list::{FlowView, Listed};
 pub use prepare::{Ask, Prepared};
+pub use question::{Question, questions};
 pub use usual::UsualTimes;
 
 use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
 use crate::{
-    Result,
+    Error, Result,
+    catalog::Provider,
     failure::Failure,
     hub::Hub,
+    people::Member,
     store::{
-        ConnectionId,
+        ConnectionId, connection,
         event::{self, Kind},
         flow, flow_outcome,
     },
@@ -42,6 +49,21 @@ impl Hub {
     /// and products that share a registration need one address there.
     pub fn redirect_uri(&self, app: &str) -> String {
         format!("{}oauth/callback/{app}", self.public_url)
+    }
+
+    /// The connection that is repaired or extended, if it is one.
+    async fn existing(
+        &self,
+        member: &Member,
+        provider: &Provider,
+        id: Option<ConnectionId>,
+    ) -> Result<Option<connection::Model>> {
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        let found = connection::of_tenant(self.store.db(), member.tenant(), id).await?;
+        let own = found.filter(|connection| connection.provider == provider.id);
+        own.map(Some).ok_or(Error::NotFound)
     }
 
     /// Moves a flow on, and tells whoever follows it.

@@ -28,7 +28,7 @@ pub use refresh::{Need, Renewal};
 use crate::{
     Result,
     hub::Hub,
-    store::{ConnectionId, credential, flow, flow_outcome, push_message, refresh_attempt},
+    store::{ConnectionId, credential, draft, flow, flow_outcome, push_message, refresh_attempt},
 };
 
 /// What one process needs to keep tokens fresh: which refreshes it has under
@@ -149,6 +149,7 @@ impl Hub {
         let now = self.clock.now();
         let before = now - chrono::TimeDelta::days(KEEP_DAYS);
         crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
+        draft::sweep(self.store.db(), now).await?;
         flow::sweep(self.store.db(), before).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;

@@ -52,6 +52,8 @@ id! {
     ConnectionId,
     /// One attempt to make, extend or repair a connection.
     FlowId,
+    /// What one person has entered of one connection.
+    DraftId,
     /// One key of a host application.
     ApiKeyId,
     /// One data key of the vault.

@@ -14,6 +14,7 @@ pub mod api_key;
 pub mod connection;
 pub mod credential;
 pub mod data_key;
+pub mod draft;
 pub mod event;
 pub mod flow;
 pub mod flow_outcome;
