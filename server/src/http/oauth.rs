@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use app::{Viewer, documents};
+use app::{Viewer, documents, flash::Flash};
 use axum::{
     Extension, Form, Json, Router,
-    extract::{Path, Query, State},
+    extract::{OriginalUri, Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
 use super::{
-    State as Shared, pages,
+    State as Shared, account, pages,
     problem::{Answer, Problem},
     sessions,
 };
@@ -40,6 +40,7 @@ pub fn router() -> Router<Shared> {
         .route("/connect/{provider}", post(enter))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
         .route("/oauth/callback/{app}", get(callback).post(posted_callback))
+        .route("/oauth/launch/{app}", get(launch))
         .route("/flows/{id}", get(finished))
         .route(NO_FLOW, get(no_flow))
         .route("/flows/{id}/cancel", post(cancel))
@@ -225,6 +226,31 @@ async fn start(
     }
 }
 
+/// A person who began at the provider: whoever they are here, they go on from
+/// our own page, where nothing has started yet.
+async fn launch(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(app): Path<String>,
+    OriginalUri(uri): OriginalUri,
+    Query(params): Query<Vec<(String, String)>>,
+) -> Response {
+    let Some(member) = viewer.member.as_ref() else {
+        return account::to_sign_in(&uri.to_string());
+    };
+    match shared.hub.launch(member, &app, &params).await {
+        Ok((provider, answers)) => {
+            let flash = answers
+                .iter()
+                .fold(Flash::default(), |flash, (name, value)| {
+                    flash.keep(&format!("var.{name}"), value)
+                });
+            account::back(&app::paths::connect(provider), flash)
+        }
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
 async fn callback(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
@@ -233,6 +259,12 @@ async fn callback(
     jar: CookieJar,
     Query(params): Query<Vec<(String, String)>>,
 ) -> Response {
+    if let Some(param) = shared.hub.awaits_fragment(&app, &params) {
+        // The state is not spent by this: the page brings it with the token.
+        let provider = app::load::provider_of_app(&shared.hub, &app);
+        let page = documents::fragment(&shared.site, viewer.theme, &provider, param, &params);
+        return Html(page).into_response();
+    }
     come_back(shared, viewer, session, app, jar, params).await
 }
 

@@ -361,6 +361,9 @@ pub struct Choice {
     pub value: String,
     /// What the person reads.
     pub label: String,
+    /// Other variables that go with it, `from = "choice"`: one answer, several hosts.
+    #[serde(default)]
+    pub sets: BTreeMap<String, String>,
 }
 
 /// Who says what a variable is.
@@ -373,6 +376,8 @@ pub enum Origin {
     Hub,
     /// The operator, with the provider app: eBay's RuName.
     App,
+    /// What was chosen for another one, as `sets` of that choice.
+    Choice,
     /// The person who connects.
     Person,
     /// A parameter of the callback.

@@ -20,6 +20,10 @@ pub struct OAuth {
     /// `[oauth.callback]`
     #[serde(default)]
     pub callback: Callback,
+    /// `[oauth.launch]`; absent where only we begin.
+    pub launch: Option<Launch>,
+    /// `[oauth.handover]`; demanded with `delivers = "handover"`.
+    pub handover: Option<Handover>,
     /// `[oauth.token]`; absent where the callback brings the token itself.
     pub token: Option<TokenRequest>,
     /// `[oauth.extend]`: a second step that trades the first token for a
@@ -131,6 +135,8 @@ pub struct Callback {
     pub granted_scopes: Option<String>,
     /// The parameter that names the account already.
     pub account_hint: Option<String>,
+    /// Parameters whose value is the person's no: `success = "0"`.
+    pub declined: BTreeMap<String, String>,
     /// Parameters that may name an error, the most telling first.
     pub errors: Vec<String>,
     /// Parameters that put an error in words.
@@ -148,6 +154,7 @@ impl Default for Callback {
             signature: None,
             granted_scopes: None,
             account_hint: None,
+            declined: BTreeMap::new(),
             errors: vec!["error".into()],
             texts: vec!["error_description".into()],
         }
@@ -168,6 +175,32 @@ pub enum Delivery {
     Installation,
     /// Nothing: the provider's server hands keys to ours beforehand.
     Handover,
+}
+
+/// `[oauth.launch]`: how the provider leads a person to us who begins there. It
+/// fills in one question; nothing is connected by it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// How the query is signed. Without a signature it could be anybody's.
+    pub signature: Signature,
+    /// The parameter with the time it was signed, in seconds since 1970.
+    pub timestamp: String,
+    /// The questions it answers, and the parameters that do.
+    pub answers: BTreeMap<String, String>,
+}
+
+/// `[oauth.handover]`: what the provider's server posts to ours, as JSON,
+/// before the person comes back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handover {
+    /// The flow's state, which it was given on the way.
+    pub state: Pointer,
+    /// Where each `[[field]]` stands.
+    pub fields: BTreeMap<String, Pointer>,
+    /// Where the granted scopes stand, if anywhere.
+    pub granted_scopes: Option<Pointer>,
 }
 
 /// How a code must be cleaned before it is exchanged.

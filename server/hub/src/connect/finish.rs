@@ -193,8 +193,8 @@ impl Hub {
             Ok(callback) => callback,
             Err(failure) => return Ok(Err(failure)),
         };
-        let delivers = provider.oauth.as_ref().map(|oauth| oauth.callback.delivers);
-        if delivers == Some(Delivery::Installation) && !self.has_one_tenant().await? {
+        let delivers = provider.delivers();
+        if delivers == Delivery::Installation && !self.has_one_tenant().await? {
             // The callback names an installation and proves nothing about who
             // came with it: among several tenants anybody could name another's.
             let failure = Failure::told(FailureCode::AppConfigInvalid, "installation_not_provable");
@@ -202,17 +202,15 @@ impl Hub {
         }
         self.move_flow(flow, flow::Status::Checking, None, None)
             .await?;
-        let granted = self
-            .dialect
-            .exchange(
-                provider,
-                &app,
-                variables,
-                &callback,
-                Some(&verifier),
-                &flow.redirect_uri,
-            )
-            .await;
+        let granted = match delivers {
+            Delivery::Handover => self.handed_over(flow).await?,
+            _ => {
+                let back = &flow.redirect_uri;
+                self.dialect
+                    .exchange(provider, &app, variables, &callback, Some(&verifier), back)
+                    .await
+            }
+        };
         let mut grant = match granted {
             Ok(grant) => grant,
             Err(failure) => return Ok(Err(failure)),
@@ -529,7 +527,11 @@ impl Hub {
         Ok((flow, held))
     }
 
-    async fn keep_held(&self, flow: &flow::Model, held: Option<String>) -> Result<flow::Model> {
+    pub(super) async fn keep_held(
+        &self,
+        flow: &flow::Model,
+        held: Option<String>,
+    ) -> Result<flow::Model> {
         let change = flow::ActiveModel {
             id: Set(flow.id),
             held_sealed: Set(held),
@@ -570,7 +572,7 @@ fn is_other(target: &connection::Model, identity: &Identity) -> bool {
         .is_some_and(|id| *id != identity.id)
 }
 
-fn held_place(flow: &flow::Model) -> Place<'static> {
+pub(super) fn held_place(flow: &flow::Model) -> Place<'static> {
     Place {
         tenant: flow.tenant_id,
         subject: flow.id.0,

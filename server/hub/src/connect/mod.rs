@@ -6,7 +6,9 @@
 mod end;
 mod enter;
 mod finish;
+mod handover;
 mod import;
+mod launch;
 mod list;
 mod prepare;
 mod save;

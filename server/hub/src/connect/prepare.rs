@@ -9,7 +9,7 @@ use url::Url;
 use super::FLOW_LIFETIME;
 use crate::{
     Error, FieldProblem, Result,
-    catalog::{Provider, SignIn, Variables},
+    catalog::{Provider, SignIn, Variables, oauth::Delivery},
     dialect::AuthorizeAsk,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -60,9 +60,14 @@ impl Hub {
     pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
         member.may(Action::Connect)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
-        if provider.sign_in() != SignIn::OneClick || !provider.is_ready_to_sign_in() {
+        if provider.sign_in() != SignIn::OneClick {
             let why = "there is no one-click sign-in at this provider here";
             return Err(Error::invalid("provider", why));
+        }
+        // Keys travel to us without a browser: not in plain text over a network.
+        let safe = self.public_url.scheme() == "https" || is_here(&self.public_url);
+        if provider.delivers() == Delivery::Handover && !safe {
+            return Err(Failure::told(FailureCode::AppConfigInvalid, "https_needed").into());
         }
         if ask
             .handle
@@ -174,6 +179,16 @@ pub(super) fn verifier_place<'a>(tenant: crate::store::TenantId, flow: FlowId) -
     }
 }
 
+/// Whether an address is this machine's own: nothing travels a network then.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 fn is_handle(handle: &str) -> bool {
     !handle.is_empty()
         && handle.len() <= LONGEST_HANDLE
@@ -215,6 +230,23 @@ pub(super) fn read_variables(
             (None, None, None) => problems.push(FieldProblem {
                 field: question.name.clone(),
                 problem: format!("Enter {}", question.label.to_lowercase()),
+            }),
+        }
+    }
+    for question in provider.questions() {
+        let choices = question.choices.iter().filter(|it| !it.sets.is_empty());
+        let mut choices = choices.peekable();
+        let Some(answer) = given.get(&question.name).cloned() else {
+            continue;
+        };
+        if choices.peek().is_none() {
+            continue;
+        }
+        match choices.find(|choice| choice.value == answer) {
+            Some(choice) => given.extend(choice.sets.clone()),
+            None => problems.push(FieldProblem {
+                field: question.name.clone(),
+                problem: "Choose one of the list".to_owned(),
             }),
         }
     }
