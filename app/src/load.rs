@@ -798,13 +798,20 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
     let products = hub.catalog.apps().remove(id).ok_or(Error::NotFound)?;
     let setup = products[0].setup.as_ref().ok_or(Error::NotFound)?;
     let name = id.to_uppercase().replace('-', "_");
+    let redirect_uri = hub.redirect_uri(id);
+    let refused = setup.refuses(&redirect_uri).then(|| {
+        format!(
+            "{} does not accept this hub's address as it is now: see its rule.",
+            app.provider.name
+        )
+    });
     Ok(ProviderAppPage {
         app,
-        redirect_uri: hub.redirect_uri(id),
-        rules: [&setup.redirect_rules, &setup.review]
+        redirect_uri,
+        rules: refused
             .into_iter()
-            .filter(|rule| *rule != "none")
-            .cloned()
+            .chain([setup.redirect_rules.clone(), setup.review.clone()])
+            .filter(|rule| rule != "none")
             .collect(),
         labels: (
             setup.client_id_label.clone(),

@@ -3,6 +3,10 @@
 
 mod authorize;
 mod bench;
+mod callback;
 mod checks;
+mod example;
 mod exchange;
+mod hosts;
+mod properties;
 mod refresh;
