@@ -6,6 +6,7 @@
 mod harness;
 
 mod api;
+mod back;
 mod canary;
 mod events;
 mod flow;
@@ -16,3 +17,4 @@ mod push;
 mod refresh;
 mod secrets;
 mod surface;
+mod ways;
