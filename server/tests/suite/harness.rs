@@ -140,12 +140,25 @@ impl World {
     }
 
     /// Enters a provider app for Ana's tenant.
-    pub async fn register(&self, app: &str, client_id: &str, secret: &str) {
-        let secret = Some(Secret::new(secret));
+    pub async fn register(&self, app: &str, settings: &[(&str, &str)]) {
+        let secret = Some(Secret::new("hush"));
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let hub = &self.app.hub;
-        hub.set_provider_app(self.member(), app, client_id, secret, &Default::default())
+        hub.set_provider_app(self.member(), app, "the-client", secret, &settings)
             .await
             .expect("a provider app");
+    }
+
+    /// Another tenant on the same hub, with a member of its own.
+    pub async fn neighbour(&self) -> Member {
+        let secret = Secret::new(PASSWORD);
+        let hub = &self.app.hub;
+        hub.create_user("Next door", "bo@example.com", "Bo", secret)
+            .await
+            .expect("another tenant")
     }
 
     /// Another process on the same database, with a data directory of its own.

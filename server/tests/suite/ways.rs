@@ -1,4 +1,4 @@
-//! Ways to an account other than a code in a redirect: rows A29, A31 and A32.
+//! Ways to an account other than a code in a redirect: rows A29-A32.
 
 use std::sync::{Arc, Mutex};
 
@@ -255,7 +255,7 @@ async fn trello() -> (World, Signed) {
         ..Setup::default()
     })
     .await;
-    world.register("trello", "the-key", "hush").await;
+    world.register("trello", &[]).await;
     (world, seen)
 }
 
@@ -296,7 +296,7 @@ async fn a32_a_token_behind_the_hash_is_posted_on() {
         panic!("one connection")
     };
     assert_eq!(connection.account_label, "Mia");
-    let carried = r#"OAuth oauth_consumer_key="the-key", oauth_token="ATTA-the-token""#;
+    let carried = r#"OAuth oauth_consumer_key="the-client", oauth_token="ATTA-the-token""#;
     assert_eq!(seen.lock().unwrap()[..], [carried]);
 
     let again = browser.post("/oauth/callback/trello", &told).await;
@@ -347,7 +347,7 @@ fn launch(secret: &str, shop: &str, at: i64) -> String {
 #[tokio::test]
 async fn a29_who_begins_at_the_provider_goes_on_from_our_own_page() {
     let world = World::new().await;
-    world.register("shopify", "id", "hush").await;
+    world.register("shopify", &[]).await;
     let browser = world.signed_in().await;
     let now = world.clock.now().timestamp();
     let shop = "my-store.myshopify.com";
@@ -387,7 +387,7 @@ async fn a29_who_begins_at_the_provider_goes_on_from_our_own_page() {
 #[tokio::test]
 async fn a29_without_a_state_of_ours_nothing_is_exchanged() {
     let world = World::new().await;
-    world.register("shopify", "id", "hush").await;
+    world.register("shopify", &[]).await;
     let browser = world.signed_in().await;
     for callback in [
         "/oauth/callback/sandbox?code=theirs",
@@ -400,4 +400,65 @@ async fn a29_without_a_state_of_ours_nothing_is_exchanged() {
     }
     assert_eq!(world.shop.calls().code_exchanges, 0);
     assert!(connections(&world).await.is_empty());
+}
+
+const INSTANCE: &str = "84b2fbd9-3b4c-4e1d-9a52-6d9c1f0e7a11";
+
+/// Wix, which leads back with the number of an installation and no proof of who
+/// made it.
+async fn wix() -> (World, Signed) {
+    let seen = Signed::default();
+    let note = signed_with(&seen);
+    let instance = move |headers: HeaderMap| async move {
+        note(&headers);
+        Json(json!({
+            "instance": { "instanceId": INSTANCE },
+            "site": { "siteDisplayName": "Mia's", "siteId": INSTANCE },
+        }))
+    };
+    let token = || async { Json(json!({ "access_token": "minted" })) };
+    let router = Router::new()
+        .route("/apps/v1/instance", get(instance))
+        .route("/oauth2/token", axum::routing::post(token));
+    let peer = serve_peer(router).await;
+    let world = World::with(Setup {
+        catalog: Some(changed_entries(&[(
+            "wix",
+            "https://www.wixapis.com",
+            &format!("http://{peer}"),
+        )])),
+        peers: vec![peer],
+        ..Setup::default()
+    })
+    .await;
+    let share = "0f6c3a52-9d1e-4b7a-8c3f-5e2d1a0b9c8d";
+    world.register("wix", &[("share_url_id", share)]).await;
+    (world, seen)
+}
+
+#[tokio::test]
+async fn a30_an_installation_is_believed_where_nobody_else_could_be_meant() {
+    for alone in [true, false] {
+        let (world, seen) = wix().await;
+        if !alone {
+            world.neighbour().await;
+        }
+        let browser = world.signed_in().await;
+        let prepared = browser.prepare("wix", json!({})).await;
+        let address: Url = prepared["auth_url"].as_str().unwrap().parse().unwrap();
+        let back = said(&address, "postInstallationUrl");
+        browser.get(format!("{back}&instanceId={INSTANCE}")).await;
+        let flow = flows(&world).await.remove(0);
+        if alone {
+            assert_eq!(flow.status, flow::Status::Connected, "{:?}", flow.failure);
+            assert_eq!(connections(&world).await[0].account_label, "Mia's");
+            assert_eq!(seen.lock().unwrap()[..], ["minted"]);
+        } else {
+            // Anybody could name the installation of another tenant.
+            let failure = flow.failure.unwrap();
+            assert_eq!(failure.detail, "installation_not_provable");
+            assert!(connections(&world).await.is_empty());
+            assert!(seen.lock().unwrap().is_empty(), "no token was made");
+        }
+    }
 }

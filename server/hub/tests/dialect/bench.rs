@@ -95,6 +95,11 @@ impl Bench {
             .push_back(answer.into_response());
     }
 
+    /// Takes back answers nobody asked for.
+    pub(crate) fn forget_answers(&self) {
+        self.script.0.lock().unwrap().0.clear();
+    }
+
     /// The requests since the last look.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.script.0.lock().unwrap().1)
