@@ -621,6 +621,7 @@ pub async fn connect_page(
             ),
         },
         usually_takes,
+        admin_consent: readiness == Readiness::Ready && entry.admin_consent().is_some(),
         readiness,
         attempt: attempts
             .iter()

@@ -149,6 +149,7 @@ async fn prepare(
         connection,
         handle: body.handle,
         popup: false,
+        admin: false,
         session: session_digest(&session).await,
     };
     let prepared = shared.hub.prepare(&member, &provider, ask).await?;
@@ -183,7 +184,7 @@ async fn to_provider_page(Path(provider): Path<String>) -> Redirect {
 }
 
 /// The Connect form: `var.<name>` for what was typed, `scope` as often as
-/// needed, `connection`, `handle`, `popup`.
+/// needed, `connection`, `handle`, `popup`, `admin`.
 async fn start(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
@@ -214,6 +215,7 @@ async fn start(
         connection: field("connection").and_then(|id| id.parse().ok()),
         handle: field("handle"),
         popup: field("popup").is_some(),
+        admin: field("admin").is_some(),
         session: session_digest(&session).await,
     };
     match shared.hub.prepare(&member, &provider, ask).await {
@@ -324,7 +326,16 @@ async fn come_back(
                 .secure(sessions::is_secure(&hub.public_url))
                 .http_only(true)
                 .build();
-            (jar.remove(gone), Redirect::to(&after(&flow))).into_response()
+            // No callback gives up but one: an administrator allowed the app, and
+            // what was wanted can be had now.
+            let next = match (flow.status, flow.connection_id) {
+                (flow::Status::Cancelled, Some(id)) => {
+                    app::paths::reconnect(&flow.provider, &id.to_string())
+                }
+                (flow::Status::Cancelled, None) => app::paths::connect(&flow.provider),
+                _ => after(&flow),
+            };
+            (jar.remove(gone), Redirect::to(&next)).into_response()
         }
         Ok(Finished::NoFlow(_)) => Redirect::to(NO_FLOW).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
@@ -495,6 +506,7 @@ async fn sign_in_again(
         connection: flow.connection_id,
         handle: flow.handle,
         popup: flow.popup,
+        admin: false,
         session,
     };
     let prepared = hub.prepare(member, &flow.provider, ask).await?;

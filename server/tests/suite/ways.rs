@@ -462,3 +462,75 @@ async fn a30_an_installation_is_believed_where_nobody_else_could_be_meant() {
         }
     }
 }
+
+#[tokio::test]
+async fn a33_an_administrator_allows_the_app_and_no_code_comes() {
+    let world = World::new().await;
+    world.register("microsoft", &[]).await;
+    let browser = world.signed_in().await;
+    let page = browser
+        .get("/connect/microsoft")
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(page.contains("allow it for everybody"), "{page}");
+    let opening = browser
+        .post("/oauth/start/microsoft", &[("admin", "1")])
+        .await;
+    let page = opening.text().await.unwrap().replace("&amp;", "&");
+    let (_, address) = page
+        .split_once("https://login.microsoftonline.com")
+        .unwrap();
+    let address = address.split('"').next().unwrap();
+    let address: Url = format!("https://login.microsoftonline.com{address}")
+        .parse()
+        .unwrap();
+    assert_eq!(address.path(), "/organizations/v2.0/adminconsent");
+    assert_eq!(said(&address, "client_id"), "the-client");
+    assert_eq!(
+        said(&address, "redirect_uri"),
+        world.url("/oauth/callback/microsoft").as_str()
+    );
+    assert!(!said(&address, "scope").is_empty());
+    let names = address.query_pairs().map(|(name, _)| name.into_owned());
+    assert!(
+        !names
+            .into_iter()
+            .any(|name| name == "response_type" || name.starts_with("code"))
+    );
+
+    let state = said(&address, "state");
+    let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    let approved =
+        format!("/oauth/callback/microsoft?admin_consent=True&tenant={tenant}&state={state}");
+    let other = world.signed_in().await;
+    // The state is bound to the browser here, too.
+    let theirs = other.get(&approved).await;
+    assert_eq!(location(&theirs).path(), "/flows/ended");
+
+    let opening = browser
+        .post("/oauth/start/microsoft", &[("admin", "1")])
+        .await;
+    let page = opening.text().await.unwrap().replace("&amp;", "&");
+    let (_, state) = page.split_once("&state=").unwrap();
+    let state = state.split(['&', '"']).next().unwrap();
+    let approved =
+        format!("/oauth/callback/microsoft?admin_consent=True&tenant={tenant}&state={state}");
+    let answer = browser.get(&approved).await;
+    // Now the person connects, from our own page and with a state of its own.
+    assert_eq!(location(&answer).path(), "/connect/microsoft");
+    assert!(connections(&world).await.is_empty());
+    let again = browser.get(&approved).await;
+    assert_eq!(location(&again).path(), "/flows/ended", "spent");
+}
+
+#[tokio::test]
+async fn a33_who_has_no_such_consent_is_not_sent_to_one() {
+    let world = World::new().await;
+    let browser = world.signed_in().await;
+    let answer = browser
+        .post("/oauth/start/sandbox", &[("admin", "1")])
+        .await;
+    assert!(flows(&world).await.is_empty(), "{}", answer.status());
+}

@@ -455,6 +455,15 @@ impl Checker<'_> {
         if oauth.token.is_none() && matches!(delivers, Delivery::Code | Delivery::Installation) {
             self.near("[oauth", "[oauth.token] is missing");
         }
+        if let Some(admin) = &oauth.admin_consent {
+            self.template(admin.url.template(), Origin::Person, &[]);
+            if admin.approved.is_empty() {
+                self.near(
+                    "[oauth.admin_consent]",
+                    "`approved` is missing: what the callback says",
+                );
+            }
+        }
         let answers = oauth.launch.iter().flat_map(|launch| launch.answers.keys());
         for question in answers {
             let is_asked = |variable: &Variable| variable.from == Origin::Person;

@@ -20,6 +20,8 @@ pub struct OAuth {
     /// `[oauth.callback]`
     #[serde(default)]
     pub callback: Callback,
+    /// `[oauth.admin_consent]`; absent where each person consents for themselves.
+    pub admin_consent: Option<AdminConsent>,
     /// `[oauth.launch]`; absent where only we begin.
     pub launch: Option<Launch>,
     /// `[oauth.handover]`; demanded with `delivers = "handover"`.
@@ -175,6 +177,17 @@ pub enum Delivery {
     Installation,
     /// Nothing: the provider's server hands keys to ours beforehand.
     Handover,
+}
+
+/// `[oauth.admin_consent]`: where an administrator allows the app for everybody
+/// of an organisation. It brings no code: people connect afterwards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConsent {
+    /// Where the administrator is sent, with the parameters of any consent.
+    pub url: UrlTemplate,
+    /// What the callback says then, in place of a code.
+    pub approved: BTreeMap<String, String>,
 }
 
 /// `[oauth.launch]`: how the provider leads a person to us who begins there. It

@@ -4,7 +4,7 @@ use super::{
     entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
     errors::ErrorTable,
     keys::{Field, Service},
-    oauth::{Answer, Authorize, Delivery, Handover, OAuth, Refresh, TokenRequest},
+    oauth::{AdminConsent, Answer, Authorize, Delivery, Handover, OAuth, Refresh, TokenRequest},
     push::Push,
     rank::Words,
     template::Variables,
@@ -109,6 +109,11 @@ impl Provider {
             .as_ref()
             .map(|oauth| oauth.callback.delivers)
             .unwrap_or_default()
+    }
+
+    /// How an administrator allows the app for everybody, where that is apart.
+    pub fn admin_consent(&self) -> Option<&AdminConsent> {
+        self.oauth.as_ref()?.admin_consent.as_ref()
     }
 
     /// How its server hands keys to ours, if it does.

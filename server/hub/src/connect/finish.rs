@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Result,
     catalog::{Provider, oauth::Delivery},
-    dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens},
+    dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens, is_approval},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
@@ -153,6 +153,10 @@ impl Hub {
                 self.move_flow(&flow, flow::Status::Connected, Some(id), None)
                     .await
             }
+            Ok(Outcome::Approved) => {
+                self.move_flow(&flow, flow::Status::Cancelled, None, None)
+                    .await
+            }
             Ok(Outcome::Choosing { held }) => {
                 let flow = self.keep_held(&flow, Some(held)).await?;
                 self.move_flow(&flow, flow::Status::Choosing, None, None)
@@ -185,6 +189,9 @@ impl Hub {
             let failure = Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing");
             return Ok(Err(failure));
         };
+        if is_approval(provider, params) {
+            return Ok(Ok(Outcome::Approved));
+        }
         let variables = &flow.variables.0;
         let callback = match self
             .dialect
@@ -561,8 +568,15 @@ impl Hub {
 
 enum Outcome {
     Connected(ConnectionId),
-    Choosing { held: String },
-    OtherAccount { held: String, failure: Failure },
+    /// An administrator allowed the app: now people may connect.
+    Approved,
+    Choosing {
+        held: String,
+    },
+    OtherAccount {
+        held: String,
+        failure: Failure,
+    },
 }
 
 fn is_other(target: &connection::Model, identity: &Identity) -> bool {

@@ -32,6 +32,8 @@ pub struct Ask {
     pub handle: Option<String>,
     /// Whether the provider opens in a window of its own.
     pub popup: bool,
+    /// An administrator allows the app for everybody; nothing is connected yet.
+    pub admin: bool,
     /// Digest of the browser session; the callback must come with the same.
     pub session: Vec<u8>,
 }
@@ -79,6 +81,10 @@ impl Hub {
                 "Use letters, digits, - and _, 64 at most",
             ));
         }
+        if ask.admin && provider.admin_consent().is_none() {
+            let why = "people allow it for themselves at this provider";
+            return Err(Error::invalid("admin", why));
+        }
         let app = self
             .provider_app(member.tenant(), provider)
             .await?
@@ -97,26 +103,24 @@ impl Hub {
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
         let redirect_uri = self.redirect_uri(&provider.app_id);
         let (state, verifier) = (Secret::random(32), Secret::random(32));
-        let auth_url = self
-            .dialect
-            .authorize_url(
-                provider,
-                &app,
-                &AuthorizeAsk {
-                    redirect_uri: &redirect_uri,
-                    state: &state,
-                    verifier: Some(&verifier),
-                    scopes: &scopes,
-                    variables: &variables,
-                    login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
-                    reconsent: existing.is_some(),
-                    locale: None,
-                },
-            )
-            .map_err(|error| {
-                tracing::warn!(provider = %provider.id, %error, "no authorize address could be made");
-                Failure::told(FailureCode::AppConfigInvalid, "authorize_url")
-            })?;
+        let leaving = AuthorizeAsk {
+            redirect_uri: &redirect_uri,
+            state: &state,
+            verifier: Some(&verifier),
+            scopes: &scopes,
+            variables: &variables,
+            login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
+            reconsent: existing.is_some(),
+            locale: None,
+        };
+        let auth_url = match ask.admin {
+            true => self.dialect.admin_consent_url(provider, &app, &leaving),
+            false => self.dialect.authorize_url(provider, &app, &leaving),
+        };
+        let auth_url = auth_url.map_err(|error| {
+            tracing::warn!(provider = %provider.id, %error, "no authorize address could be made");
+            Failure::told(FailureCode::AppConfigInvalid, "authorize_url")
+        })?;
         let id = FlowId::new();
         let now = self.clock.now();
         let expires_at = now + FLOW_LIFETIME;

@@ -89,6 +89,19 @@ impl Dialect {
     }
 }
 
+/// Whether a callback says that an administrator allowed the app.
+pub fn is_approval(provider: &Provider, query: &[(String, String)]) -> bool {
+    let Some(entry) = provider.admin_consent() else {
+        return false;
+    };
+    let says = |(name, value): (&String, &String)| {
+        query
+            .iter()
+            .any(|(told, said)| told == name && said == value)
+    };
+    entry.approved.iter().all(says)
+}
+
 /// Reads the link by which a provider leads a person to us who begins there:
 /// the questions it answers.
 ///

@@ -134,7 +134,7 @@ pub struct Grant {
     pub second: Option<SecondToken>,
 }
 
-pub use callback::read_launch;
+pub use callback::{is_approval, read_launch};
 pub use handover::{HandedOver, read_handover};
 pub use push::{PushMessage, Told, read_push};
 
