@@ -1,13 +1,14 @@
 //! The window a person comes back in, and what is done there: rows A36, A37,
-//! B6, B8 and B9.
+//! B6, B8 and B9; and what a second consent leaves in place: row A17.
 
 use chrono::TimeDelta;
 use hub::store::flow;
 use reqwest::StatusCode;
+use sandbox::{Endpoint, Fault, FaultKind, Rotation};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use crate::harness::{World, location};
+use crate::harness::{Setup, World, changed_entries, location};
 
 #[tokio::test]
 async fn a36_a_provider_is_never_shown_inside_our_page() {
@@ -146,4 +147,27 @@ async fn b9_a_callback_may_be_posted() {
         .unwrap();
     assert_eq!(again.status(), StatusCode::SEE_OTHER);
     world.only_connection().await;
+}
+
+#[tokio::test]
+async fn a17_a_refresh_token_that_came_once_goes_on_serving() {
+    for (rotates, status) in [("never", StatusCode::OK), ("always", StatusCode::CONFLICT)] {
+        let shipped = "rotates = \"always\"";
+        let changed = format!("rotates = \"{rotates}\"");
+        let world = World::with(Setup {
+            catalog: Some(changed_entries(&[("sandbox", shipped, &changed)])),
+            ..Setup::default()
+        })
+        .await;
+        world.rules(|rules| rules.rotation = Rotation::Off);
+        let id = world.connect().await;
+        // The second consent brings none, as Google's and Zoho's do not.
+        let fault = Fault::new(FaultKind::NoRefreshToken);
+        world.shop.set_faults(fault.at(Endpoint::Token).into());
+        assert_eq!(world.connect().await, id);
+        world.shop.set_faults(Default::default());
+        world.advance(TimeDelta::hours(2));
+        let host = world.any_host().await;
+        assert_eq!(host.token(id).await.0, status, "{rotates}");
+    }
 }

@@ -31,6 +31,7 @@ const HOSTS: &[(&str, &str, &[&str])] = &[
         "auth_host",
         &["account.docusign.com", "account-d.docusign.com"],
     ),
+    ("dynamics-365", "org_host", &[".dynamics.com"]),
     ("docusign", "base_uri", &[".docusign.net"]),
     ("hubspot", "ui_domain", &[".hubspot.com"]),
     (
@@ -47,6 +48,9 @@ const HOSTS: &[(&str, &str, &[&str])] = &[
     ("zoho", "api_domain", &[".zohoapis"]),
     ("zoom", "api_url", &["api.zoom.us", ".zoom.us"]),
 ];
+
+/// The one answer that is a path itself: what is asked of one's own server.
+const OWN_PATH: (&str, &str) = ("rest-api", "test_path");
 
 /// The endings under which a brand is at home in many countries.
 const COUNTRIES: [&str; 27] = [
@@ -238,7 +242,17 @@ fn stays_in_place(provider: &Provider, variable: &str, anywhere: bool, value: &s
             assert!(!shape(&url).has_login, "{what}");
         } else {
             let plain = template.render(&values(provider, variable, "x")).unwrap();
-            assert_eq!(shape(&url), shape(&Url::parse(&plain).unwrap()), "{what}");
+            let plain = Url::parse(&plain).unwrap();
+            if (id.as_str(), variable) == OWN_PATH {
+                assert_eq!(url.origin(), plain.origin(), "{what}");
+                continue;
+            }
+            let (mut shape, mut plain) = (shape(&url), shape(&plain));
+            if anywhere {
+                // A server of one's own may listen where it likes.
+                (shape.port, plain.port) = (None, None);
+            }
+            assert_eq!(shape, plain, "{what}");
         }
         let host = url.host_str().unwrap_or_default();
         let rest = template.source().trim_start_matches("https://");
