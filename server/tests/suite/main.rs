@@ -11,6 +11,7 @@ mod canary;
 mod events;
 mod flow;
 mod gate;
+mod handover;
 mod lending;
 mod people;
 mod push;
