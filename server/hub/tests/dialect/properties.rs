@@ -226,7 +226,7 @@ fn no_value_from_a_provider_chooses_a_host_outside_the_list() {
             "{}: a provider may not lead anywhere",
             provider.id
         );
-        check(300, told(variable.pattern.source()), |value| {
+        check(100, told(variable.pattern.source()), |value| {
             if variable.accept(value.to_owned()).is_ok() {
                 stays_in_place(provider, &variable.name, false, value);
             }
@@ -239,7 +239,7 @@ fn no_value_from_a_provider_chooses_a_host_outside_the_list() {
 fn no_value_from_a_person_changes_host_path_or_parameters() {
     let is_asked = |variable: &Variable| [Origin::Person, Origin::App].contains(&variable.from);
     let seen = each_variable(is_asked, |provider, variable| {
-        check(200, told(variable.pattern.source()), |value| {
+        check(60, told(variable.pattern.source()), |value| {
             // As it is typed: what is forgiven is forgiven first.
             if let Ok(value) = variable.read(value) {
                 stays_in_place(provider, &variable.name, variable.anywhere, &value);
@@ -249,7 +249,7 @@ fn no_value_from_a_person_changes_host_path_or_parameters() {
     assert!(seen >= 30, "{seen}");
     for provider in shipped().all() {
         for field in &provider.fields {
-            check(40, told(field.pattern.source()), |value| {
+            check(15, told(field.pattern.source()), |value| {
                 if let Some(value) = field.read(value).filter(|value| !value.is_empty()) {
                     stays_in_place(provider, &field.name, true, &value);
                 }
