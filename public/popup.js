@@ -30,6 +30,27 @@ if (page) {
   }
 }
 
+// A provider that puts the token behind the `#` of the address, which no server
+// sees: it is posted on, and nothing of it stays in the history.
+const fragment = document.querySelector("form[data-fragment]");
+if (fragment && window.location.hash.length > 1) {
+  const told = new URLSearchParams(window.location.hash.slice(1));
+  window.history.replaceState(null, "", window.location.pathname + window.location.search);
+  for (const [name, value] of told) {
+    let field = fragment.elements.namedItem(name);
+    if (!field) {
+      field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      fragment.append(field);
+    }
+    // What the address said before the `#` stays: the state is not the token's to change.
+    field.value ||= value;
+  }
+  // Not by its own name: a field told there could be called so.
+  HTMLFormElement.prototype.submit.call(fragment);
+}
+
 // A provider that posts its answer: our cookies come along only when this site
 // posts it again.
 document.querySelector("form[data-post-again]")?.submit();

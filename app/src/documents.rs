@@ -261,6 +261,42 @@ pub fn post_again(site: &Site, theme: Theme, fields: &[(String, String)]) -> Str
     })
 }
 
+/// The page for a provider that puts the token behind the `#` of the address,
+/// where no server sees it. The script posts it on at once; without one a person
+/// does.
+pub fn fragment(
+    site: &Site,
+    theme: Theme,
+    provider: &Provider,
+    param: &str,
+    told: &[(String, String)],
+) -> String {
+    let name = provider.name.clone();
+    let (id, param) = (format!("told-{param}"), param.to_owned());
+    let told = told
+        .iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name.clone() value=value.clone()/> })
+        .collect_view();
+    page(site, theme, &format!("Back from {name}"), None, || {
+        view! {
+            <main class="lone">
+                <BrandPlate provider=provider.clone()/>
+                <h1>{format!("Back from {name}")}</h1>
+                <form class="lone-actions" method="post" data-fragment>
+                    {told}
+                    <label for=id.clone()>
+                        {format!(
+                            "{name} put your access into the address of this page. Copy what stands there behind #{param}= and paste it here.",
+                        )}
+                    </label>
+                    <input id=id name=param.clone() autocomplete="off" spellcheck="false" required/>
+                    <button class="btn" data-kind="primary">"Continue"</button>
+                </form>
+            </main>
+        }
+    })
+}
+
 /// The one page that ever shows a new API key.
 pub fn new_key(site: &Site, theme: Theme, name: &str, key: &str) -> String {
     page(site, theme, "New API key", None, || {

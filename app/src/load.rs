@@ -82,6 +82,15 @@ pub fn provider(hub: &Hub, id: &str) -> Provider {
     )
 }
 
+/// The first provider an app registration serves.
+pub fn provider_of_app(hub: &Hub, app: &str) -> Provider {
+    let mut entries = hub.catalog.iter();
+    match entries.find(|entry| entry.app_id == app) {
+        Some(entry) => drawn(entry),
+        None => provider(hub, app),
+    }
+}
+
 /// A failure of a connection or of an attempt, in words.
 fn worded(
     hub: &Hub,
@@ -346,7 +355,7 @@ pub async fn market(
         suggested: SUGGESTED
             .iter()
             .filter_map(|id| hub.catalog.get(id))
-            .filter(|entry| is_set_up(&apps, &entry.app_id))
+            .filter(|entry| is_set_up(&apps, entry))
             .take(2)
             .map(drawn)
             .collect(),
@@ -376,7 +385,7 @@ fn start(entry: &Entry, apps: &[ProviderAppStatus], may_set_up: bool) -> Start {
     match entered(entry, None) {
         Some(Readiness::NotYet(_)) => Start::NotHere,
         Some(_) => Start::AfterDetails,
-        None if is_set_up(apps, &entry.app_id) => match asks() {
+        None if is_set_up(apps, entry) => match asks() {
             true => Start::AfterDetails,
             false => Start::Now,
         },
@@ -423,9 +432,12 @@ fn tags(entry: &Entry) -> String {
     )
 }
 
-fn is_set_up(apps: &[ProviderAppStatus], app: &str) -> bool {
-    apps.iter()
-        .any(|status| status.app == app && status.source != ProviderAppSource::Missing)
+fn is_set_up(apps: &[ProviderAppStatus], entry: &Entry) -> bool {
+    let registered = |status: &ProviderAppStatus| {
+        status.app == entry.app_id && status.source != ProviderAppSource::Missing
+    };
+    // Where there is nothing to register, nothing is missing.
+    entry.setup.is_none() || apps.iter().any(registered)
 }
 
 /// The page of one connection.
@@ -567,7 +579,7 @@ pub async fn connect_page(
             }
             (readiness, _) => readiness,
         }
-    } else if is_set_up(&apps, &entry.app_id) {
+    } else if is_set_up(&apps, entry) {
         Readiness::Ready
     } else {
         Readiness::NotSetUp {
@@ -619,6 +631,7 @@ pub async fn connect_page(
             ),
         },
         usually_takes,
+        admin_consent: readiness == Readiness::Ready && entry.admin_consent().is_some(),
         readiness,
         attempt: attempts
             .iter()
@@ -693,11 +706,7 @@ fn asked_field(question: &Variable) -> ConnectField {
 /// How an entry without one-click sign-in is connected; none for one with it.
 fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readiness> {
     match (entry.sign_in(), &entry.service) {
-        (SignIn::OneClick, _) if entry.is_ready_to_sign_in() => return None,
-        (SignIn::OneClick, _) => {
-            let why = "Its way of handing over the access is not available here yet.";
-            return Some(Readiness::NotYet(why.to_owned()));
-        }
+        (SignIn::OneClick, _) => return None,
         (SignIn::Browser, _) => {
             let why =
                 "It has no official way in. A sign-in in a real browser is not available here yet.";
@@ -767,13 +776,20 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
     let products = hub.catalog.apps().remove(id).ok_or(Error::NotFound)?;
     let setup = products[0].setup.as_ref().ok_or(Error::NotFound)?;
     let name = id.to_uppercase().replace('-', "_");
+    let redirect_uri = hub.redirect_uri(id);
+    let refused = setup.refuses(&redirect_uri).then(|| {
+        format!(
+            "{} does not accept this hub's address as it is now: see its rule.",
+            app.provider.name
+        )
+    });
     Ok(ProviderAppPage {
         app,
-        redirect_uri: hub.redirect_uri(id),
-        rules: [&setup.redirect_rules, &setup.review]
+        redirect_uri,
+        rules: refused
             .into_iter()
-            .filter(|rule| *rule != "none")
-            .cloned()
+            .chain([setup.redirect_rules.clone(), setup.review.clone()])
+            .filter(|rule| rule != "none")
             .collect(),
         labels: (
             setup.client_id_label.clone(),

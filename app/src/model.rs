@@ -502,6 +502,8 @@ pub struct ConnectPage {
     pub usually_takes: Option<i64>,
     /// Whether it can start.
     pub readiness: Readiness,
+    /// Whether an administrator there may allow it for everybody.
+    pub admin_consent: bool,
     /// The handle of an attempt that is still open.
     pub attempt: Option<String>,
 }

@@ -33,6 +33,7 @@ pub fn ConnectView(
         removal,
         usually_takes,
         readiness,
+        admin_consent,
         attempt,
     } = page;
     let name = provider.name.clone();
@@ -44,6 +45,7 @@ pub fn ConnectView(
     let takes = usually_takes.map(words::takes);
     let plate = provider.clone();
     let no_permissions = permissions.is_empty();
+    let (for_all, allows) = (provider.id.clone(), name.clone());
     let lines = |lines: Vec<String>, tone: &'static str, good: bool| {
         lines
             .into_iter()
@@ -116,6 +118,14 @@ pub fn ConnectView(
                     </section>
                 </div>
                 {begin}
+                {admin_consent.then(|| view! {
+                    <form method="post" action=paths::start(&for_all)>
+                        <input type="hidden" name="admin" value="1"/>
+                        <button class="btn" data-kind="quiet">
+                            {format!("I am an administrator at {allows}: allow it for everybody")}
+                        </button>
+                    </form>
+                })}
                 <div class="fine-print">
                     <details class="disclosure" hidden=no_permissions>
                         <summary>

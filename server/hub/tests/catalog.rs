@@ -1,14 +1,19 @@
 //! The catalog: every entry by table, and what a mistake in a file looks like.
 
+#[path = "dialect/example.rs"]
+mod example;
+
 use std::{fs, path::PathBuf};
 
 use hub::{
-    catalog::{Catalog, Problem, Variable, Variables, oauth::Pkce},
+    catalog::{Catalog, Problem, Variables, oauth::Pkce},
     clock::Clock,
     dialect::{AuthorizeAsk, Dialect, ProviderApp},
     outbound::{Outbound, OutboundPolicy},
     secret::Secret,
 };
+
+use example::example;
 
 fn catalog() -> Catalog {
     let catalog = Catalog::embedded().unwrap_or_else(|problems| panic!("{}", problems[0]));
@@ -127,15 +132,6 @@ fn search_knows_names_aliases_and_shelves() {
     );
     assert!(found("no such thing").is_empty());
     assert_eq!(found("").len(), catalog.iter().count());
-}
-
-/// A good answer to a question.
-fn example(question: &Variable) -> String {
-    match (question.choices.first(), &question.default) {
-        (Some(choice), _) => choice.value.clone(),
-        (None, Some(default)) if question.placeholder.is_empty() => default.clone(),
-        (None, _) => question.placeholder.clone(),
-    }
 }
 
 #[test]

@@ -338,6 +338,11 @@ pub fn local_path(path: &str) -> &str {
     if local { path } else { paths::HUB }
 }
 
+/// To the page for signing in, which leads on to `path`.
+pub fn to_sign_in(path: &str) -> Response {
+    Redirect::to(&format!("{}?next={}", paths::SIGN_IN, encode(path))).into_response()
+}
+
 fn encode(path: &str) -> String {
     url::form_urlencoded::byte_serialize(path.as_bytes()).collect()
 }

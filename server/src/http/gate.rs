@@ -6,9 +6,10 @@
 //! or else `Origin`.
 //!
 //! Exempt are, and nothing else: requests below `/v1/` that carry a bearer key,
-//! because the key and no cookie is their authority; and `/oauth/callback/`,
-//! where some providers send the person back by a form of theirs, guarded by
-//! the flow's state.
+//! because the key and no cookie is their authority; `/oauth/callback/`, where
+//! some providers send the person back by a form of theirs, and
+//! `/oauth/handover/`, where some servers bring keys, both guarded by the flow's
+//! state; and `/hooks/`, where every message is signed.
 
 use std::net::IpAddr;
 
@@ -126,7 +127,7 @@ fn is_exempt(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     });
     (path.starts_with("/v1/") && bearer)
         || (method == Method::POST
-            && ["/oauth/callback/", "/hooks/"]
+            && ["/oauth/callback/", "/oauth/handover/", "/hooks/"]
                 .iter()
                 .any(|start| path.starts_with(start)))
 }
@@ -289,13 +290,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exactly_two_kinds_of_requests_are_exempt() {
+    async fn exactly_these_kinds_of_requests_are_exempt() {
         let exempt = [
             post("/v1/connections").header("authorization", "Bearer lw_key"),
             post("/v1/connections")
                 .header("authorization", "bearer lw_key")
                 .header("origin", "https://evil.example"),
             post("/oauth/callback/apple").header("sec-fetch-site", "cross-site"),
+            post("/oauth/handover/shop"),
+            post("/hooks/shop"),
         ];
         for request in exempt {
             assert_eq!(answer(HUB, request).await.status(), StatusCode::OK);

@@ -1,5 +1,6 @@
 //! `/hooks/{app}`: what providers tell unasked. Nobody is signed in here: the
-//! signature of the message is its only authority.
+//! signature of the message is its only authority. And `/oauth/handover/{app}`:
+//! keys for somebody who is connecting, whose authority is that flow's state.
 
 use axum::{
     Json, Router,
@@ -20,11 +21,25 @@ use super::{
 /// No message of any provider is longer.
 const LARGEST: usize = 256 * 1024;
 
-/// The one route.
+/// The routes.
 pub fn router() -> Router<Shared> {
     Router::new()
         .route("/hooks/{app}", post(hear))
+        .route("/oauth/handover/{app}", post(take_handover))
         .layer(DefaultBodyLimit::max(LARGEST))
+}
+
+/// Keys that a provider's server brings for a person who is connecting. Whoever
+/// asks with anything else learns nothing.
+async fn take_handover(
+    State(hub): State<Hub>,
+    Path(app): Path<String>,
+    body: Bytes,
+) -> Answer<StatusCode> {
+    match hub.take_handover(&app, &body).await? {
+        true => Ok(StatusCode::OK),
+        false => Err(Problem::not_found()),
+    }
 }
 
 async fn hear(

@@ -8,6 +8,7 @@
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
 //! | `/v1/*` | the API of host applications ([`api`]) | API keys |
 //! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
+//! | `/oauth/handover/*` | keys their servers bring ([`hooks`]) | who knows the flow's state |
 //! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!

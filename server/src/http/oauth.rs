@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use app::{Viewer, documents};
+use app::{Viewer, documents, flash::Flash};
 use axum::{
     Extension, Form, Json, Router,
-    extract::{Path, Query, State},
+    extract::{OriginalUri, Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
 use super::{
-    State as Shared, pages,
+    State as Shared, account, pages,
     problem::{Answer, Problem},
     sessions,
 };
@@ -38,6 +38,7 @@ pub fn router() -> Router<Shared> {
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/oauth/start/{provider}", get(to_provider_page).post(start))
         .route("/oauth/callback/{app}", get(callback).post(posted_callback))
+        .route("/oauth/launch/{app}", get(launch))
         .route("/flows/{id}", get(finished))
         .route(NO_FLOW, get(no_flow))
         .route("/flows/{id}/cancel", post(cancel))
@@ -114,6 +115,7 @@ async fn prepare(
         connection,
         handle: body.handle,
         popup: false,
+        admin: false,
         session: session_digest(&session).await,
     };
     let prepared = shared.hub.prepare(&member, &provider, ask).await?;
@@ -148,7 +150,7 @@ async fn to_provider_page(Path(provider): Path<String>) -> Redirect {
 }
 
 /// The Connect form: `var.<name>` for what was typed, `scope` as often as
-/// needed, `connection`, `handle`, `popup`.
+/// needed, `connection`, `handle`, `popup`, `admin`.
 async fn start(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
@@ -179,6 +181,7 @@ async fn start(
         connection: field("connection").and_then(|id| id.parse().ok()),
         handle: field("handle"),
         popup: field("popup").is_some(),
+        admin: field("admin").is_some(),
         session: session_digest(&session).await,
     };
     match shared.hub.prepare(&member, &provider, ask).await {
@@ -191,6 +194,31 @@ async fn start(
     }
 }
 
+/// A person who began at the provider: whoever they are here, they go on from
+/// our own page, where nothing has started yet.
+async fn launch(
+    State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
+    Path(app): Path<String>,
+    OriginalUri(uri): OriginalUri,
+    Query(params): Query<Vec<(String, String)>>,
+) -> Response {
+    let Some(member) = viewer.member.as_ref() else {
+        return account::to_sign_in(&uri.to_string());
+    };
+    match shared.hub.launch(member, &app, &params).await {
+        Ok((provider, answers)) => {
+            let flash = answers
+                .iter()
+                .fold(Flash::default(), |flash, (name, value)| {
+                    flash.keep(&format!("var.{name}"), value)
+                });
+            account::back(&app::paths::connect(provider), flash)
+        }
+        Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
 async fn callback(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
@@ -199,6 +227,12 @@ async fn callback(
     jar: CookieJar,
     Query(params): Query<Vec<(String, String)>>,
 ) -> Response {
+    if let Some(param) = shared.hub.awaits_fragment(&app, &params) {
+        // The state is not spent by this: the page brings it with the token.
+        let provider = app::load::provider_of_app(&shared.hub, &app);
+        let page = documents::fragment(&shared.site, viewer.theme, &provider, param, &params);
+        return Html(page).into_response();
+    }
     come_back(shared, viewer, session, app, jar, params).await
 }
 
@@ -258,7 +292,16 @@ async fn come_back(
                 .secure(sessions::is_secure(&hub.public_url))
                 .http_only(true)
                 .build();
-            (jar.remove(gone), Redirect::to(&after(&flow))).into_response()
+            // No callback gives up but one: an administrator allowed the app, and
+            // what was wanted can be had now.
+            let next = match (flow.status, flow.connection_id) {
+                (flow::Status::Cancelled, Some(id)) => {
+                    app::paths::reconnect(&flow.provider, &id.to_string())
+                }
+                (flow::Status::Cancelled, None) => app::paths::connect(&flow.provider),
+                _ => after(&flow),
+            };
+            (jar.remove(gone), Redirect::to(&next)).into_response()
         }
         Ok(Finished::NoFlow(_)) => Redirect::to(NO_FLOW).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
@@ -429,6 +472,7 @@ async fn sign_in_again(
         connection: flow.connection_id,
         handle: flow.handle,
         popup: flow.popup,
+        admin: false,
         session,
     };
     let prepared = hub.prepare(member, &flow.provider, ask).await?;

@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use hub::{
     connect::OtherAccount,
     keep::health::Status,
-    secret::Secret,
     store::{connection::Revocation, event::Kind, flow},
 };
 use reqwest::StatusCode;
@@ -151,12 +150,7 @@ fn reqwest_without_cookies() -> reqwest::Client {
 async fn row_4_another_person_in_the_same_browser_is_refused() {
     let world = World::new().await;
     let (browser, callback) = started(&world).await;
-    world
-        .app
-        .hub
-        .create_user("Next door", "bo@example.com", "Bo", Secret::new(PASSWORD))
-        .await
-        .unwrap();
+    world.neighbour().await;
     browser.post("/api/sign_out", &[]).await;
     browser.sign_in("bo@example.com", PASSWORD).await;
     let answer = browser.get(callback).await;

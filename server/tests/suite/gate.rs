@@ -118,6 +118,8 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("POST", "/flows/{id}/cancel", Nothing),
     ("POST", "/flows/{id}/organisation", Form("organisation=one")),
     ("POST", "/flows/{id}/other-account", Form("answer=add")),
+    ("POST", "/oauth/handover/{app}", Json("{}")),
+    ("GET", "/oauth/launch/{app}", Nothing),
     (
         "POST",
         "/oauth/callback/{app}",
@@ -139,7 +141,11 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
 
 /// The routes that other sites may post to: some providers send people back
 /// that way, and the flow's state guards it; what they tell unasked is signed.
-const POSTED_TO_BY_PROVIDERS: [&str; 2] = ["/oauth/callback/{app}", "/hooks/{app}"];
+const POSTED_TO_BY_PROVIDERS: [&str; 3] = [
+    "/oauth/callback/{app}",
+    "/oauth/handover/{app}",
+    "/hooks/{app}",
+];
 
 /// Method and path of every route, as the router itself tells them.
 fn served(world: &World) -> BTreeSet<(String, String)> {

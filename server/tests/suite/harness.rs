@@ -64,6 +64,32 @@ pub struct Setup {
     pub nobody: bool,
     /// Where people reach the hub, when that is not where it listens.
     pub public_url: Option<Url>,
+    /// Other providers on this machine that the hub may reach.
+    pub peers: Vec<SocketAddr>,
+}
+
+/// Shipped provider files with some of their text replaced, such as a host by
+/// one of this machine: everything else in them is tested as it is shipped.
+pub fn changed_entries(changes: &[(&str, &str, &str)]) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("linkwell-entries-{}", ConnectionId::new()));
+    std::fs::create_dir(&directory).expect("a directory");
+    for (id, from, to) in changes {
+        let file = directory.join(format!("{id}.toml"));
+        let shipped = format!("{}/hub/catalog/{id}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&file).or_else(|_| std::fs::read_to_string(shipped));
+        let text = text.expect("a provider file");
+        assert!(text.contains(from), "{id} has {from}");
+        std::fs::write(file, text.replace(from, to)).expect("a provider file");
+    }
+    directory
+}
+
+/// Serves another provider.
+pub async fn serve_peer(router: axum::Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
+    address
 }
 
 impl World {
@@ -113,6 +139,28 @@ impl World {
         }
     }
 
+    /// Enters a provider app for Ana's tenant.
+    pub async fn register(&self, app: &str, settings: &[(&str, &str)]) {
+        let secret = Some(Secret::new("hush"));
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let hub = &self.app.hub;
+        hub.set_provider_app(self.member(), app, "the-client", secret, &settings)
+            .await
+            .expect("a provider app");
+    }
+
+    /// Another tenant on the same hub, with a member of its own.
+    pub async fn neighbour(&self) -> Member {
+        let secret = Secret::new(PASSWORD);
+        let hub = &self.app.hub;
+        hub.create_user("Next door", "bo@example.com", "Bo", secret)
+            .await
+            .expect("another tenant")
+    }
+
     /// Another process on the same database, with a data directory of its own.
     pub async fn another(&self) -> Self {
         let seed = Seed {
@@ -125,7 +173,7 @@ impl World {
         };
         // It must not take the sandbox's registration over.
         let (app, base) = seed
-            .start_with(&self.clock, &self.shop_url, self.app_of_shop(), None)
+            .start_with(&self.clock, &self.shop_url, self.app_of_shop())
             .await;
         Self {
             app,
@@ -275,9 +323,8 @@ impl Seed {
         let base = origin(&listener);
         let public_url = setup.public_url.clone().unwrap_or_else(|| base.clone());
         let app = register_with_sandbox(shop, &public_url);
-        let catalog = setup.catalog.as_deref();
         (
-            self.serve(listener, public_url, clock, shop_url, app, catalog)
+            self.serve(listener, public_url, clock, shop_url, app, setup)
                 .await,
             base,
         )
@@ -288,12 +335,12 @@ impl Seed {
         clock: &Clock,
         shop_url: &Url,
         app: hub::dialect::ProviderApp,
-        catalog: Option<&std::path::Path>,
     ) -> (Application, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = origin(&listener);
+        let setup = Setup::default();
         (
-            self.serve(listener, base.clone(), clock, shop_url, app, catalog)
+            self.serve(listener, base.clone(), clock, shop_url, app, &setup)
                 .await,
             base,
         )
@@ -306,12 +353,13 @@ impl Seed {
         clock: &Clock,
         shop_url: &Url,
         app: hub::dialect::ProviderApp,
-        extra: Option<&std::path::Path>,
+        setup: &Setup,
     ) -> Application {
         let mut catalog = Catalog::embedded().expect("the catalog");
-        if let Some(directory) = extra {
+        if let Some(directory) = &setup.catalog {
             catalog = catalog.with_directory(directory).expect("extra providers");
         }
+        let shop = SocketAddr::from(([127, 0, 0, 1], shop_url.port().expect("a port")));
         let shop_origin = shop_url.as_str().trim_end_matches('/').to_owned();
         let application = Application::new(Ingredients {
             store: self.store.clone(),
@@ -321,10 +369,7 @@ impl Seed {
             ),
             catalog: catalog.with_global("sandbox_origin", &shop_origin),
             outbound: OutboundPolicy {
-                allow_exact: vec![SocketAddr::from((
-                    [127, 0, 0, 1],
-                    shop_url.port().expect("a port"),
-                ))],
+                allow_exact: [&[shop][..], &setup.peers].concat(),
                 ..OutboundPolicy::default()
             },
             public_url,

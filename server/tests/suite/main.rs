@@ -6,14 +6,17 @@
 mod harness;
 
 mod api;
+mod back;
 mod canary;
 mod events;
 mod flow;
 mod gate;
+mod handover;
 mod lending;
 mod people;
 mod push;
 mod refresh;
 mod secrets;
 mod surface;
+mod ways;
 mod wizard;

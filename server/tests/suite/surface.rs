@@ -204,13 +204,12 @@ async fn rows_25_to_27_asvs_3_4_every_answer_says_how_it_may_be_used() {
                     "{shown}"
                 );
                 // The page of a flow must still reach the one that opened it.
-                let opener = match is_page
-                    && !route.starts_with("/oauth/callback/")
-                    && !route.starts_with("/flows/")
-                {
-                    true => "same-origin-allow-popups",
-                    false => "",
-                };
+                let opener =
+                    match is_page && !route.starts_with("/oauth/") && !route.starts_with("/flows/")
+                    {
+                        true => "same-origin-allow-popups",
+                        false => "",
+                    };
                 assert_eq!(
                     said(headers, "cross-origin-opener-policy"),
                     opener,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    entry::{About, AuthKind, Call, Entry, Origin, Variable},
+    entry::{About, AuthKind, Call, Choice, Entry, Origin, Variable},
     keys::Field,
     load::Source,
     oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, RefreshMode, TokenRequest},
@@ -86,6 +86,7 @@ impl Checker<'_> {
         let has = |shared: fn(&Entry) -> bool| shared(own) || self.shared.is_some_and(shared);
         let consent = oauth.is_some_and(|oauth| oauth.authorize.is_some());
         let token = oauth.is_some_and(|oauth| oauth.token.is_some());
+        let hands_over = oauth.is_some_and(|oauth| oauth.handover.is_some());
         let mints = oauth.is_some_and(|oauth| oauth.refresh.mode == RefreshMode::Mint);
         let (app, fields) = (has(|entry| entry.app.is_some()), !own.fields.is_empty());
         let is_app_alone = own.provider.is_none();
@@ -111,7 +112,7 @@ impl Checker<'_> {
         for table in missing {
             self.whole(format!("{table} is missing"));
         }
-        if consent && !app {
+        if consent && !app && !hands_over {
             self.whole("[app] is missing");
         }
         if let Some(app) = &own.app {
@@ -260,6 +261,12 @@ impl Checker<'_> {
                     ),
                 );
             }
+            if variable.from == Origin::Choice && !self.is_set_by_every_choice(variable) {
+                let message = format!(
+                    "every choice of one question must set `{name}` as its pattern demands"
+                );
+                self.near(&place, message);
+            }
             if variable.anywhere || variable.from == Origin::Hub {
                 continue;
             }
@@ -267,6 +274,16 @@ impl Checker<'_> {
                 self.near(&place, format!("the pattern of `{name}` admits {hostile:?}, which could lead a token astray"));
             }
         }
+    }
+
+    fn is_set_by_every_choice(&self, variable: &Variable) -> bool {
+        self.own.variables.iter().any(|question| {
+            let sets = |choice: &Choice| {
+                let value = choice.sets.get(&variable.name);
+                value.is_some_and(|value| variable.pattern.matches(value))
+            };
+            !question.choices.is_empty() && question.choices.iter().all(sets)
+        })
     }
 
     /// A value somebody outside could give that would change where a call goes.
@@ -437,6 +454,40 @@ impl Checker<'_> {
         let delivers = oauth.callback.delivers;
         if oauth.token.is_none() && matches!(delivers, Delivery::Code | Delivery::Installation) {
             self.near("[oauth", "[oauth.token] is missing");
+        }
+        if let Some(admin) = &oauth.admin_consent {
+            self.template(admin.url.template(), Origin::Person, &[]);
+            if admin.approved.is_empty() {
+                self.near(
+                    "[oauth.admin_consent]",
+                    "`approved` is missing: what the callback says",
+                );
+            }
+        }
+        let answers = oauth.launch.iter().flat_map(|launch| launch.answers.keys());
+        for question in answers {
+            let is_asked = |variable: &Variable| variable.from == Origin::Person;
+            if !self.variable(question).is_some_and(is_asked) {
+                let message = format!("`{question}` is no variable a person is asked for");
+                self.near("[oauth.launch]", message);
+            }
+        }
+        match (&oauth.handover, delivers == Delivery::Handover) {
+            (Some(handover), true) => {
+                let told =
+                    |field: &Field| field.optional || handover.fields.contains_key(&field.name);
+                if !self.own.fields.iter().all(told) {
+                    self.near(
+                        "[oauth.handover]",
+                        "[oauth.handover] must bring every [[field]]",
+                    );
+                }
+            }
+            (None, false) => {}
+            _ => self.near(
+                "[oauth",
+                "`delivers = \"handover\"` and [oauth.handover] belong together",
+            ),
         }
         if let Some(authorize) = &oauth.authorize {
             self.authorize(authorize);

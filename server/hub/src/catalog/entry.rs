@@ -284,6 +284,9 @@ pub struct Setup {
     pub register_url: Option<Link>,
     /// What the provider demands of redirect addresses, in one sentence.
     pub redirect_rules: String,
+    /// The hosts that a redirect address without TLS may have; absent when
+    /// nobody says.
+    pub plain_http: Option<Vec<String>>,
     /// The provider's page about it.
     pub docs_url: Option<Link>,
     /// What to do there, in order.
@@ -297,6 +300,17 @@ pub struct Setup {
     /// What the provider calls the secret half.
     #[serde(default = "client_secret")]
     pub client_secret_label: String,
+}
+
+impl Setup {
+    /// Whether the provider is known not to accept this redirect address.
+    pub fn refuses(&self, redirect_uri: &str) -> bool {
+        let (Ok(url), Some(hosts)) = (url::Url::parse(redirect_uri), &self.plain_http) else {
+            return false;
+        };
+        let is_accepted = |host: &String| url.host_str() == Some(host);
+        url.scheme() == "http" && !hosts.iter().any(is_accepted)
+    }
 }
 
 fn client_id() -> String {
@@ -361,6 +375,9 @@ pub struct Choice {
     pub value: String,
     /// What the person reads.
     pub label: String,
+    /// Other variables that go with it, `from = "choice"`: one answer, several hosts.
+    #[serde(default)]
+    pub sets: BTreeMap<String, String>,
 }
 
 /// Who says what a variable is.
@@ -373,6 +390,8 @@ pub enum Origin {
     Hub,
     /// The operator, with the provider app: eBay's RuName.
     App,
+    /// What was chosen for another one, as `sets` of that choice.
+    Choice,
     /// The person who connects.
     Person,
     /// A parameter of the callback.

@@ -20,6 +20,12 @@ pub struct OAuth {
     /// `[oauth.callback]`
     #[serde(default)]
     pub callback: Callback,
+    /// `[oauth.admin_consent]`; absent where each person consents for themselves.
+    pub admin_consent: Option<AdminConsent>,
+    /// `[oauth.launch]`; absent where only we begin.
+    pub launch: Option<Launch>,
+    /// `[oauth.handover]`; demanded with `delivers = "handover"`.
+    pub handover: Option<Handover>,
     /// `[oauth.token]`; absent where the callback brings the token itself.
     pub token: Option<TokenRequest>,
     /// `[oauth.extend]`: a second step that trades the first token for a
@@ -131,6 +137,8 @@ pub struct Callback {
     pub granted_scopes: Option<String>,
     /// The parameter that names the account already.
     pub account_hint: Option<String>,
+    /// Parameters whose value is the person's no: `success = "0"`.
+    pub declined: BTreeMap<String, String>,
     /// Parameters that may name an error, the most telling first.
     pub errors: Vec<String>,
     /// Parameters that put an error in words.
@@ -148,6 +156,7 @@ impl Default for Callback {
             signature: None,
             granted_scopes: None,
             account_hint: None,
+            declined: BTreeMap::new(),
             errors: vec!["error".into()],
             texts: vec!["error_description".into()],
         }
@@ -168,6 +177,43 @@ pub enum Delivery {
     Installation,
     /// Nothing: the provider's server hands keys to ours beforehand.
     Handover,
+}
+
+/// `[oauth.admin_consent]`: where an administrator allows the app for everybody
+/// of an organisation. It brings no code: people connect afterwards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConsent {
+    /// Where the administrator is sent, with the parameters of any consent.
+    pub url: UrlTemplate,
+    /// What the callback says then, in place of a code.
+    pub approved: BTreeMap<String, String>,
+}
+
+/// `[oauth.launch]`: how the provider leads a person to us who begins there. It
+/// fills in one question; nothing is connected by it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// How the query is signed. Without a signature it could be anybody's.
+    pub signature: Signature,
+    /// The parameter with the time it was signed, in seconds since 1970.
+    pub timestamp: String,
+    /// The questions it answers, and the parameters that do.
+    pub answers: BTreeMap<String, String>,
+}
+
+/// `[oauth.handover]`: what the provider's server posts to ours, as JSON,
+/// before the person comes back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handover {
+    /// The flow's state, which it was given on the way.
+    pub state: Pointer,
+    /// Where each `[[field]]` stands.
+    pub fields: BTreeMap<String, Pointer>,
+    /// Where the granted scopes stand, if anywhere.
+    pub granted_scopes: Option<Pointer>,
 }
 
 /// How a code must be cleaned before it is exchanged.

@@ -4,7 +4,7 @@ use super::{
     entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
     errors::ErrorTable,
     keys::{Field, Service},
-    oauth::{Answer, Authorize, Delivery, OAuth, Refresh, TokenRequest},
+    oauth::{AdminConsent, Answer, Authorize, Delivery, Handover, OAuth, Refresh, TokenRequest},
     push::Push,
     rank::Words,
     template::Variables,
@@ -103,12 +103,22 @@ impl Provider {
         !self.fields.is_empty() && self.token().is_none()
     }
 
-    /// Whether the hub speaks the way this entry hands over the access.
-    pub fn is_ready_to_sign_in(&self) -> bool {
-        self.oauth.as_ref().is_some_and(|oauth| {
-            let delivers = oauth.callback.delivers;
-            matches!(delivers, Delivery::Code | Delivery::Installation)
-        })
+    /// What a person brings back from giving consent.
+    pub fn delivers(&self) -> Delivery {
+        self.oauth
+            .as_ref()
+            .map(|oauth| oauth.callback.delivers)
+            .unwrap_or_default()
+    }
+
+    /// How an administrator allows the app for everybody, where that is apart.
+    pub fn admin_consent(&self) -> Option<&AdminConsent> {
+        self.oauth.as_ref()?.admin_consent.as_ref()
+    }
+
+    /// How its server hands keys to ours, if it does.
+    pub fn handover(&self) -> Option<&Handover> {
+        self.oauth.as_ref()?.handover.as_ref()
     }
 
     /// What signing in takes.

@@ -22,6 +22,13 @@ impl Pattern {
             .map_err(|error| format!("`{source}` is not a pattern: {error}"))
     }
 
+    /// The pattern as it stands in the file.
+    pub fn source(&self) -> &str {
+        let anchored = self.0.as_str();
+        let source = anchored.strip_prefix(r"\A(?:").unwrap_or(anchored);
+        source.strip_suffix(r")\z").unwrap_or(source)
+    }
+
     /// Whether the whole of `value` matches.
     pub fn matches(&self, value: &str) -> bool {
         self.0.is_match(value)

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Result,
     catalog::{Provider, oauth::Delivery},
-    dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens},
+    dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens, is_approval},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
@@ -153,6 +153,10 @@ impl Hub {
                 self.move_flow(&flow, flow::Status::Connected, Some(id), None)
                     .await
             }
+            Ok(Outcome::Approved) => {
+                self.move_flow(&flow, flow::Status::Cancelled, None, None)
+                    .await
+            }
             Ok(Outcome::Choosing { held }) => {
                 let flow = self.keep_held(&flow, Some(held)).await?;
                 self.move_flow(&flow, flow::Status::Choosing, None, None)
@@ -185,6 +189,9 @@ impl Hub {
             let failure = Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing");
             return Ok(Err(failure));
         };
+        if is_approval(provider, params) {
+            return Ok(Ok(Outcome::Approved));
+        }
         let variables = &flow.variables.0;
         let callback = match self
             .dialect
@@ -193,8 +200,8 @@ impl Hub {
             Ok(callback) => callback,
             Err(failure) => return Ok(Err(failure)),
         };
-        let delivers = provider.oauth.as_ref().map(|oauth| oauth.callback.delivers);
-        if delivers == Some(Delivery::Installation) && !self.has_one_tenant().await? {
+        let delivers = provider.delivers();
+        if delivers == Delivery::Installation && !self.has_one_tenant().await? {
             // The callback names an installation and proves nothing about who
             // came with it: among several tenants anybody could name another's.
             let failure = Failure::told(FailureCode::AppConfigInvalid, "installation_not_provable");
@@ -202,17 +209,15 @@ impl Hub {
         }
         self.move_flow(flow, flow::Status::Checking, None, None)
             .await?;
-        let granted = self
-            .dialect
-            .exchange(
-                provider,
-                &app,
-                variables,
-                &callback,
-                Some(&verifier),
-                &flow.redirect_uri,
-            )
-            .await;
+        let granted = match delivers {
+            Delivery::Handover => self.handed_over(flow).await?,
+            _ => {
+                let back = &flow.redirect_uri;
+                self.dialect
+                    .exchange(provider, &app, variables, &callback, Some(&verifier), back)
+                    .await
+            }
+        };
         let mut grant = match granted {
             Ok(grant) => grant,
             Err(failure) => return Ok(Err(failure)),
@@ -529,7 +534,11 @@ impl Hub {
         Ok((flow, held))
     }
 
-    async fn keep_held(&self, flow: &flow::Model, held: Option<String>) -> Result<flow::Model> {
+    pub(super) async fn keep_held(
+        &self,
+        flow: &flow::Model,
+        held: Option<String>,
+    ) -> Result<flow::Model> {
         let change = flow::ActiveModel {
             id: Set(flow.id),
             held_sealed: Set(held),
@@ -559,8 +568,15 @@ impl Hub {
 
 enum Outcome {
     Connected(ConnectionId),
-    Choosing { held: String },
-    OtherAccount { held: String, failure: Failure },
+    /// An administrator allowed the app: now people may connect.
+    Approved,
+    Choosing {
+        held: String,
+    },
+    OtherAccount {
+        held: String,
+        failure: Failure,
+    },
 }
 
 fn is_other(target: &connection::Model, identity: &Identity) -> bool {
@@ -570,7 +586,7 @@ fn is_other(target: &connection::Model, identity: &Identity) -> bool {
         .is_some_and(|id| *id != identity.id)
 }
 
-fn held_place(flow: &flow::Model) -> Place<'static> {
+pub(super) fn held_place(flow: &flow::Model) -> Place<'static> {
     Place {
         tenant: flow.tenant_id,
         subject: flow.id.0,

@@ -9,7 +9,7 @@ use url::Url;
 use super::FLOW_LIFETIME;
 use crate::{
     Error, FieldProblem, Result,
-    catalog::{Provider, SignIn, Variables},
+    catalog::{Provider, SignIn, Variables, oauth::Delivery},
     dialect::AuthorizeAsk,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -32,6 +32,8 @@ pub struct Ask {
     pub handle: Option<String>,
     /// Whether the provider opens in a window of its own.
     pub popup: bool,
+    /// An administrator allows the app for everybody; nothing is connected yet.
+    pub admin: bool,
     /// Digest of the browser session; the callback must come with the same.
     pub session: Vec<u8>,
 }
@@ -60,9 +62,14 @@ impl Hub {
     pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
         member.may(Action::Connect)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
-        if provider.sign_in() != SignIn::OneClick || !provider.is_ready_to_sign_in() {
+        if provider.sign_in() != SignIn::OneClick {
             let why = "there is no one-click sign-in at this provider here";
             return Err(Error::invalid("provider", why));
+        }
+        // Keys travel to us without a browser: not in plain text over a network.
+        let safe = self.public_url.scheme() == "https" || is_here(&self.public_url);
+        if provider.delivers() == Delivery::Handover && !safe {
+            return Err(Failure::told(FailureCode::AppConfigInvalid, "https_needed").into());
         }
         if ask
             .handle
@@ -74,44 +81,38 @@ impl Hub {
                 "Use letters, digits, - and _, 64 at most",
             ));
         }
+        if ask.admin && provider.admin_consent().is_none() {
+            let why = "people allow it for themselves at this provider";
+            return Err(Error::invalid("admin", why));
+        }
         let app = self
             .provider_app(member.tenant(), provider)
             .await?
             .ok_or_else(|| Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing"))?;
-        let existing = match ask.connection {
-            Some(id) => Some(
-                connection::of_tenant(self.store.db(), member.tenant(), id)
-                    .await?
-                    .filter(|connection| connection.provider == provider.id)
-                    .ok_or(Error::NotFound)?,
-            ),
-            None => None,
-        };
+        let existing = self.existing(member, provider, ask.connection).await?;
         let variables =
             read_variables(provider, &ask.variables, existing.as_ref()).map_err(Error::Invalid)?;
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
         let redirect_uri = self.redirect_uri(&provider.app_id);
         let (state, verifier) = (Secret::random(32), Secret::random(32));
-        let auth_url = self
-            .dialect
-            .authorize_url(
-                provider,
-                &app,
-                &AuthorizeAsk {
-                    redirect_uri: &redirect_uri,
-                    state: &state,
-                    verifier: Some(&verifier),
-                    scopes: &scopes,
-                    variables: &variables,
-                    login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
-                    reconsent: existing.is_some(),
-                    locale: None,
-                },
-            )
-            .map_err(|error| {
-                tracing::warn!(provider = %provider.id, %error, "no authorize address could be made");
-                Failure::told(FailureCode::AppConfigInvalid, "authorize_url")
-            })?;
+        let leaving = AuthorizeAsk {
+            redirect_uri: &redirect_uri,
+            state: &state,
+            verifier: Some(&verifier),
+            scopes: &scopes,
+            variables: &variables,
+            login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
+            reconsent: existing.is_some(),
+            locale: None,
+        };
+        let auth_url = match ask.admin {
+            true => self.dialect.admin_consent_url(provider, &app, &leaving),
+            false => self.dialect.authorize_url(provider, &app, &leaving),
+        };
+        let auth_url = auth_url.map_err(|error| {
+            tracing::warn!(provider = %provider.id, %error, "no authorize address could be made");
+            Failure::told(FailureCode::AppConfigInvalid, "authorize_url")
+        })?;
         let id = FlowId::new();
         let now = self.clock.now();
         let expires_at = now + FLOW_LIFETIME;
@@ -174,6 +175,16 @@ pub(super) fn verifier_place<'a>(tenant: crate::store::TenantId, flow: FlowId) -
     }
 }
 
+/// Whether an address is this machine's own: nothing travels a network then.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 fn is_handle(handle: &str) -> bool {
     !handle.is_empty()
         && handle.len() <= LONGEST_HANDLE
@@ -215,6 +226,23 @@ pub(super) fn read_variables(
             (None, None, None) => problems.push(FieldProblem {
                 field: question.name.clone(),
                 problem: format!("Enter {}", question.label.to_lowercase()),
+            }),
+        }
+    }
+    for question in provider.questions() {
+        let choices = question.choices.iter().filter(|it| !it.sets.is_empty());
+        let mut choices = choices.peekable();
+        let Some(answer) = given.get(&question.name).cloned() else {
+            continue;
+        };
+        if choices.peek().is_none() {
+            continue;
+        }
+        match choices.find(|choice| choice.value == answer) {
+            Some(choice) => given.extend(choice.sets.clone()),
+            None => problems.push(FieldProblem {
+                field: question.name.clone(),
+                problem: "Choose one of the list".to_owned(),
             }),
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    catalog::{Provider, Variables},
+    catalog::{Provider, Variables, oauth::Rotates},
     dialect::{Grant, Identity, Organisation, SecondToken},
     failure::Failure,
     hub::Hub,
@@ -252,8 +252,26 @@ impl Hub {
         before: Option<&credential::Model>,
     ) -> Result<credential::ActiveModel> {
         let version = before.map_or(1, |row| row.version + 1);
-        let place = |field| Place::credential(connected.tenant, id, tokens.slot, field, version);
-        let refresh_sealed = match tokens.refresh_token {
+        let at =
+            |field, version| Place::credential(connected.tenant, id, tokens.slot, field, version);
+        let place = |field| at(field, version);
+        let policy = &connected.provider.refresh;
+        // Several give a refresh token with the first consent only: the one that
+        // is there goes on serving.
+        let kept = before.filter(|_| {
+            tokens.refresh_token.is_none() && policy.rotation.rotates == Rotates::Never
+        });
+        let kept = match kept.and_then(|row| Some((row, row.refresh_sealed.as_ref()?))) {
+            Some((row, sealed)) => Some((
+                self.vault.open(at("refresh", row.version), sealed).await?,
+                row.refresh_expires_at,
+            )),
+            None => None,
+        };
+        let refresh_token = tokens
+            .refresh_token
+            .or(kept.as_ref().map(|(token, _)| token));
+        let refresh_sealed = match refresh_token {
             Some(token) => Some(self.vault.seal(place("refresh"), token).await?),
             None => None,
         };
@@ -262,7 +280,6 @@ impl Hub {
             expires_at: tokens.expires_at,
             refreshable: refresh_sealed.is_some(),
         };
-        let policy = &connected.provider.refresh;
         Ok(credential::ActiveModel {
             connection_id: Set(id),
             slot: Set(tokens.slot.to_owned()),
@@ -278,6 +295,7 @@ impl Hub {
             expires_at: Set(tokens.expires_at),
             refresh_expires_at: Set(tokens
                 .refresh_expires_at
+                .or(kept.and_then(|(_, ends)| ends))
                 .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?.known()?))),
             version: Set(version),
             next_refresh_at: Set(schedule::due_at(

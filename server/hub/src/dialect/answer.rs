@@ -23,9 +23,7 @@ const LONGEST_LIFETIME: TimeDelta = TimeDelta::days(100 * 365);
 pub(super) fn parse(answer: &Answer) -> Option<Value> {
     let body = std::str::from_utf8(&answer.body).ok()?.trim();
     if body.starts_with(['{', '[']) {
-        return serde_json::from_str(body)
-            .ok()
-            .filter(|value| is_shallow(value, DEEPEST));
+        return parse_json(body);
     }
     let is_form = body.contains('=') && body.bytes().all(|b| b.is_ascii_graphic() && b != b'<');
     is_form.then(|| {
@@ -36,6 +34,13 @@ pub(super) fn parse(answer: &Answer) -> Option<Value> {
                 .collect(),
         )
     })
+}
+
+/// JSON, and not too deep.
+pub(super) fn parse_json(text: &str) -> Option<Value> {
+    serde_json::from_str(text)
+        .ok()
+        .filter(|value| is_shallow(value, DEEPEST))
 }
 
 fn is_shallow(value: &Value, left: usize) -> bool {
@@ -191,8 +196,10 @@ pub(super) fn split_scopes(provider: &Provider, scopes: &str) -> Vec<String> {
         .as_ref()
         .and_then(|oauth| oauth.authorize.as_ref());
     let separator = authorize.map_or(" ", |authorize| authorize.scope_separator.as_str());
+    // A colon stands inside the names of many scopes: it separates only where
+    // the entry says so.
     scopes
-        .split([' ', ','])
+        .split([' ', ',', ';', '+'])
         .flat_map(|part| part.split(separator))
         .filter(|scope| !scope.is_empty())
         .map(str::to_owned)

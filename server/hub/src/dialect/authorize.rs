@@ -97,6 +97,34 @@ impl Dialect {
     }
 }
 
+impl Dialect {
+    /// The address to send an administrator to, who allows the app for everybody.
+    ///
+    /// # Errors
+    /// [`DialectError`] when the provider has none.
+    pub fn admin_consent_url(
+        &self,
+        provider: &Provider,
+        app: &ProviderApp,
+        ask: &AuthorizeAsk<'_>,
+    ) -> Result<Url, DialectError> {
+        let entry = provider.authorize().ok_or(DialectError::NotOAuth)?;
+        let admin = provider.admin_consent().ok_or(DialectError::NotOAuth)?;
+        let mut query = Query {
+            entry,
+            text: String::new(),
+        };
+        query.add("client_id", &app.client_id);
+        query.add("redirect_uri", ask.redirect_uri);
+        query.add("state", ask.state.expose());
+        for (param, names) in scopes_by_param(provider, entry, ask.scopes) {
+            query.add_scopes(&param, &names);
+        }
+        let base = admin.url.render(&provider.values(ask.variables))?;
+        Ok(Url::parse(&format!("{base}?{}", query.text))?)
+    }
+}
+
 struct Query<'a> {
     entry: &'a Authorize,
     text: String,

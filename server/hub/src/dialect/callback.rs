@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::form_urlencoded;
@@ -18,6 +19,10 @@ use crate::{
     failure::{Failure, FailureCode},
     secret::Secret,
 };
+
+/// How old the link may be by which a provider leads somebody to us: long
+/// enough to sign in here first.
+const LAUNCH_TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
 /// One value per name; a repeated parameter is refused (RFC 6749 §3.1).
 type Query<'q> = BTreeMap<&'q str, &'q str>;
@@ -84,6 +89,56 @@ impl Dialect {
     }
 }
 
+/// Whether a callback says that an administrator allowed the app.
+pub fn is_approval(provider: &Provider, query: &[(String, String)]) -> bool {
+    let Some(entry) = provider.admin_consent() else {
+        return false;
+    };
+    let says = |(name, value): (&String, &String)| {
+        query
+            .iter()
+            .any(|(told, said)| told == name && said == value)
+    };
+    entry.approved.iter().all(says)
+}
+
+/// Reads the link by which a provider leads a person to us who begins there:
+/// the questions it answers.
+///
+/// # Errors
+/// `FLOW_EXPIRED_OR_INVALID` when the link is not the provider's, or too old.
+pub fn read_launch(
+    provider: &Provider,
+    app: &ProviderApp,
+    query: &[(String, String)],
+    now: DateTime<Utc>,
+) -> Result<Variables, Failure> {
+    let entry = oauth(provider)?.launch.as_ref();
+    let entry = entry.ok_or_else(|| not_genuine("not_launched"))?;
+    let query = unrepeated(query)?;
+    match entry.signature {
+        Signature::HmacSha256Hex => check_hmac(&query, &app.client_secret)?,
+    }
+    let signed_at = query
+        .get(entry.timestamp.as_str())
+        .and_then(|text| DateTime::from_timestamp(text.parse().ok()?, 0));
+    if signed_at.is_none_or(|at| (now - at).abs() > LAUNCH_TOLERANCE) {
+        return Err(not_genuine("too_old"));
+    }
+    let mut answers = Variables::new();
+    for question in provider.questions() {
+        let param = entry.answers.get(&question.name);
+        let Some(&told) = param.and_then(|param| query.get(param.as_str())) else {
+            continue;
+        };
+        let answer = question
+            .read(told)
+            .map_err(|_| not_genuine(&format!("{}_not_allowed", question.name)))?;
+        answers.insert(question.name.clone(), answer);
+    }
+    Ok(answers)
+}
+
 fn oauth(provider: &Provider) -> Result<&OAuth, Failure> {
     let oauth = provider.oauth.as_deref();
     oauth.ok_or_else(|| misconfigured(DialectError::NotOAuth))
@@ -118,6 +173,11 @@ fn refusal(provider: &Provider, query: &Query<'_>) -> Option<Failure> {
             .map(|&value| value.to_owned())
             .collect()
     };
+    let declined = |(name, no): (&String, &String)| query.get(name.as_str()) == Some(&no.as_str());
+    if entry.declined.iter().any(declined) {
+        let code = FailureCode::ConsentDeniedOrAbandoned;
+        return Some(Failure::told(code, "declined"));
+    }
     let codes = told(&entry.errors);
     if codes.is_empty() {
         return None;

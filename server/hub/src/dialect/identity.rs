@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     catalog::{
-        Origin, Place, Provider, Variables,
+        Origin, Place, Provider, Template, Variables,
         entry::{Call, Identify},
         value::Source,
     },
@@ -135,7 +135,7 @@ impl Dialect {
         draft.headers(&call.headers, fill)?;
         draft.params(&call.params, fill)?;
         if let Some(json) = &call.json {
-            draft.json(json.fill(fill).map_err(misconfigured)?);
+            draft.json(json.render(&quoted(json, fill)).map_err(misconfigured)?);
         }
         carried.sign(&mut draft, provider, values)?;
         let answer = match self.send(draft).await {
@@ -199,6 +199,15 @@ impl Dialect {
             secrets,
         )
     }
+}
+
+/// The values of a JSON body, as they stand between quotation marks.
+fn quoted<'v>(json: &Template, fill: impl Fn(&str) -> Option<&'v str>) -> Variables {
+    let quoted = |name: &str| {
+        let text = Value::from(fill(name)?).to_string();
+        Some((name.to_owned(), text[1..text.len() - 1].to_owned()))
+    };
+    json.names().filter_map(quoted).collect()
 }
 
 /// Whether an answer says what it must say, where the status does not tell.

@@ -7,6 +7,7 @@ mod assertion;
 mod authorize;
 mod callback;
 mod credential;
+mod handover;
 mod identity;
 mod push;
 mod reading;
@@ -133,6 +134,8 @@ pub struct Grant {
     pub second: Option<SecondToken>,
 }
 
+pub use callback::{is_approval, read_launch};
+pub use handover::{HandedOver, read_handover};
 pub use push::{PushMessage, Told, read_push};
 
 /// What a person entered, by field.

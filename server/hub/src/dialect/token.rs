@@ -16,7 +16,7 @@ use crate::{
     catalog::{
         Place, Provider, RefreshMode, Variables,
         entry::Method,
-        oauth::{Delivery, Step, TokenRequest, Transport},
+        oauth::{Delivery, Pkce, Step, TokenRequest, Transport},
         value::Source,
     },
     failure::{Failure, FailureCode},
@@ -79,7 +79,9 @@ impl Dialect {
         draft.param("grant_type", "authorization_code");
         draft.param("code", callback.code.expose());
         draft.param("redirect_uri", redirect_uri);
-        if let Some(verifier) = verifier {
+        // Without a challenge before it, some refuse the exchange for a verifier.
+        let pkce = provider.authorize().map_or(Pkce::Off, |entry| entry.pkce);
+        if let (true, Some(verifier)) = (pkce != Pkce::Off, verifier) {
             draft.param("code_verifier", verifier.expose());
         }
         if let (true, Some(state)) = (entry.send_state, &callback.state) {

@@ -179,6 +179,14 @@ impl Hub {
     ) -> Result<Option<ProviderApp>> {
         let app = provider.app_id.as_str();
         let redirect_uri = self.redirect_uri(&provider.app_id);
+        if provider.setup.is_none() {
+            // There is nothing to register: nobody asks who we are.
+            return Ok(Some(ProviderApp {
+                client_id: String::new(),
+                client_secret: Secret::new(""),
+                settings: settings(Variables::new(), "", redirect_uri),
+            }));
+        }
         if let Some(row) = provider_app::get(self.store.db(), tenant, app).await? {
             let place = place(tenant, app, row.version);
             return Ok(Some(ProviderApp {

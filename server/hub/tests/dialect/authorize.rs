@@ -1,287 +1,300 @@
-//! Sending a person away and reading what comes back.
+//! Sending a person away: rows A5-A7, A16-A19, A23-A28 and A34.
 
 use hub::{
-    catalog::{Catalog, Variables},
-    dialect::AuthorizeAsk,
-    failure::FailureCode as Code,
+    catalog::{Incremental, Provider, oauth::Pkce},
+    dialect::CallbackGrant,
     secret::Secret,
 };
 
 use crate::bench::*;
 
+/// Every shipped entry people are sent away by.
+pub(crate) fn each(test: impl Fn(&Provider, url::Url)) {
+    let catalog = shipped();
+    for provider in catalog.iter().filter(|it| it.authorize().is_some()) {
+        let url = Leaving::default().to(&catalog, &provider.id);
+        test(
+            provider,
+            url.unwrap_or_else(|error| panic!("{}: {error}", provider.id)),
+        );
+    }
+}
+
+#[test]
+fn a5_the_client_has_another_name() {
+    for (id, name) in [
+        ("tiktok", "client_key"),
+        ("tiktok-ads", "app_id"),
+        ("wix", "appId"),
+        ("trello", "key"),
+    ] {
+        let query = query(&sent_to(id));
+        assert_eq!(query[name], "client:1", "{id}");
+        assert!(!query.contains_key("client_id"), "{id}");
+    }
+    // The exchange has names of its own.
+    let catalog = shipped();
+    let names = |id: &str| catalog.get(id).unwrap().token().unwrap().rename.clone();
+    assert_eq!(names("tiktok-shop")["client_secret"], "app_secret");
+    assert_eq!(names("tiktok-ads")["client_secret"], "secret");
+}
+
 #[tokio::test]
-async fn authorize_says_what_the_entry_says() {
+async fn a6_any_parameter_may_have_another_name() {
     let bench = Bench::start().await;
     let catalog = bench.made_up(
-        r##"
+        r#"
 [oauth.authorize]
-url = "{peer}/app/#/oauth/authorize"
-rename = { client_id = "client_key", redirect_uri = "redirect_url" }
-omit = ["response_type"]
-params = { nonce = "{random}", prompt = "login" }
-reconsent = { auth_type = "rerequest" }
-login_hint = "user"
-locale = "lang"
-scope_separator = "+"
-scope_separator_raw = true
+url = "{peer}/authorize"
+rename = { client_id = "appKey", redirect_uri = "redirectUri", response_type = "responseType", scope = "advanced_scopes", state = "customField" }
 incremental = "merge"
 [[scope]]
-name = "a b"
+name = "a"
 meaning = "a"
 benefit = "so that it is tested"
 default = true
-[[scope]]
-name = "me"
-meaning = "a"
-benefit = "so that it is tested"
-param = "user_scope"
-[[scope]]
-name = "offline"
-meaning = "a"
-benefit = "so that it is tested"
-technical = true
-"##,
+"#,
     );
-    let (state, verifier) = (
-        Secret::new("s&t"),
-        Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-    );
-    let scopes = ["a b".to_owned(), "me".to_owned()];
-    let mut ask = AuthorizeAsk {
-        redirect_uri: "https://hub.example/cb?x=1",
-        state: &state,
-        verifier: Some(&verifier),
-        scopes: &scopes,
-        variables: &Variables::new(),
-        login_hint: Some("a@b.example"),
-        reconsent: true,
-        locale: Some("de"),
-    };
-    let provider = catalog.get("made-up").unwrap();
-    let url = bench.dialect.authorize_url(provider, &app(), &ask).unwrap();
-    let text = url.as_str();
-    assert!(
-        text.starts_with(&format!(
-            "http://{}/app/#/oauth/authorize?client_key=client%3A1&",
-            bench.address
-        )),
-        "{text}"
-    );
-    assert!(
-        text.contains("&redirect_url=https%3A%2F%2Fhub.example%2Fcb%3Fx%3D1&"),
-        "{text}"
-    );
-    assert!(text.contains("&state=s%26t&"), "{text}");
-    // The challenge of RFC 7636, appendix B.
-    assert!(
-        text.contains("&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&"),
-        "{text}"
-    );
-    assert!(
-        text.contains("&scope=offline+a%20b&") && text.contains("&user_scope=me&"),
-        "{text}"
-    );
-    assert!(
-        text.contains("&auth_type=rerequest&user=a%40b.example&lang=de"),
-        "{text}"
-    );
-    assert!(!text.contains("response_type"), "{text}");
-    let again = bench.dialect.authorize_url(provider, &app(), &ask).unwrap();
-    assert_ne!(url, again, "the nonce is fresh");
-
-    ask.verifier = None;
-    assert!(bench.dialect.authorize_url(provider, &app(), &ask).is_err());
-}
-
-#[tokio::test]
-async fn one_scope_means_the_widest() {
-    let bench = Bench::start().await;
-    let catalog = Catalog::embedded().unwrap();
-    let state = Secret::new("s");
-    let scopes = ["read_only".to_owned(), "read_write".to_owned()];
-    let ask = AuthorizeAsk {
-        redirect_uri: "https://hub.example/cb",
-        state: &state,
-        verifier: None,
-        scopes: &scopes,
-        variables: &Variables::new(),
-        login_hint: None,
-        reconsent: false,
-        locale: None,
-    };
-    let url = bench
-        .dialect
-        .authorize_url(catalog.get("stripe-connect").unwrap(), &app(), &ask)
-        .unwrap();
-    assert!(url.as_str().contains("&scope=read_write&"), "{url}");
-
-    let hostile = variables(&[("shop", "evil.example/")]);
-    let ask = AuthorizeAsk {
-        variables: &hostile,
-        scopes: &[],
-        ..ask
-    };
-    assert!(
-        bench
-            .dialect
-            .authorize_url(catalog.get("shopify").unwrap(), &app(), &ask)
-            .is_err()
-    );
-}
-
-#[tokio::test]
-async fn a_signed_callback_is_checked_to_the_last_character() {
-    let bench = Bench::start().await;
-    let catalog = Catalog::embedded().unwrap();
-    let shopify = catalog.get("shopify").unwrap();
-    let read = |shop: &str, query: &str| {
-        bench.dialect.read_callback(
-            shopify,
-            &app(),
-            &variables(&[("shop", shop)]),
-            &pairs(query),
-        )
-    };
-    // The example of Shopify's own documentation, signed with "hush".
-    let good = "code=0907a61c0c8d55e99db179b68161bc00\
-        &hmac=700e2dadb827fcc8609e9d5ce208b2e9cdaab9df07390d2cbca10d7c328fc4bf\
-        &shop=some-shop.myshopify.com&state=0.6784241404160823&timestamp=1337178173";
-    let grant = read("some-shop", good).unwrap();
-    assert_eq!(grant.code.expose(), "0907a61c0c8d55e99db179b68161bc00");
-
-    let cases = [
-        (good.replace("4bf", "4be"), "signature_mismatch"),
-        (
-            good.replace("timestamp=1337178173", "timestamp=1337178174"),
-            "signature_mismatch",
-        ),
-        (good.replace("some-shop", "some-shoq"), "signature_mismatch"),
-        (format!("{good}&extra=1"), "signature_mismatch"),
-        (good.replace("hmac=", "hmak="), "signature_missing"),
-        (
-            format!("{good}&shop=other.myshopify.com"),
-            "parameter_repeated",
-        ),
+    let url = Leaving::default().to(&catalog, "made-up").unwrap();
+    let mut told = query(&url);
+    told.retain(|name, _| !name.starts_with("code_challenge"));
+    let expected = [
+        ("appKey", "client:1"),
+        ("redirectUri", BACK),
+        ("responseType", "code"),
+        ("advanced_scopes", "a"),
+        ("customField", STATE),
     ];
-    for (query, detail) in cases {
-        let failure = failed(read("some-shop", &query));
-        assert_eq!(
-            (failure.code, failure.detail.as_str()),
-            (Code::FlowExpiredOrInvalid, detail),
-            "{query}"
-        );
+    assert_eq!(told, variables(&expected));
+}
+
+#[test]
+fn a7_the_response_type_is_another_or_left_out() {
+    for id in ["monday", "tiktok-ads", "github-app", "wix"] {
+        assert!(!query(&sent_to(id)).contains_key("response_type"), "{id}");
     }
-    let failure = failed(read("another-shop", good));
-    assert_eq!(
-        (failure.code, failure.detail.as_str()),
-        (Code::AccountOrTargetMismatch, "shop_mismatch")
-    );
+    let said = query(&sent_to("facebook"));
+    assert_eq!(said["response_type"], "code granted_scopes");
+    assert_eq!(query(&sent_to("trello"))["response_type"], "token");
+    assert_eq!(query(&sent_to("github"))["response_type"], "code");
+}
+
+#[test]
+fn a16_parameters_that_bring_a_refresh_token() {
+    for (id, name, value) in [
+        ("google-gmail", "access_type", "offline"),
+        ("google-gmail", "prompt", "consent"),
+        ("dropbox", "token_access_type", "offline"),
+        ("reddit", "duration", "permanent"),
+        ("squarespace", "access_type", "offline"),
+        ("zoho", "access_type", "offline"),
+        ("zoho", "prompt", "consent"),
+    ] {
+        assert_eq!(query(&sent_to(id))[name], value, "{id}");
+    }
+}
+
+#[test]
+fn a17_consent_is_asked_again_where_it_would_be_remembered() {
+    let again = |id: &str| {
+        let leaving = Leaving {
+            reconsent: true,
+            ..Leaving::default()
+        };
+        query(&leaving.to(&shipped(), id).unwrap())
+    };
+    for (id, name, value) in [
+        ("google-drive", "prompt", "consent"),
+        ("zoho", "prompt", "consent"),
+        ("okta", "prompt", "consent"),
+        ("dropbox", "force_reapprove", "true"),
+        ("facebook", "auth_type", "rerequest"),
+        ("tiktok", "disable_auto_auth", "1"),
+        ("twitch", "force_verify", "true"),
+    ] {
+        assert_eq!(again(id)[name], value, "{id}");
+    }
+    // A first consent is not burdened with it where it comes by itself.
+    assert!(!query(&sent_to("facebook")).contains_key("auth_type"));
+}
+
+#[test]
+fn a18_fixed_parameters() {
+    for (id, name, value) in [
+        ("jira", "audience", "api.atlassian.com"),
+        ("notion", "owner", "user"),
+        ("sage", "filter", "apiv3.1"),
+        ("square", "session", "false"),
+        ("monday", "force_install_if_needed", "true"),
+    ] {
+        assert_eq!(query(&sent_to(id))[name], value, "{id}");
+    }
+    let leaving = Leaving {
+        values: &[("store_hash", "abc123")],
+        ..Leaving::default()
+    };
+    let url = leaving.to(&shipped(), "bigcommerce").unwrap();
+    assert_eq!(query(&url)["context"], "stores/abc123");
 }
 
 #[tokio::test]
-async fn the_issuer_must_be_there_and_equal() {
+async fn a19_a_nonce_is_fresh_each_time() {
     let bench = Bench::start().await;
-    let catalog = Catalog::embedded()
-        .unwrap()
-        .with_global("sandbox_origin", "http://localhost:3001");
-    let sandbox = catalog.get("sandbox").unwrap();
-    let read = |query: &str| {
-        bench
-            .dialect
-            .read_callback(sandbox, &app(), &Variables::new(), &pairs(query))
+    let catalog = bench.made_up(
+        r#"
+[oauth.authorize]
+url = "{peer}/authorize"
+params = { nonce = "{random}" }
+incremental = "merge"
+no_scopes = "none"
+"#,
+    );
+    let nonce = || {
+        let url = Leaving::default().to(&catalog, "made-up").unwrap();
+        query(&url)["nonce"].clone()
     };
-    assert!(read("code=c&state=s&iss=http://localhost:3001").is_ok());
-    let cases = [
-        ("", "iss_missing"),
-        ("&iss=", "iss_mismatch"),
-        ("&iss=http://localhost:3001/", "iss_mismatch"),
-        ("&iss=http://localhost:300", "iss_mismatch"),
-        ("&iss=http://localhost:3001.evil.example", "iss_mismatch"),
-        ("&iss=HTTP://localhost:3001", "iss_mismatch"),
-        (
-            "&iss=http://localhost:3001&iss=http://localhost:3001",
-            "parameter_repeated",
-        ),
-    ];
-    for (iss, detail) in cases {
-        for outcome in ["code=c", "error=access_denied"] {
-            let failure = failed(read(&format!("{outcome}&state=s{iss}")));
-            assert_eq!(
-                (failure.code, failure.detail.as_str()),
-                (Code::FlowExpiredOrInvalid, detail),
-                "{iss}"
-            );
-        }
+    let (one, other) = (nonce(), nonce());
+    assert!(one.len() >= 22 && one != other, "{one} {other}");
+}
+
+#[test]
+fn a23_the_redirect_address_stays_away_where_settings_name_it() {
+    for id in ["tiktok-shop", "github-app", "wix"] {
+        let sent = query(&sent_to(id));
+        assert!(!sent.contains_key("redirect_uri"), "{id}: {sent:?}");
+    }
+    assert_eq!(query(&sent_to("intercom"))["redirect_uri"], BACK);
+}
+
+#[test]
+fn a24_an_address_the_provider_will_not_take_is_known() {
+    let catalog = shipped();
+    let refuses = |id: &str, address: &str| {
+        let setup = catalog.get(id).unwrap().setup.as_ref().unwrap();
+        setup.refuses(&format!("{address}/oauth/callback/{id}"))
+    };
+    for (id, here, localhost) in [
+        // id, http://127.0.0.1, http://localhost
+        ("spotify", false, true),
+        ("canva", false, true),
+        ("mailchimp", false, true),
+        ("notion", true, false),
+        ("freshbooks", true, true),
+        ("quickbooks", true, true),
+    ] {
+        assert_eq!(refuses(id, "http://127.0.0.1:3000"), here, "{id}");
+        assert_eq!(refuses(id, "http://localhost:3000"), localhost, "{id}");
+        assert!(refuses(id, "http://hub.example"), "{id}");
+        assert!(!refuses(id, "https://hub.example"), "{id}");
+    }
+    // Where nobody says, nobody is warned.
+    assert!(!refuses("etsy", "http://localhost:3000"));
+}
+
+#[test]
+fn a25_a_proof_key_is_sent_where_it_is_demanded() {
+    for id in ["etsy", "airtable", "klaviyo", "x-twitter"] {
+        let sent = query(&sent_to(id));
+        assert_eq!(sent["code_challenge"], CHALLENGE, "{id}");
+        assert_eq!(sent["code_challenge_method"], "S256", "{id}");
+        let leaving = Leaving {
+            without_verifier: true,
+            ..Leaving::default()
+        };
+        assert!(leaving.to(&shipped(), id).is_err(), "{id}");
     }
 }
 
 #[tokio::test]
-async fn refusals_in_the_callback_are_understood() {
+async fn a26_no_proof_key_where_it_breaks_the_flow() {
     let bench = Bench::start().await;
-    let catalog = Catalog::embedded().unwrap();
-    let cases = [
-        (
-            "google-gmail",
-            "error=access_denied",
-            Code::ConsentDeniedOrAbandoned,
-        ),
-        (
-            "google-drive",
-            "error=admin_policy_enforced",
-            Code::AdminApprovalRequired,
-        ),
-        (
-            "github",
-            "error=redirect_uri_mismatch&error_description=x",
-            Code::AppConfigInvalid,
-        ),
-        ("slack", "error=invalid_scope", Code::AppConfigInvalid),
-        (
-            "quickbooks",
-            "error=temporarily_unavailable",
-            Code::ProviderLimitedOrDown,
-        ),
-        (
-            "microsoft",
-            "error=access_denied&error_description=AADSTS90094%3A+admin",
-            Code::AdminApprovalRequired,
-        ),
-        (
-            "microsoft",
-            "error=access_denied&error_subcode=cancel",
-            Code::ConsentDeniedOrAbandoned,
-        ),
-        (
-            "microsoft",
-            "error=invalid_request&error_description=AADSTS50011%3A+reply",
-            Code::AppConfigInvalid,
-        ),
-        ("github", "error=%3Cscript%3E", Code::HubInternal),
-        ("github", "state=s", Code::FlowExpiredOrInvalid),
-        ("github", "state=s&code=", Code::FlowExpiredOrInvalid),
-        ("quickbooks", "code=c&state=s", Code::FlowExpiredOrInvalid),
-        (
-            "quickbooks",
-            "code=c&state=s&realmId=1%2F..%2F2",
-            Code::FlowExpiredOrInvalid,
-        ),
-    ];
-    for (id, query, code) in cases {
+    let catalog = bench.entry("linkedin", &["www.linkedin.com"]);
+    let url = Leaving::default().to(&catalog, "linkedin").unwrap();
+    let sent = query(&url);
+    assert!(!sent.keys().any(|name| name.starts_with("code_challenge")));
+    // A verifier without a challenge before it makes the exchange fail.
+    bench.will_answer(json(r#"{"access_token":"a"}"#));
+    bench.exchange(&catalog, "linkedin").await.unwrap();
+    assert!(!bench.seen()[0].form().contains_key("code_verifier"));
+    each(|provider, url| {
+        let off = provider.authorize().unwrap().pkce == Pkce::Off;
+        let sent = query(&url);
+        assert_eq!(!sent.contains_key("code_challenge"), off, "{}", provider.id);
+    });
+}
+
+#[tokio::test]
+async fn a27_a_proof_key_in_hexadecimal() {
+    let bench = Bench::start().await;
+    let catalog = bench.made_up(
+        r#"
+[oauth.authorize]
+url = "{peer}/authorize"
+pkce = "S256-hex"
+incremental = "merge"
+no_scopes = "none"
+"#,
+    );
+    let url = Leaving::default().to(&catalog, "made-up").unwrap();
+    // SHA-256 of the verifier of RFC 7636, appendix B.
+    let hex = "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3";
+    assert_eq!(query(&url)["code_challenge"], hex);
+}
+
+#[tokio::test]
+async fn a28_the_state_is_long_and_repeated_where_it_is_wanted() {
+    // What a flow makes is 43 characters (see the suite); Airtable wants 16.
+    assert!(Secret::random(32).expose().len() >= 32);
+    let bench = Bench::start().await;
+    let catalog = bench.entry("dropbox-sign", &["app.hellosign.com"]);
+    let provider = catalog.get("dropbox-sign").unwrap();
+    assert!(provider.token().unwrap().send_state);
+    let exchange = async |catalog: &hub::catalog::Catalog, id: &str| {
+        bench.will_answer(json(r#"{"access_token":"a"}"#));
+        let brought = CallbackGrant {
+            code: Secret::new("the-code"),
+            state: Some(Secret::new(STATE)),
+            variables: variables(&[]),
+            account_hint: None,
+            granted_scopes: None,
+        };
+        let verifier = Secret::new(VERIFIER);
         let provider = catalog.get(id).unwrap();
-        let failure = failed(bench.dialect.read_callback(
-            provider,
-            &app(),
-            &Variables::new(),
-            &pairs(query),
-        ));
-        assert_eq!(failure.code, code, "{id} {query}: {failure:?}");
-        assert!(!failure.detail.contains(['<', '>']), "{failure:?}");
+        let app = app();
+        let none = variables(&[]);
+        bench
+            .dialect
+            .exchange(provider, &app, &none, &brought, Some(&verifier), BACK)
+            .await
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
+        bench.seen().pop().unwrap()
+    };
+    let seen = exchange(&catalog, "dropbox-sign").await;
+    assert!(seen.body.contains(STATE), "{}", seen.body);
+    let seen = exchange(&bench.made_up(""), "made-up").await;
+    assert!(!seen.body.contains(STATE), "only where it is wanted");
+}
+
+#[test]
+fn a34_a_new_consent_adds_or_replaces() {
+    let catalog = shipped();
+    let kind = |id: &str| catalog.get(id).unwrap().authorize().unwrap().incremental;
+    for id in [
+        "google-gmail",
+        "dropbox",
+        "microsoft",
+        "facebook",
+        "slack",
+        "github",
+    ] {
+        assert_eq!(kind(id), Incremental::Merge, "{id}");
     }
-    let quickbooks = catalog.get("quickbooks").unwrap();
-    let query = pairs("code=c&state=s&realmId=4620816365");
-    let grant = bench
-        .dialect
-        .read_callback(quickbooks, &app(), &Variables::new(), &query)
-        .unwrap();
-    assert_eq!(grant.variables["realmId"], "4620816365");
+    for id in ["shopify", "hubspot", "box"] {
+        assert_eq!(kind(id), Incremental::Replace, "{id}");
+    }
+    assert_eq!(
+        query(&sent_to("google-gmail"))["include_granted_scopes"],
+        "true"
+    );
+    assert_eq!(query(&sent_to("dropbox"))["include_granted_scopes"], "user");
 }

@@ -18,11 +18,15 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use hub::{
     catalog::{Catalog, Variables},
     clock::Clock,
-    dialect::{CallbackGrant, Dialect, Grant, ProviderApp, RefreshAnswer},
+    dialect::{
+        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Grant, ProviderApp, RefreshAnswer,
+    },
     failure::Failure,
     outbound::{Outbound, OutboundPolicy},
     secret::Secret,
 };
+
+use crate::example::example;
 
 /// A request as the peer saw it.
 pub(crate) struct Seen {
@@ -89,6 +93,11 @@ impl Bench {
             .unwrap()
             .0
             .push_back(answer.into_response());
+    }
+
+    /// Takes back answers nobody asked for.
+    pub(crate) fn forget_answers(&self) {
+        self.script.0.lock().unwrap().0.clear();
     }
 
     /// The requests since the last look.
@@ -173,6 +182,81 @@ impl Bench {
             .refresh(provider, &app(), &variables, &presented)
             .await
     }
+}
+
+/// The shipped entries.
+pub(crate) fn shipped() -> Catalog {
+    let catalog = Catalog::embedded().unwrap_or_else(|problems| panic!("{}", problems[0]));
+    catalog
+        .with_global("sandbox_origin", "http://localhost:3001")
+        .with_global("tiktok_shop_signing", "hmac-sha256")
+}
+
+/// An engine that is asked for addresses only.
+pub(crate) fn dialect() -> Dialect {
+    let clock = Clock::manual("2026-11-20T10:00:00Z".parse().unwrap());
+    Dialect::new(Outbound::new(OutboundPolicy::default()).unwrap(), clock)
+}
+
+/// Our callback, the state and the verifier of [`Leaving`].
+pub(crate) const BACK: &str = "https://hub.example/oauth/callback/app";
+pub(crate) const STATE: &str = "the-state-of-this-flow";
+/// With its challenge, from RFC 7636, appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// Somebody leaves for a provider. What is not said is answered as the entry's
+/// own examples answer it.
+#[derive(Default)]
+pub(crate) struct Leaving<'a> {
+    pub(crate) values: &'a [(&'a str, &'a str)],
+    pub(crate) scopes: Option<&'a [&'a str]>,
+    pub(crate) reconsent: bool,
+    pub(crate) without_verifier: bool,
+}
+
+impl Leaving<'_> {
+    pub(crate) fn to(&self, catalog: &Catalog, id: &str) -> Result<url::Url, DialectError> {
+        let provider = catalog.get(id).unwrap_or_else(|| panic!("{id} is offered"));
+        let scopes = match self.scopes {
+            Some(scopes) => scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            None => provider.default_scopes(),
+        };
+        let answer = |question: &hub::catalog::Variable| {
+            let said = self.values.iter().find(|(name, _)| *name == question.name);
+            let value = said.map_or_else(|| example(question), |(_, value)| (*value).to_owned());
+            (question.name.clone(), value)
+        };
+        let app = ProviderApp {
+            settings: provider.settings().map(answer).collect(),
+            ..app()
+        };
+        let verifier = Secret::new(VERIFIER);
+        dialect().authorize_url(
+            provider,
+            &app,
+            &AuthorizeAsk {
+                redirect_uri: BACK,
+                state: &Secret::new(STATE),
+                verifier: (!self.without_verifier).then_some(&verifier),
+                scopes: &scopes,
+                variables: &provider.questions().map(answer).collect(),
+                login_hint: None,
+                reconsent: self.reconsent,
+                locale: None,
+            },
+        )
+    }
+}
+
+/// Where a shipped entry sends people.
+pub(crate) fn sent_to(id: &str) -> url::Url {
+    Leaving::default().to(&shipped(), id).unwrap()
+}
+
+/// The parameters of an address.
+pub(crate) fn query(url: &url::Url) -> Variables {
+    url.query_pairs().into_owned().collect()
 }
 
 async fn answer(

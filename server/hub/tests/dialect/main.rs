@@ -3,6 +3,13 @@
 
 mod authorize;
 mod bench;
+mod callback;
 mod checks;
+mod example;
 mod exchange;
+mod hostile;
+mod hosts;
+mod injection;
+mod properties;
 mod refresh;
+mod scopes;
