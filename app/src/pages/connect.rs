@@ -149,6 +149,7 @@ fn Asked(field: ConnectField) -> impl IntoView {
         suffix,
         help,
         value,
+        ..
     } = field;
     view! {
         <Field

@@ -5,4 +5,8 @@ mod authorize;
 mod bench;
 mod checks;
 mod exchange;
+mod fate;
+mod final_commerce;
+mod final_social;
+mod final_work;
 mod refresh;
