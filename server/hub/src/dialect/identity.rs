@@ -143,7 +143,7 @@ impl Dialect {
         carried.sign(&mut draft, provider, values)?;
         let answer = match self.send(draft).await {
             Sent::Answered(_, answer) => answer,
-            Sent::Failed { failure, .. } => return Err(failure),
+            Sent::Failed { failure, .. } => return Err(unknown_host(provider, call, failure)),
         };
         match parse(&answer) {
             Some(body) if answer.status.is_success() && is_expected(call, &body) => {
@@ -201,6 +201,18 @@ impl Dialect {
             failure.with_retry_at(retry_at(answer, self.clock.now())),
             secrets,
         )
+    }
+}
+
+/// A name without an address is a mistyped one where a person typed it.
+fn unknown_host(provider: &Provider, call: &Call, failure: Failure) -> Failure {
+    let is_typed = |name: &str| {
+        let asked = provider.questions().any(|question| question.name == name);
+        asked || provider.fields.iter().any(|field| field.name == name)
+    };
+    match failure.detail == "dns" && call.url.template().names().any(is_typed) {
+        true => Failure::inferred(FailureCode::AccountOrTargetMismatch, "host"),
+        false => failure,
     }
 }
 

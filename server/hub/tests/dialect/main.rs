@@ -4,6 +4,8 @@
 mod authorize;
 mod bench;
 mod checks;
+mod corpus;
+mod entry_errors;
 mod exchange;
 mod fate;
 mod final_commerce;
