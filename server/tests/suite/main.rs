@@ -10,6 +10,7 @@ mod canary;
 mod events;
 mod flow;
 mod gate;
+mod keeping;
 mod lending;
 mod people;
 mod push;
