@@ -459,6 +459,8 @@ pub struct DisconnectPage {
     pub account: String,
     /// Whether the provider is told, or the person removes us there by hand.
     pub revocation: Revocation,
+    /// Other connections that were granted to the same app and may end with it.
+    pub ends_too: Vec<String>,
 }
 
 /// What happens at the provider when a connection ends.
@@ -625,6 +627,10 @@ pub struct ConnectField {
     pub help: Option<String>,
     /// What is filled in already.
     pub value: String,
+    /// Whether it is typed unseen.
+    pub secret: bool,
+    /// Whether it may stay empty.
+    pub optional: bool,
 }
 
 /// Whether and how a provider app is set up.
@@ -677,6 +683,8 @@ pub struct ProviderAppPage {
     pub app: ProviderAppRow,
     /// The address to register.
     pub redirect_uri: String,
+    /// The address for the provider's messages, and which to subscribe to.
+    pub messages: Option<(String, String)>,
     /// What to do at the provider, in order.
     pub steps: Vec<String>,
     /// Where apps are registered.

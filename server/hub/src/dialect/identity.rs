@@ -43,12 +43,15 @@ impl Dialect {
             return Err(misconfigured(DialectError::NotOAuth));
         };
         let (answer, body) = self.call(provider, &values, &carried, call).await?;
-        let told = told_variables(provider, Origin::Identity, &body)?;
+        let mut told = told_variables(provider, Origin::Identity, &body)?;
         values.extend(told.clone());
         let probed = match &provider.probe {
             Some(probe) => Some(self.call(provider, &values, &carried, probe).await?.1),
             None => None,
         };
+        if let Some(body) = &probed {
+            told.extend(told_variables(provider, Origin::Probe, body)?);
+        }
         let find = |source: &Source| match source {
             Source::Answer(at) => text_at(&body, at),
             Source::Probe(at) => text_at(probed.as_ref()?, at),
@@ -140,7 +143,7 @@ impl Dialect {
         carried.sign(&mut draft, provider, values)?;
         let answer = match self.send(draft).await {
             Sent::Answered(_, answer) => answer,
-            Sent::Failed { failure, .. } => return Err(failure),
+            Sent::Failed { failure, .. } => return Err(unknown_host(provider, call, failure)),
         };
         match parse(&answer) {
             Some(body) if answer.status.is_success() && is_expected(call, &body) => {
@@ -208,6 +211,18 @@ fn quoted<'v>(json: &Template, fill: impl Fn(&str) -> Option<&'v str>) -> Variab
         Some((name.to_owned(), text[1..text.len() - 1].to_owned()))
     };
     json.names().filter_map(quoted).collect()
+}
+
+/// A name without an address is a mistyped one where a person typed it.
+fn unknown_host(provider: &Provider, call: &Call, failure: Failure) -> Failure {
+    let is_typed = |name: &str| {
+        let asked = provider.questions().any(|question| question.name == name);
+        asked || provider.fields.iter().any(|field| field.name == name)
+    };
+    match failure.detail == "dns" && call.url.template().names().any(is_typed) {
+        true => Failure::inferred(FailureCode::AccountOrTargetMismatch, "host"),
+        false => failure,
+    }
 }
 
 /// Whether an answer says what it must say, where the status does not tell.

@@ -294,7 +294,11 @@ impl Dialect {
                 may_have_acted: false,
             } => return RefreshAnswer::NotSent(failure),
         };
-        let body = parse(&answer);
+        let inside = provider.answer.inside.as_ref();
+        let body = parse(&answer).map(|whole| {
+            let found = inside.and_then(|at| whole.pointer(at.as_str()));
+            found.cloned().unwrap_or(whole)
+        });
         if let Some(body) = &body
             && answer.status.is_success()
             && is_good(provider, &answer, body)
@@ -412,7 +416,11 @@ fn refused(
     let status = answer.status;
     let reading = Reading::of_token(provider, answer, body);
     let named = reading.names_an_error();
-    let failure = reading.with_status(answer).failure(provider, place);
+    let mut failure = reading.with_status(answer).failure(provider, place);
+    // Whatever it is called there, to us it is one thing.
+    if (place, failure.code) == (Place::Exchange, FailureCode::FlowExpiredOrInvalid) {
+        failure.detail = "code_used_or_expired".into();
+    }
     let down = |detail: String| Failure::inferred(FailureCode::ProviderLimitedOrDown, detail);
     let for_now = |failure: Failure| {
         if failure.code.is_transient() {
@@ -431,7 +439,9 @@ fn refused(
     }
     match status {
         _ if status.is_redirection() => RefreshAnswer::Later(down("redirect_refused".into())),
+        // A conflict is with another request that is under way.
         StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
         | StatusCode::TOO_EARLY
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::SERVICE_UNAVAILABLE => RefreshAnswer::Later(for_now(failure)),

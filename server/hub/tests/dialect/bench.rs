@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use axum::{
@@ -16,10 +16,11 @@ use axum::{
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use hub::{
-    catalog::{Catalog, Variables},
+    catalog::{Catalog, Origin, Provider, Variable, Variables},
     clock::Clock,
     dialect::{
-        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Grant, ProviderApp, RefreshAnswer,
+        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Entered, Grant, ProviderApp,
+        RefreshAnswer,
     },
     failure::Failure,
     outbound::{Outbound, OutboundPolicy},
@@ -42,6 +43,15 @@ impl Seen {
         url::form_urlencoded::parse(self.body.as_bytes())
             .into_owned()
             .collect()
+    }
+
+    /// The parameters, however they travel.
+    pub(crate) fn params(&self) -> Variables {
+        match self.header("content-type") {
+            "application/json" => serde_json::from_str(&self.body).unwrap(),
+            "application/x-www-form-urlencoded" => self.form(),
+            _ => self.query.clone(),
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -95,9 +105,9 @@ impl Bench {
             .push_back(answer.into_response());
     }
 
-    /// Takes back answers nobody asked for.
-    pub(crate) fn forget_answers(&self) {
-        self.script.0.lock().unwrap().0.clear();
+    /// Forgets answers nobody asked for.
+    pub(crate) fn clear(&self) {
+        *self.script.0.lock().unwrap() = Default::default();
     }
 
     /// The requests since the last look.
@@ -114,6 +124,76 @@ impl Bench {
             text = text.replace(&format!("\nurl = \"https://{host}"), "\nurl = \"{peer}");
         }
         self.catalog(id, &text)
+    }
+
+    /// Every shipped entry, its calls led to the peer.
+    pub(crate) fn shipped(&self) -> Catalog {
+        static LED: OnceLock<Catalog> = OnceLock::new();
+        let led = LED.get_or_init(|| {
+            let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog");
+            let files = fs::read_dir(directory)
+                .unwrap()
+                .map(|file| file.unwrap().path());
+            let files = files.filter(|file| file.extension().is_some_and(|end| end == "toml"));
+            let texts = files.map(|file| {
+                let text = fs::read_to_string(&file).unwrap();
+                let id = file.file_stem().unwrap().to_str().unwrap().to_owned();
+                (id, text.lines().map(led).collect::<String>())
+            });
+            read(&texts.collect::<Vec<_>>())
+        });
+        led.clone()
+            .with_global("peer", &format!("http://{}", self.address))
+    }
+
+    /// A value for everything a provider wants to know, hosts being the peer.
+    pub(crate) fn values(&self, provider: &Provider) -> Variables {
+        let value = |variable: &Variable| {
+            let is_address = |text: &str| variable.accept(format!("https://{text}")).is_ok();
+            let default = variable.default.as_deref().unwrap_or_default();
+            let names_host = default.starts_with("https://")
+                || [
+                    "accounts.zoho.com",
+                    "www.zohoapis.com",
+                    "my.my.salesforce.com",
+                    "acme.pipedrive.com",
+                    "eu.docusign.net",
+                ]
+                .into_iter()
+                .any(is_address);
+            if names_host {
+                return format!("http://{}", self.address);
+            }
+            let guesses = [
+                default,
+                &variable.placeholder,
+                "1",
+                "12345",
+                "abc",
+                "act_1",
+                "acct_1",
+                "app.hubspot.com",
+                "us21",
+                "app-eu2.wrike.com",
+                "ABCDEFGHIJKL1",
+                "11111111-2222-3333-4444-555555555555",
+            ];
+            let fits = |guess: &&str| !guess.is_empty() && variable.accept((*guess).into()).is_ok();
+            let guess = guesses.into_iter().find(fits);
+            guess
+                .unwrap_or_else(|| panic!("{}: no value for {}", provider.id, variable.name))
+                .to_owned()
+        };
+        let wanted = provider
+            .variables
+            .iter()
+            .filter(|variable| variable.from != Origin::Hub);
+        let mut values: Variables = wanted
+            .map(|variable| (variable.name.clone(), value(variable)))
+            .collect();
+        values.insert("client_id".into(), "client:1".into());
+        values.insert("redirect_uri".into(), "https://hub.example/cb".into());
+        values
     }
 
     /// A made-up entry: `extra` is put behind the tables every entry needs.
@@ -137,17 +217,8 @@ impl Bench {
     }
 
     fn catalog(&self, id: &str, text: &str) -> Catalog {
-        let random = Secret::random(9);
-        let directory = std::env::temp_dir().join(format!("dialect-{}", random.expose()));
-        fs::create_dir(&directory).unwrap();
-        let text =
-            format!("{text}\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n");
-        fs::write(directory.join(format!("{id}.toml")), text).unwrap();
-        let catalog = Catalog::embedded().unwrap().with_directory(&directory);
-        fs::remove_dir_all(directory).unwrap();
-        catalog
-            .unwrap_or_else(|problems| panic!("{}", problems[0]))
-            .with_global("peer", &format!("http://{}", self.address))
+        let catalog = read(&[(id.to_owned(), text.to_owned())]);
+        catalog.with_global("peer", &format!("http://{}", self.address))
     }
 
     pub(crate) async fn exchange(&self, catalog: &Catalog, id: &str) -> Result<Grant, Failure> {
@@ -171,6 +242,41 @@ impl Bench {
                 Some(&verifier),
                 back,
             )
+            .await
+    }
+
+    /// The exchange of a code, with a value for everything the entry asks for.
+    pub(crate) async fn trade(&self, catalog: &Catalog, id: &str) -> Result<Grant, Failure> {
+        let provider = catalog.get(id).unwrap();
+        let values = self.values(provider);
+        let callback = CallbackGrant {
+            code: Secret::new("the-code"),
+            state: Some(Secret::new("the-state")),
+            variables: Variables::new(),
+            account_hint: None,
+            granted_scopes: None,
+        };
+        let app = ProviderApp {
+            settings: values.clone(),
+            ..app()
+        };
+        let back = &values["redirect_uri"];
+        self.dialect
+            .exchange(provider, &app, &values, &callback, None, back)
+            .await
+    }
+
+    /// A refresh, likewise.
+    pub(crate) async fn renew(&self, catalog: &Catalog, id: &str) -> RefreshAnswer {
+        let provider = catalog.get(id).unwrap();
+        let values = self.values(provider);
+        let presented = Secret::new("old-refresh-token");
+        let app = ProviderApp {
+            settings: values.clone(),
+            ..app()
+        };
+        self.dialect
+            .refresh(provider, &app, &values, &presented)
             .await
     }
 
@@ -257,6 +363,41 @@ pub(crate) fn sent_to(id: &str) -> url::Url {
 /// The parameters of an address.
 pub(crate) fn query(url: &url::Url) -> Variables {
     url.query_pairs().into_owned().collect()
+}
+
+/// A line of a file with its call led to the peer.
+fn led(line: &str) -> String {
+    let call = line.strip_prefix("url = \"https://");
+    let led = call.map(|call| {
+        let end = call.find(['/', '?', '"']).unwrap();
+        format!("url = \"{{peer}}{}", &call[end..])
+    });
+    led.unwrap_or_else(|| line.to_owned()) + "\n"
+}
+
+/// The shipped catalog with these files, which may name the peer.
+fn read(files: &[(String, String)]) -> Catalog {
+    const PEER: &str = "\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n";
+    static EMBEDDED: OnceLock<Catalog> = OnceLock::new();
+    let directory = std::env::temp_dir().join(format!("dialect-{}", Secret::random(9).expose()));
+    fs::create_dir(&directory).unwrap();
+    for (id, text) in files {
+        // A product knows what the app it shares declares.
+        let shares = |(app, _): &(String, String)| text.contains(&format!("\napp = \"{app}\""));
+        let peer = match files.iter().any(shares) {
+            true => "",
+            false => PEER,
+        };
+        fs::write(
+            directory.join(format!("{id}.toml")),
+            format!("{text}{peer}"),
+        )
+        .unwrap();
+    }
+    let embedded = EMBEDDED.get_or_init(|| Catalog::embedded().unwrap());
+    let catalog = embedded.clone().with_directory(&directory);
+    fs::remove_dir_all(directory).unwrap();
+    catalog.unwrap_or_else(|problems| panic!("{}", problems[0]))
 }
 
 async fn answer(
@@ -349,6 +490,30 @@ pub(crate) fn kind(answer: &RefreshAnswer) -> (&'static str, String) {
         format!("{} {}", failure.code.as_str(), failure.detail),
     )
 }
+
+pub(crate) fn failure_of(answer: RefreshAnswer) -> Failure {
+    match answer {
+        RefreshAnswer::Renewed(_) => panic!("renewed"),
+        RefreshAnswer::Refused(failure)
+        | RefreshAnswer::NotSent(failure)
+        | RefreshAnswer::Unclear(failure)
+        | RefreshAnswer::Later(failure) => failure,
+    }
+}
+
+/// Everything an entry's form asks for, as its examples say.
+pub(crate) fn entered(provider: &Provider) -> Entered {
+    Entered::new(provider.fields.iter().map(|field| {
+        let value = match field.name.as_str() {
+            "private_key" => KEY,
+            _ => field.default.as_deref().unwrap_or(&field.example),
+        };
+        (field.name.clone(), Secret::new(value))
+    }))
+}
+
+/// A private key that opens nothing.
+pub(crate) const KEY: &str = include_str!("made-up-key.pem");
 
 pub(crate) fn failed<T>(result: Result<T, Failure>) -> Failure {
     result.err().expect("a failure")
