@@ -93,7 +93,7 @@ impl Dialect {
 
         let mut secrets = vec![&callback.code, &app.client_secret];
         secrets.extend(verifier);
-        self.ask(provider, Place::Exchange, draft, &secrets)
+        self.ask(provider, Place::Exchange, draft, None, &secrets)
             .await
             .granted()
     }
@@ -118,7 +118,7 @@ impl Dialect {
         match self.mint_draft(provider, app, variables, entered) {
             Ok(draft) => {
                 let secrets = [&app.client_secret];
-                self.ask(provider, place, draft, &secrets).await
+                self.ask(provider, place, draft, entered, &secrets).await
             }
             Err(failure) => RefreshAnswer::NotSent(failure),
         }
@@ -229,7 +229,7 @@ impl Dialect {
         draft.params(&step.params, &fill)?;
         let secrets = [&first.access_token, &app.client_secret];
         let longer = self
-            .ask(provider, Place::Exchange, draft, &secrets)
+            .ask(provider, Place::Exchange, draft, None, &secrets)
             .await
             .granted()?;
         let mut variables = first.variables;
@@ -265,7 +265,8 @@ impl Dialect {
             _ => match refresh_draft(provider, app, variables, presented) {
                 Ok(draft) => {
                     let secrets = [presented, &app.client_secret];
-                    self.ask(provider, Place::Refresh, draft, &secrets).await
+                    self.ask(provider, Place::Refresh, draft, None, &secrets)
+                        .await
                 }
                 Err(failure) => RefreshAnswer::NotSent(failure),
             },
@@ -281,6 +282,7 @@ impl Dialect {
         provider: &Provider,
         place: Place,
         draft: Draft<'_>,
+        entered: Option<&Entered>,
         secrets: &[&Secret],
     ) -> RefreshAnswer {
         let (sent_at, answer) = match self.send(draft).await {
@@ -305,7 +307,7 @@ impl Dialect {
         {
             return match grant(provider, body, sent_at) {
                 Ok(grant) => RefreshAnswer::Renewed(Grant {
-                    account: account(provider, body, &grant.variables),
+                    account: account(provider, body, &grant.variables, entered),
                     ..grant
                 }),
                 Err(failure) => RefreshAnswer::Unclear(failure),
@@ -374,13 +376,22 @@ fn is_good(provider: &Provider, answer: &Answer, body: &Value) -> bool {
     }
 }
 
-/// The account, when the token endpoint's answer names it.
-fn account(provider: &Provider, body: &Value, variables: &Variables) -> Option<Identity> {
+/// The account, when the token endpoint's answer names it, or the keys that the
+/// token was made from.
+fn account(
+    provider: &Provider,
+    body: &Value,
+    variables: &Variables,
+    entered: Option<&Entered>,
+) -> Option<Identity> {
     let claims = id_token_claims(body);
     let find = |source: &Source| match source {
         Source::Token(at) => text_at(body, at),
         Source::IdToken(at) => text_at(claims.as_ref()?, at),
         Source::Variable(name) => variables.get(name).cloned(),
+        Source::Field(name) => entered?.get(name).map(str::to_owned),
+        Source::LastFour(name) => entered?.last_four(name),
+        Source::Fingerprint => Some(entered?.fingerprint(provider)),
         _ => None,
     };
     let (id, label) = facts(&provider.identity, find)?;
