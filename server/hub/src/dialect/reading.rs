@@ -7,7 +7,10 @@ use http::{
 };
 use serde_json::Value;
 
-use super::{TOKEN_EXPIRED, answer::text};
+use super::{
+    TOKEN_EXPIRED,
+    answer::{is_page, text},
+};
 use crate::{
     catalog::{Meaning, Place, Provider, value::Pointer},
     failure::{Failure, FailureCode},
@@ -17,6 +20,9 @@ use crate::{
 
 /// No provider is believed that wants us to stay away longer than this.
 const LONGEST_RETRY: TimeDelta = TimeDelta::days(1);
+
+/// Longer texts are no sentence about an error, in bytes.
+const LONGEST_LINE: usize = 300;
 
 /// What an answer says about what went wrong.
 pub(super) struct Reading {
@@ -64,6 +70,13 @@ impl Reading {
                 let value = text(value).unwrap_or_default();
                 words.push_str(&format!("{name}={value} "));
             }
+        }
+        // A few providers say it in one plain line.
+        if let (None, false, Ok(line)) = (body, is_page(answer), str::from_utf8(&answer.body))
+            && line.len() <= LONGEST_LINE
+        {
+            words.push_str(line);
+            words.push(' ');
         }
         for (name, value) in &answer.headers {
             let value = value.to_str().unwrap_or_default();

@@ -9,11 +9,11 @@
 mod guard;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     error::Error as StdError,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -73,6 +73,31 @@ struct Inner {
     policy: OutboundPolicy,
     clients: BTreeMap<Route, (Guard, reqwest::Client)>,
     through_proxy: Option<reqwest::Client>,
+    unknown: Mutex<Unknown>,
+}
+
+/// Names that this machine did not find a moment ago. Where only the proxy can
+/// resolve names, looking again would delay every call for nothing.
+#[derive(Default)]
+struct Unknown(HashMap<String, Instant>);
+
+/// How long a name is believed to be unknown, and how many are remembered.
+const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+const MOST_UNKNOWN: usize = 1_000;
+
+impl Unknown {
+    fn holds(&self, host: &str) -> bool {
+        self.0
+            .get(host)
+            .is_some_and(|at| at.elapsed() < UNKNOWN_FOR)
+    }
+
+    fn add(&mut self, host: &str) {
+        if self.0.len() >= MOST_UNKNOWN {
+            self.0.clear();
+        }
+        self.0.insert(host.to_owned(), Instant::now());
+    }
 }
 
 /// A resolver is told a name but neither scheme nor port, so every rule that
@@ -220,6 +245,7 @@ impl Outbound {
             policy,
             clients,
             through_proxy,
+            unknown: Mutex::default(),
         })))
     }
 
@@ -263,9 +289,16 @@ impl Outbound {
         // `localhost.` means the same, and not every resolver knows it.
         let host = host.unwrap_or_default().trim_end_matches('.');
         let host = host.trim_matches(['[', ']']);
+        let unknown = &self.0.unknown;
+        if unknown.lock().is_ok_and(|unknown| unknown.holds(host)) {
+            return Ok(false);
+        }
         let looked_up = tokio::net::lookup_host((host, port.unwrap_or(443)));
         let limit = self.0.policy.timeouts.connect;
         let Ok(Ok(found)) = tokio::time::timeout(limit, looked_up).await else {
+            if let Ok(mut unknown) = unknown.lock() {
+                unknown.add(host);
+            }
             return Ok(false);
         };
         let admitted = guard.filter(found);
