@@ -52,6 +52,8 @@ pub(crate) struct Fact {
     pub(crate) refresh_url: Option<String>,
     pub(crate) extra_refresh_params: Variables,
     pub(crate) rotates: Option<String>,
+    pub(crate) refresh_lifetime_s: Option<i64>,
+    pub(crate) incremental: Option<String>,
     pub(crate) revoke: Option<Revoke>,
     pub(crate) tenants: Option<Tenants>,
     pub(crate) userinfo_url: Option<String>,

@@ -5,7 +5,11 @@ mod consent;
 
 use chrono::TimeDelta;
 use hub::{
-    catalog::{Provider, RefreshMode, Variables, oauth::Delivery},
+    catalog::{
+        Incremental, Provider, RefreshMode, Variables,
+        oauth::{Delivery, Rotates},
+        value::Span,
+    },
     dialect::{
         CallbackGrant, Entered, Grant, Identity, ProviderApp, RefreshAnswer, Revocation, Tokens,
     },
@@ -63,6 +67,47 @@ impl Walk<'_> {
         self.found.extend(deviations);
     }
 
+    /// What the entry says of the tokens' lives beforehand. It may leave open
+    /// what it does not know; it may not be sure of something else.
+    fn declarations(&mut self) {
+        let (fact, refresh) = (self.fact, &self.provider.refresh);
+        let rotates = fact.rotates.as_deref().unwrap_or("unknown");
+        match (refresh.rotation.rotates, rotates) {
+            (Rotates::Always, "no") | (Rotates::Never, "yes" | "unknown")
+                if refresh.mode == RefreshMode::RefreshToken =>
+            {
+                let declared = refresh.rotation.rotates;
+                self.wrong(format!("rotates {declared:?}, documented is {rotates}"));
+            }
+            _ => {}
+        }
+        for (what, declared, documented) in [
+            (
+                "a token",
+                Some(refresh.token_lifetime),
+                fact.token_lifetime_s,
+            ),
+            (
+                "a refresh token",
+                refresh.refresh_lifetime,
+                fact.refresh_lifetime_s,
+            ),
+        ] {
+            if let (Some(declared), Some(documented)) = (declared.and_then(Span::known), documented)
+                && (declared.num_seconds() - documented).abs() > documented / 100
+            {
+                self.wrong(format!(
+                    "{what} lives {declared}, documented are {documented} s"
+                ));
+            }
+        }
+        // Asking again for everything is right either way.
+        let incremental = self.provider.authorize().map(|entry| entry.incremental);
+        if incremental == Some(Incremental::Merge) && fact.incremental.as_deref() == Some("reask") {
+            self.wrong("a new consent adds nothing to the earlier one");
+        }
+    }
+
     async fn all(&mut self, facts: &Facts) -> Taken<()> {
         let provider = self.provider;
         let app = self.bench.app(provider)?;
@@ -77,6 +122,7 @@ impl Walk<'_> {
         let secret = app.client_secret.expose().to_owned();
         known.entry("client_secret".into()).or_insert(secret);
         self.bench.player.begin(self.fact, known);
+        self.declarations();
 
         let (mut grant, callback) = self.arrive(&app, &variables, &entered).await?;
         let mut hint = grant.account.take();
