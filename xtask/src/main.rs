@@ -30,7 +30,7 @@ enum Task {
     Build,
     /// Build what is needed and serve it with the sandbox provider.
     Run(run::Options),
-    /// Measure what lending a token costs, as a ratio from one run.
+    /// Measure what lending a token and reading the catalog cost, as ratios from one run.
     Bench,
     /// Lint and test: Rust on SQLite, Rust on PostgreSQL, browsers.
     Test(test::Options),
@@ -46,7 +46,9 @@ fn main() -> Result<()> {
         Task::Bench => workspace::run(&mut workspace.cargo(&[
             "bench",
             "--package=linkwell",
+            "--package=hub",
             "--bench=lending",
+            "--bench=catalog",
         ])),
         Task::Test(options) => test::test(&workspace, &options),
     }

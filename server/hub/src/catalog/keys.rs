@@ -74,8 +74,6 @@ impl Field {
 pub struct Service {
     /// Its language.
     pub protocol: Protocol,
-    /// The port when none is entered.
-    pub port: Option<u16>,
 }
 
 /// The languages the hub speaks besides HTTP.
