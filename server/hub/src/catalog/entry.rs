@@ -359,9 +359,18 @@ pub struct Variable {
     /// The values there are, where a person chooses instead of typing.
     #[serde(default)]
     pub choices: Vec<Choice>,
+    /// The last day the provider serves this value: an API version ages.
+    #[serde(default, deserialize_with = "maybe_date")]
+    pub served_until: Option<NaiveDate>,
     /// It may lead to any public address: the person's own server.
     #[serde(default)]
     pub anywhere: bool,
+}
+
+fn maybe_date<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NaiveDate>, D::Error> {
+    date(deserializer).map(Some)
 }
 
 /// One value of a variable that is chosen.
