@@ -164,8 +164,11 @@ impl Bench {
             if names_host {
                 return format!("http://{}", self.address);
             }
+            let mut choices = provider.variables.iter().flat_map(|one| &one.choices);
+            let chosen = choices.find_map(|choice| choice.sets.get(&variable.name));
             let guesses = [
                 default,
+                chosen.map_or("", String::as_str),
                 &variable.placeholder,
                 "1",
                 "12345",

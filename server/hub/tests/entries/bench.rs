@@ -109,6 +109,9 @@ pub(crate) fn answers<'p>(
             (None, Some(default)) => default,
             (None, None) => &question.placeholder,
         };
+        if let Some(choice) = question.choices.first() {
+            given.extend(choice.sets.clone());
+        }
         let value = question.read(typed);
         let value =
             value.map_err(|_| format!("{}: {typed:?} is no {}", provider.id, question.name))?;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use hub::catalog::Variables;
-use regex::Regex;
+use regex_lite::Regex;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -173,7 +173,7 @@ pub(crate) fn match_template(template: &str, actual: &str) -> Option<Vec<(String
     let (mut names, mut at) = (Vec::new(), 0);
     for place in places.captures_iter(template) {
         let whole = place.get(0).unwrap();
-        pattern.push_str(&regex::escape(&template[at..whole.start()]));
+        pattern.push_str(&regex_lite::escape(&template[at..whole.start()]));
         pattern.push_str(match whole.start() {
             0 if template[whole.end()..].starts_with('/') => "(https://[^/?#]+)",
             _ => "(.+?)",
@@ -181,7 +181,7 @@ pub(crate) fn match_template(template: &str, actual: &str) -> Option<Vec<(String
         names.push(place[1].to_owned());
         at = whole.end();
     }
-    pattern.push_str(&regex::escape(&template[at..]));
+    pattern.push_str(&regex_lite::escape(&template[at..]));
     pattern.push('$');
     let found = Regex::new(&pattern).unwrap().captures(actual)?;
     let values = found.iter().skip(1).flatten();
