@@ -700,6 +700,8 @@ fn asked_field(question: &Variable) -> ConnectField {
         suffix: question.suffix.clone(),
         help: Some(question.help.clone()).filter(|help| !help.is_empty()),
         value: question.default.clone().unwrap_or_default(),
+        secret: question.secret,
+        optional: question.optional,
     }
 }
 
@@ -795,6 +797,11 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
             setup.client_id_label.clone(),
             setup.client_secret_label.clone(),
         ),
+        messages: products
+            .iter()
+            .filter_map(|product| product.push.as_ref())
+            .find(|push| push.signature.is_some())
+            .map(|push| (hub.message_uri(id), push.signal.clone())),
         settings: settings(&products),
         steps: setup.steps.clone(),
         console_url: setup.register_url.as_ref().map(ToString::to_string),

@@ -625,6 +625,10 @@ pub struct ConnectField {
     pub help: Option<String>,
     /// What is filled in already.
     pub value: String,
+    /// Whether it is typed unseen.
+    pub secret: bool,
+    /// Whether it may stay empty.
+    pub optional: bool,
 }
 
 /// Whether and how a provider app is set up.
@@ -677,6 +681,8 @@ pub struct ProviderAppPage {
     pub app: ProviderAppRow,
     /// The address to register.
     pub redirect_uri: String,
+    /// The address for the provider's messages, and which to subscribe to.
+    pub messages: Option<(String, String)>,
     /// What to do at the provider, in order.
     pub steps: Vec<String>,
     /// Where apps are registered.

@@ -154,7 +154,18 @@ pub async fn save_provider_app(
     };
     let done = saved.await.map(|_| Notice::AppSaved);
     let mut typed = Flash::default().keep("client_id", &client_id);
-    for (name, value) in &settings {
+    let hub = hub();
+    let asked = hub.catalog.apps().remove(app.as_str());
+    let asked = asked.unwrap_or_default().into_iter();
+    let secret: Vec<&str> = asked
+        .flat_map(|product| product.settings())
+        .filter(|setting| setting.secret)
+        .map(|setting| setting.name.as_str())
+        .collect();
+    for (name, value) in settings
+        .iter()
+        .filter(|(name, _)| !secret.contains(&name.as_str()))
+    {
         typed = typed.keep(&format!("settings[{name}]"), value);
     }
     tell(&paths::provider_app(&app), done, typed);

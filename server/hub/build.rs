@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path, process::ExitC
 mod catalog {
     #[path = "../src/catalog/check.rs"]
     mod check;
+    #[path = "../src/catalog/check_push.rs"]
+    mod check_push;
     #[path = "../src/catalog/entry.rs"]
     pub mod entry;
     #[path = "../src/catalog/keys.rs"]

@@ -159,6 +159,7 @@ fn Asked(field: ConnectField) -> impl IntoView {
         suffix,
         help,
         value,
+        ..
     } = field;
     view! {
         <Field

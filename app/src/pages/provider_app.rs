@@ -21,6 +21,7 @@ pub fn ProviderAppView(
     let ProviderAppPage {
         app,
         redirect_uri,
+        messages,
         rules,
         labels,
         settings,
@@ -43,6 +44,8 @@ pub fn ProviderAppView(
                     placeholder=field.placeholder.unwrap_or_default()
                     help=field.help.unwrap_or_default()
                     value=field.value
+                    kind=if field.secret { "password" } else { "text" }
+                    may_be_empty=field.optional
                     autocomplete="off"
                 />
             }
@@ -79,6 +82,16 @@ pub fn ProviderAppView(
         }
         .into_any(),
     };
+    let messages = messages.map(|(address, signal)| {
+        let what = format!("address for messages of {name}");
+        view! {
+            <h3>"Address for messages"</h3>
+            <p class="muted">
+                {format!("Have {signal} sent here, and {name} tells us at once when access ends.")}
+            </p>
+            <ul class="addresses"><li><Copyable value=address what/></li></ul>
+        }
+    });
     let from_environment = matches!(app.state, AppState::Environment { .. });
     let entered = matches!(app.state, AppState::Entered { .. });
     let id = app.id.clone();
@@ -167,6 +180,7 @@ pub fn ProviderAppView(
                     <p class="muted">{how}</p>
                     <ul class="addresses"><li><Copyable value=redirect_uri what/></li></ul>
                     {rules.into_iter().map(|rule| view! { <p class="muted">{rule}</p> }).collect_view()}
+                    {messages}
                 </section>
                 {form}
                 {remove}

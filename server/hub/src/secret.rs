@@ -45,7 +45,7 @@ impl From<String> for Secret {
 }
 
 /// SHA-256 of a value that arrived from outside, to look it up by its digest.
-pub fn digest(plain: &str) -> Vec<u8> {
+pub fn digest(plain: impl AsRef<[u8]>) -> Vec<u8> {
     use sha2::{Digest, Sha256};
-    Sha256::digest(plain.as_bytes()).to_vec()
+    Sha256::digest(plain).to_vec()
 }

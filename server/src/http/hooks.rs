@@ -5,13 +5,14 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, OriginalUri, Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
 use hub::{Hub, dialect::PushMessage, keep::Heard, secret::Secret};
 use serde_json::json;
+use url::Url;
 
 use super::{
     State as Shared,
@@ -45,16 +46,24 @@ async fn take_handover(
 async fn hear(
     State(hub): State<Hub>,
     Path(app): Path<String>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response> {
+    // Some sign the address they were given, which is the public one.
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let url = format!("{}{}", hub.public_url, path.trim_start_matches('/'));
+    let Ok(url) = Url::parse(&url) else {
+        return Err(Problem::not_genuine());
+    };
     let message = PushMessage {
+        url: &url,
         headers: &headers,
         body: &body,
     };
     Ok(match hub.hear(&app, &message).await? {
         Heard::NotGenuine => return Err(Problem::not_genuine()),
-        Heard::Challenge(word) => Json(json!({ "challenge": word })).into_response(),
+        Heard::Challenge(fields) => Json(fields).into_response(),
         Heard::Erased => {
             // Meta wants an address and a word by which a person can ask after
             // the deletion, which is done already.
@@ -62,6 +71,8 @@ async fn hear(
             let url = hub.public_url.as_str();
             Json(json!({ "url": url, "confirmation_code": code.expose() })).into_response()
         }
-        Heard::Noted { .. } => StatusCode::OK.into_response(),
+        Heard::Noted { status, .. } => StatusCode::from_u16(status)
+            .unwrap_or(StatusCode::OK)
+            .into_response(),
     })
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    check_push,
     entry::{About, AuthKind, Call, Choice, Entry, Origin, Variable},
     keys::Field,
     load::Source,
@@ -41,6 +42,11 @@ pub(super) fn check(source: &Source, own: &Entry, shared: Option<&Entry>) -> Vec
         checker.oauth(oauth);
     }
     checker.calls();
+    if let Some(push) = &own.push {
+        for problem in check_push::problems(push, |name| checker.variable(name)) {
+            checker.near("[push", problem);
+        }
+    }
     checker.problems
 }
 
@@ -232,7 +238,7 @@ impl Checker<'_> {
                     Some("`label`, the question")
                 }
                 Origin::Person | Origin::App if variable.help.is_empty() => Some("`help`"),
-                Origin::Token | Origin::Identity if variable.at.is_none() => {
+                Origin::Token | Origin::Identity | Origin::Probe if variable.at.is_none() => {
                     Some("`at`, its place in the answer")
                 }
                 _ => None,

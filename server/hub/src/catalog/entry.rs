@@ -350,6 +350,12 @@ pub struct Variable {
     pub param: Option<String>,
     /// Where it stands in the token's or identity call's answer.
     pub at: Option<Pointer>,
+    /// Whether the operator's answer is stored sealed and never shown.
+    #[serde(default)]
+    pub secret: bool,
+    /// Whether the operator may leave it empty.
+    #[serde(default)]
+    pub optional: bool,
     /// The values there are, where a person chooses instead of typing.
     #[serde(default)]
     pub choices: Vec<Choice>,
@@ -400,6 +406,8 @@ pub enum Origin {
     Token,
     /// A field of the identity call's answer.
     Identity,
+    /// A field of the answer to `[probe]`.
+    Probe,
     /// The organisation that was chosen from `[tenants]`.
     Tenant,
 }

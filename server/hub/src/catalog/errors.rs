@@ -51,8 +51,9 @@ impl ErrorTable {
 
     /// Reads an error. `codes` are the words that may name it, the most telling
     /// first; `words` is all the text around it. The first known code decides,
-    /// among its lines the one with the longest matching text. Returns the code
-    /// that decided, too.
+    /// among its lines the one with the longest matching text. What a standard
+    /// says of a code in one place counts more than a bare line of a wider place,
+    /// and less than a line whose text is there. Returns the code that decided, too.
     pub fn read<'c>(
         &self,
         place: Place,
@@ -61,21 +62,38 @@ impl ErrorTable {
     ) -> Option<(Meaning, &'c str)> {
         let words = words.to_lowercase();
         codes.iter().find_map(|code| {
-            place.reading_order().iter().find_map(|&place| {
-                self.longest(place, code, &words)
-                    .or_else(|| standard(place, code))
-                    .map(|meaning| (meaning, code.as_str()))
-            })
+            let places = place.reading_order();
+            let mut lines = places.iter();
+            let by_text = lines.find_map(|&place| self.longest(place, code, &words));
+            let by_code = || {
+                let mut places = places.iter();
+                places.find_map(|&place| self.bare(place, code).or_else(|| standard(place, code)))
+            };
+            by_text
+                .or_else(by_code)
+                .map(|meaning| (meaning, code.as_str()))
         })
     }
 
+    /// The line with the longest text that is there.
     fn longest(&self, place: Place, code: &str, words: &str) -> Option<Meaning> {
-        self.0
-            .iter()
-            .filter(|(key, _)| key.place == place.lines() && key.code == code)
-            .filter(|(key, _)| words.contains(&key.text))
+        self.lines(place, code)
+            .filter(|(key, _)| !key.text.is_empty() && words.contains(&key.text))
             .max_by_key(|(key, _)| key.text.len())
             .map(|(_, meaning)| *meaning)
+    }
+
+    /// The line without a text.
+    fn bare(&self, place: Place, code: &str) -> Option<Meaning> {
+        self.lines(place, code)
+            .find(|(key, _)| key.text.is_empty())
+            .map(|(_, meaning)| *meaning)
+    }
+
+    fn lines(&self, place: Place, code: &str) -> impl Iterator<Item = (&Key, &Meaning)> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key.place == place.lines() && key.code == code)
     }
 }
 
@@ -171,6 +189,28 @@ mod tests {
         let (meaning, code) = table.read(Place::Exchange, &codes, "").unwrap();
         assert_eq!(meaning, Meaning::Fails(FailureCode::FlowExpiredOrInvalid));
         assert_eq!(code, "invalid_grant");
+    }
+
+    #[test]
+    fn a_telling_text_counts_wherever_its_line_stands() {
+        let table = table(
+            r#"
+            "token:invalid_grant+inactive user" = "REFUSED_BY_PROVIDER"
+            "refresh:403" = "GRANT_REVOKED_OR_EXPIRED"
+            "token:403+non-expiring" = "APP_CONFIG_INVALID"
+            "#,
+        );
+        let read = |code, words| {
+            let codes = codes(&[code]);
+            table.read(Place::Refresh, &codes, words).unwrap().0
+        };
+        let gone = Meaning::Fails(FailureCode::GrantRevokedOrExpired);
+        let refused = Meaning::Fails(FailureCode::RefusedByProvider);
+        assert_eq!(read("invalid_grant", "Inactive User"), refused);
+        assert_eq!(read("invalid_grant", "expired"), gone);
+        assert_eq!(read("403", ""), gone);
+        let app = Meaning::Fails(FailureCode::AppConfigInvalid);
+        assert_eq!(read("403", "Non-expiring tokens"), app);
     }
 
     #[test]

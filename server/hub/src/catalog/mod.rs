@@ -6,6 +6,7 @@
 //! [`entry`] or [`oauth`]; a first hook would be an enum here, listing them all.
 
 mod check;
+mod check_push;
 mod embedded;
 pub mod entry;
 pub mod errors;

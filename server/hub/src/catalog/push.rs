@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     template::Template,
-    value::{Link, MessagePlace, duration},
+    value::{Link, MessagePlace, Pointer, duration},
 };
 
 /// A provider's word that something became of a connection.
@@ -23,20 +23,53 @@ pub struct Push {
     /// How it is signed, when the hub can receive it; without it the entry
     /// only says that the provider has such a signal.
     pub signature: Option<PushSignature>,
-    /// Where the message names its kind.
-    pub kind: Option<MessagePlace>,
+    /// Where the message names its kind; several places are joined by dots:
+    /// `installation.deleted`.
+    #[serde(default)]
+    pub kind: Vec<MessagePlace>,
     /// What each kind means; others are acknowledged and forgotten.
     #[serde(default)]
     pub means: BTreeMap<String, PushMeaning>,
-    /// Where the message names the account, as `[identity]` does; the first
-    /// found counts.
+    /// Where the message names the account, as `[identity]` does.
     #[serde(default)]
     pub account: Vec<MessagePlace>,
-    /// Where the message carries its own identity, to know repetitions by.
-    pub message_id: Option<MessagePlace>,
+    /// Where the message carries its own identity, to know repetitions by:
+    /// inside what is signed. Without it the signed bytes themselves are it.
+    pub message_id: Option<Pointer>,
+    /// What a provider wants to hear that only tries the address out.
+    #[serde(default)]
+    pub challenge: Challenge,
+    /// The status that acknowledges a message.
+    #[serde(default = "ok")]
+    pub status: u16,
 }
 
-/// How a message is signed: HMAC-SHA256 unless it says otherwise.
+fn ok() -> u16 {
+    200
+}
+
+/// `[push.challenge]`: the proof that we are there and hold the key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenge {
+    /// Where the word to repeat stands.
+    pub word: Pointer,
+    /// The fields of the answer: `{word}`, and `{signed_word}`, which is signed
+    /// as messages are and written in hexadecimal.
+    pub answer: BTreeMap<String, Template>,
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        let word = Template::parse("{word}").expect("a template of ours");
+        Self {
+            word: Pointer::parse("/challenge").expect("a pointer of ours"),
+            answer: BTreeMap::from([("challenge".to_owned(), word)]),
+        }
+    }
+}
+
+/// How a message is signed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PushSignature {
@@ -45,6 +78,9 @@ pub struct PushSignature {
     /// What stands before it there: `sha256=`, `v0=`.
     #[serde(default)]
     pub prefix: String,
+    /// How it is made.
+    #[serde(default)]
+    pub algorithm: PushAlgorithm,
     /// How it is written.
     pub encoding: PushEncoding,
     /// What is signed: `{body}` as it arrived, `{timestamp}`, `{url}`.
@@ -52,7 +88,8 @@ pub struct PushSignature {
     /// The key: the client secret, or one of the app's settings.
     #[serde(default = "client_secret")]
     pub key: String,
-    /// Where the time of sending stands, in seconds since 1970.
+    /// Where the time of sending stands: RFC 3339, or seconds or milliseconds
+    /// since 1970. It has to be signed along.
     pub timestamp: Option<MessagePlace>,
     /// How old a message may be.
     #[serde(default, deserialize_with = "duration")]
@@ -61,6 +98,17 @@ pub struct PushSignature {
 
 fn client_secret() -> String {
     "client_secret".into()
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushAlgorithm {
+    /// A keyed hash: the key is a secret both sides have.
+    #[default]
+    HmacSha256,
+    /// The key is the provider's public one, in hexadecimal.
+    Ed25519,
 }
 
 /// How a signature is written.
@@ -72,10 +120,8 @@ pub enum PushEncoding {
     /// Base64.
     Base64,
     /// Meta's `signed_request`: signature and payload in one value, both
-    /// base64url, joined by a dot.
+    /// base64url, joined by a dot. What stands in the payload is the body.
     SignedRequest,
-    /// Stripe's header: `t=…,v1=…`, hexadecimal over `{timestamp}.{body}`.
-    StripeHeader,
 }
 
 /// What a message means for a connection.
@@ -84,6 +130,10 @@ pub enum PushEncoding {
 pub enum PushMeaning {
     /// Our access has ended.
     Revoked,
+    /// Something became of our access: the provider is asked at once. For
+    /// messages whose kind or account is not among what is signed, and for
+    /// those that do not say what is left.
+    Check,
     /// The person wants their data deleted, too.
     DeleteData,
     /// The provider only wants to know that we are there.

@@ -148,26 +148,36 @@ impl<'de> Deserialize<'de> for Source {
 }
 
 /// Where something stands in a message a provider sends us: `header:x-topic`,
-/// `body:/type` or `form:signed_request`.
+/// `header:stripe-signature#v1` for a part of a header that reads `t=1,v1=2`,
+/// `body:/type`, `form:signed_request` or `query:about`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessagePlace {
-    /// A header.
-    Header(String),
+    /// A header, or one part of it.
+    Header(String, Option<String>),
     /// In the JSON body.
     Body(Pointer),
     /// A field of a form.
     Form(String),
+    /// A parameter of the address, which the operator entered at the provider.
+    Query(String),
 }
 
 impl<'de> Deserialize<'de> for MessagePlace {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let source = String::deserialize(deserializer)?;
         match source.split_once(':') {
-            Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
+            Some(("header", name)) => {
+                let name = name.to_ascii_lowercase();
+                Ok(match name.split_once('#') {
+                    Some((name, part)) => Self::Header(name.to_owned(), Some(part.to_owned())),
+                    None => Self::Header(name, None),
+                })
+            }
             Some(("body", at)) => Pointer::parse(at).map(Self::Body).map_err(D::Error::custom),
             Some(("form", name)) => Ok(Self::Form(name.to_owned())),
+            Some(("query", name)) => Ok(Self::Query(name.to_owned())),
             _ => Err(D::Error::custom(format!(
-                "`{source}` must begin with header:, body: or form:"
+                "`{source}` must begin with header:, body:, form: or query:"
             ))),
         }
     }

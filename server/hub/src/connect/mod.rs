@@ -68,6 +68,11 @@ impl Hub {
         own.map(Some).ok_or(Error::NotFound)
     }
 
+    /// The address at which the provider of an app may tell us something.
+    pub fn message_uri(&self, app: &str) -> String {
+        format!("{}hooks/{app}", self.public_url)
+    }
+
     /// Moves a flow on, and tells whoever follows it.
     async fn move_flow(
         &self,

@@ -43,12 +43,15 @@ impl Dialect {
             return Err(misconfigured(DialectError::NotOAuth));
         };
         let (answer, body) = self.call(provider, &values, &carried, call).await?;
-        let told = told_variables(provider, Origin::Identity, &body)?;
+        let mut told = told_variables(provider, Origin::Identity, &body)?;
         values.extend(told.clone());
         let probed = match &provider.probe {
             Some(probe) => Some(self.call(provider, &values, &carried, probe).await?.1),
             None => None,
         };
+        if let Some(body) = &probed {
+            told.extend(told_variables(provider, Origin::Probe, body)?);
+        }
         let find = |source: &Source| match source {
             Source::Answer(at) => text_at(&body, at),
             Source::Probe(at) => text_at(probed.as_ref()?, at),

@@ -9,15 +9,19 @@ use base64::{
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 use sha2::Sha256;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
-use super::{ProviderApp, answer::text};
+use super::{
+    ProviderApp,
+    answer::{moment, text, text_at},
+};
 use crate::{
     catalog::{
-        Provider,
-        push::{Push, PushEncoding, PushMeaning, PushSignature},
+        Provider, Variables,
+        push::{Challenge, Push, PushAlgorithm, PushEncoding, PushMeaning, PushSignature},
         value::MessagePlace,
     },
     secret::digest,
@@ -28,6 +32,8 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// A message as it arrived.
 pub struct PushMessage<'a> {
+    /// The address it was sent to, as the operator entered it at the provider.
+    pub url: &'a Url,
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// Its body, byte for byte.
@@ -41,16 +47,17 @@ pub struct Told {
     pub meaning: Option<PushMeaning>,
     /// The account, by whatever name the provider has for it here.
     pub accounts: Vec<String>,
-    /// Tells this message from any other.
+    /// Tells this message from any other. Made only of what was signed: what is
+    /// not could be changed to have a message believed twice.
     pub identity: Vec<u8>,
     /// When it was sent, if it says.
     pub sent_at: Option<DateTime<Utc>>,
     /// What to answer a provider that only tries us out.
-    pub challenge: Option<String>,
+    pub answer: Variables,
 }
 
 /// Reads a message that the holder of `app` can check; `None` when it was not
-/// signed with its secret, is too old, or cannot be read.
+/// signed with its key, is too old, or cannot be read.
 pub fn read_push(
     provider: &Provider,
     app: &ProviderApp,
@@ -63,150 +70,184 @@ pub fn read_push(
         "client_secret" => app.client_secret.expose(),
         setting => app.settings.get(setting)?,
     };
+    // Everybody can sign with nothing.
+    (!key.is_empty()).then_some(())?;
     let signed = Signed::read(rule, message)?;
-    if !signed.is_genuine(rule, key.as_bytes(), message.body) {
-        return None;
-    }
-    let sent_at = match &signed.timestamp {
-        Some(text) => {
-            let at = DateTime::from_timestamp(text.parse().ok()?, 0)?;
+    signed.is_genuine(rule, key).then_some(())?;
+
+    // Only now is it looked into.
+    let understood = Understood {
+        body: serde_json::from_slice(signed.payload.as_deref().unwrap_or(message.body)).ok(),
+        message,
+    };
+    let sent_at = match &rule.timestamp {
+        Some(place) => {
+            let at = moment(&Value::String(understood.at(place)?))?;
             let age = (now - at).abs();
-            (age <= rule.tolerance.unwrap_or(TOLERANCE)).then_some(at)?;
+            (age <= rule.tolerance.unwrap_or(TOLERANCE)).then_some(())?;
             Some(at)
         }
         None => None,
     };
-    // Only now is it looked into.
-    let understood = Understood::of(message, signed.payload);
-    let kind = push.kind.as_ref().and_then(|place| understood.at(place));
+    let body = understood.body.as_ref();
+    let message_id = push.message_id.as_ref().and_then(|at| text_at(body?, at));
+    let meaning = meaning(push, &understood);
     Some(Told {
-        meaning: meaning(push, kind.as_deref()),
+        meaning,
         accounts: push
             .account
             .iter()
             .filter_map(|place| understood.at(place))
             .collect(),
-        identity: match push
-            .message_id
-            .as_ref()
-            .and_then(|place| understood.at(place))
-        {
-            Some(id) => digest(&format!("{} {id}", provider.app_id)),
-            None => digest(&format!("{} {}", provider.app_id, signed.signature)),
+        identity: match message_id {
+            Some(id) => digest(format!("{} {id}", provider.app_id)),
+            None => digest([provider.app_id.as_bytes(), b" ", &signed.bytes].concat()),
         },
-        challenge: understood.at(&MessagePlace::Body(challenge_pointer())),
+        answer: match (meaning, body) {
+            (Some(PushMeaning::Challenge), Some(body)) => answer(&push.challenge, body, key)?,
+            _ => Variables::new(),
+        },
         sent_at,
     })
 }
 
-fn challenge_pointer() -> crate::catalog::value::Pointer {
-    crate::catalog::value::Pointer::parse("/challenge").expect("a pointer of ours")
-}
-
 /// A message whose kind stands nowhere has the one meaning its entry lists.
-fn meaning(push: &Push, kind: Option<&str>) -> Option<PushMeaning> {
-    match (kind, &push.kind) {
-        (Some(kind), _) => push.means.get(kind).copied(),
-        (None, None) => push.means.values().next().copied(),
-        (None, Some(_)) => None,
+fn meaning(push: &Push, understood: &Understood<'_>) -> Option<PushMeaning> {
+    if push.kind.is_empty() {
+        return push.means.values().next().copied();
     }
+    let found = push.kind.iter().filter_map(|place| understood.at(place));
+    let kind = found.collect::<Vec<_>>().join(".");
+    push.means.get(&kind).copied()
 }
 
+/// The word a provider sent to try us out, and the proof that we hold the key.
+fn answer(challenge: &Challenge, body: &Value, key: &str) -> Option<Variables> {
+    let word = text_at(body, &challenge.word)?;
+    let mut mac = keyed(key);
+    mac.update(word.as_bytes());
+    let signed = mac.finalize().into_bytes();
+    let hex: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fill = |name: &str| match name {
+        "word" => Some(word.as_str()),
+        "signed_word" => Some(hex.as_str()),
+        _ => None,
+    };
+    let fields = challenge.answer.iter();
+    fields
+        .map(|(name, template)| Some((name.clone(), template.fill(fill).ok()?)))
+        .collect()
+}
+
+fn keyed(key: &str) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length")
+}
+
+/// A signature and what it is over.
 struct Signed {
-    signature: String,
-    timestamp: Option<String>,
+    /// While a key is replaced, a provider may sign with the old and the new.
+    signatures: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
     /// What stands inside the signed value itself.
-    payload: Option<Value>,
+    payload: Option<Vec<u8>>,
 }
 
 impl Signed {
     fn read(rule: &PushSignature, message: &PushMessage<'_>) -> Option<Self> {
-        let unread = Understood::of_unread(message, &rule.at);
-        let told = unread?;
-        match rule.encoding {
-            PushEncoding::StripeHeader => {
-                let part = |name: &str| {
-                    let mut parts = told.split(',').filter_map(|part| part.split_once('='));
-                    parts
-                        .find(|(key, _)| key.trim() == name)
-                        .map(|(_, value)| value.trim().to_owned())
-                };
-                Some(Self {
-                    signature: part("v1")?,
-                    timestamp: Some(part("t")?),
-                    payload: None,
-                })
-            }
-            PushEncoding::SignedRequest => {
-                let (signature, payload) = told.split_once('.')?;
-                let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-                Some(Self {
-                    signature: signature.trim_end_matches('=').to_owned(),
-                    timestamp: None,
-                    payload: serde_json::from_slice(&json).ok(),
-                })
-            }
-            PushEncoding::Hex | PushEncoding::Base64 => Some(Self {
-                signature: told.strip_prefix(&rule.prefix)?.to_owned(),
-                timestamp: match &rule.timestamp {
-                    Some(place) => Some(Understood::of_unread(message, place)?),
-                    None => None,
-                },
-                payload: None,
-            }),
+        let told = unread(message, &rule.at);
+        if rule.encoding == PushEncoding::SignedRequest {
+            let (signature, payload) = told.first()?.split_once('.')?;
+            let unpadded = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+            return Some(Self {
+                signatures: vec![unpadded(signature)?],
+                bytes: payload.as_bytes().to_vec(),
+                payload: Some(unpadded(payload)?),
+            });
         }
+        let written = told.iter().filter_map(|one| one.strip_prefix(&rule.prefix));
+        let decoded = written.filter_map(|one| match rule.encoding {
+            PushEncoding::Base64 => STANDARD.decode(one).ok(),
+            _ => unhex(one),
+        });
+        let sent_at = rule.timestamp.as_ref().map(|place| unread(message, place));
+        let sent_at = sent_at
+            .and_then(|mut found| found.pop())
+            .unwrap_or_default();
+        // The body is bytes, so the template is filled around it.
+        let source = rule.message.source();
+        let (before, after) = source.split_once("{body}").unwrap_or((source, ""));
+        let fill = |part: &str| {
+            let part = part.replace("{timestamp}", &sent_at);
+            part.replace("{url}", message.url.as_str())
+        };
+        Some(Self {
+            signatures: decoded.collect(),
+            bytes: [
+                fill(before).as_bytes(),
+                message.body,
+                fill(after).as_bytes(),
+            ]
+            .concat(),
+            payload: None,
+        })
     }
 
-    fn is_genuine(&self, rule: &PushSignature, key: &[u8], body: &[u8]) -> bool {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-        let timestamp = self.timestamp.as_deref().unwrap_or_default();
-        match rule.encoding {
-            PushEncoding::StripeHeader => {
-                mac.update(timestamp.as_bytes());
-                mac.update(b".");
-                mac.update(body);
+    fn is_genuine(&self, rule: &PushSignature, key: &str) -> bool {
+        self.signatures.iter().any(|told| match rule.algorithm {
+            PushAlgorithm::HmacSha256 => {
+                let mut mac = keyed(key);
+                mac.update(&self.bytes);
+                // It takes the same time wherever the difference is.
+                mac.verify_slice(told).is_ok()
             }
-            PushEncoding::SignedRequest => {
-                // The payload as it travelled: found again behind the signature.
-                let text = String::from_utf8_lossy(body);
-                let told = form_urlencoded::parse(text.as_bytes())
-                    .find(|(name, _)| name == "signed_request")
-                    .map(|(_, value)| value.into_owned())
-                    .unwrap_or_default();
-                mac.update(
-                    told.split_once('.')
-                        .map_or("", |(_, payload)| payload)
-                        .as_bytes(),
-                );
-            }
-            PushEncoding::Hex | PushEncoding::Base64 => {
-                // The body is bytes, so the template is filled around it.
-                let source = rule.message.source();
-                let (before, after) = source.split_once("{body}").unwrap_or((source, ""));
-                mac.update(before.replace("{timestamp}", timestamp).as_bytes());
-                if source.contains("{body}") {
-                    mac.update(body);
-                }
-                mac.update(after.replace("{timestamp}", timestamp).as_bytes());
-            }
-        }
-        let told = match rule.encoding {
-            PushEncoding::Base64 => STANDARD.decode(&self.signature).ok(),
-            PushEncoding::SignedRequest => URL_SAFE_NO_PAD.decode(&self.signature).ok(),
-            PushEncoding::Hex | PushEncoding::StripeHeader => unhex(&self.signature),
-        };
-        // `verify_slice` takes the same time wherever the difference is.
-        told.is_some_and(|told| mac.verify_slice(&told).is_ok())
+            PushAlgorithm::Ed25519 => unhex(key).is_some_and(|key| {
+                let (told, key) = (URL_SAFE_NO_PAD.encode(told), DecodingKey::from_ed_der(&key));
+                let verified =
+                    jsonwebtoken::crypto::verify(&told, &self.bytes, &key, Algorithm::EdDSA);
+                verified.unwrap_or(false)
+            }),
+        })
     }
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    digits.len().is_multiple_of(2).then_some(())?;
+    let is_hex = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    is_hex.then_some(())?;
     digits
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect()
+}
+
+/// What can be read without trusting the body: everything but what is in it.
+fn unread(message: &PushMessage<'_>, place: &MessagePlace) -> Vec<String> {
+    let named = |bytes: &[u8], name: &str| -> Vec<String> {
+        let pairs = form_urlencoded::parse(bytes).filter(|(key, _)| key == name);
+        pairs.map(|(_, value)| value.into_owned()).collect()
+    };
+    match place {
+        MessagePlace::Header(name, part) => {
+            let value = message
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            let Some(part) = part else {
+                return value.map(str::to_owned).into_iter().collect();
+            };
+            let parts = value.unwrap_or_default().split(',');
+            let named = parts.filter_map(|part| part.trim().split_once('='));
+            named
+                .filter(|(name, _)| name == part)
+                .map(|(_, value)| value.to_owned())
+                .collect()
+        }
+        MessagePlace::Form(name) => named(message.body, name),
+        MessagePlace::Query(name) => {
+            named(message.url.query().unwrap_or_default().as_bytes(), name)
+        }
+        MessagePlace::Body(_) => Vec::new(),
+    }
 }
 
 /// A message whose signature was checked.
@@ -215,31 +256,11 @@ struct Understood<'a> {
     body: Option<Value>,
 }
 
-impl<'a> Understood<'a> {
-    fn of(message: &'a PushMessage<'a>, payload: Option<Value>) -> Self {
-        Self {
-            body: payload.or_else(|| serde_json::from_slice(message.body).ok()),
-            message,
-        }
-    }
-
-    /// A header or a form's field, which can be read without trusting the body.
-    fn of_unread(message: &PushMessage<'_>, place: &MessagePlace) -> Option<String> {
-        match place {
-            MessagePlace::Header(name) => {
-                Some(message.headers.get(name)?.to_str().ok()?.to_owned())
-            }
-            MessagePlace::Form(name) => form_urlencoded::parse(message.body)
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.into_owned()),
-            MessagePlace::Body(_) => None,
-        }
-    }
-
+impl Understood<'_> {
     fn at(&self, place: &MessagePlace) -> Option<String> {
         match place {
             MessagePlace::Body(at) => text(self.body.as_ref()?.pointer(at.as_str())?),
-            place => Self::of_unread(self.message, place),
+            place => unread(self.message, place).into_iter().next(),
         }
     }
 }

@@ -431,7 +431,9 @@ fn refused(
     }
     match status {
         _ if status.is_redirection() => RefreshAnswer::Later(down("redirect_refused".into())),
+        // A conflict is with another request that is under way.
         StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
         | StatusCode::TOO_EARLY
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::SERVICE_UNAVAILABLE => RefreshAnswer::Later(for_now(failure)),

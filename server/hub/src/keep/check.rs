@@ -33,6 +33,23 @@ impl Hub {
         }
     }
 
+    /// Asks the provider whether a connection works, without making anybody
+    /// wait for the answer.
+    pub(super) fn check_soon(&self, connection: connection::Model) {
+        let hub = self.clone();
+        self.keeper.tasks.spawn(async move {
+            let id = connection.id;
+            let checked = match hub.probe(&connection).await {
+                Ok(Some(outcome)) => hub.record_check(connection, outcome).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = checked {
+                tracing::error!(connection.id = %id, %error, "a check did not run");
+            }
+        });
+    }
+
     /// What the provider answered; none when a renewal on the way failed, which
     /// is stored with the credential already.
     async fn probe(

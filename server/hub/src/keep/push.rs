@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
     Result,
-    catalog::{Provider, push::PushMeaning},
+    catalog::{Provider, Variables, push::PushMeaning},
     dialect::{ProviderApp, PushMessage, Told, read_push},
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -17,14 +17,16 @@ use crate::{
 pub enum Heard {
     /// Nobody's secret fits it, or it is too old: it is not believed.
     NotGenuine,
-    /// The provider only tries us out and wants this back.
-    Challenge(String),
+    /// The provider only tries us out and wants these fields back.
+    Challenge(Variables),
     /// Its person wants their data gone, and it is.
     Erased,
     /// It was acted upon, now or before.
     Noted {
-        /// How many connections it ended.
-        ended: usize,
+        /// How many connections it concerned.
+        connections: usize,
+        /// The status its provider wants to see.
+        status: u16,
     },
 }
 
@@ -48,27 +50,34 @@ impl Hub {
         };
         let meaning = match told.meaning {
             Some(PushMeaning::Challenge) => {
-                return Ok(Heard::Challenge(told.challenge.unwrap_or_default()));
+                return Ok(Heard::Challenge(told.answer));
             }
-            Some(meaning) => meaning,
-            None => return Ok(Heard::Noted { ended: 0 }),
+            meaning => meaning,
         };
-        let mut ended = 0;
-        for row in self.meant(&products, &tenants, &told).await? {
-            let signal = speaker
-                .push
-                .as_ref()
-                .map_or("", |push| push.signal.as_str());
+        let (signal, status) = match &speaker.push {
+            Some(push) => (push.signal.as_str(), push.status),
+            None => ("", 200),
+        };
+        let Some(meaning) = meaning else {
+            let connections = 0;
+            return Ok(Heard::Noted {
+                connections,
+                status,
+            });
+        };
+        let rows = self.meant(&products, &tenants, &told).await?;
+        let connections = rows.len();
+        for row in rows {
             match meaning {
                 PushMeaning::Revoked => {
                     let detail = format!("told:{signal}");
                     let failure = Failure::told(FailureCode::GrantRevokedOrExpired, detail);
                     self.record_check(row, Err(failure)).await?;
                 }
+                PushMeaning::Check => self.check_soon(row),
                 PushMeaning::DeleteData => self.erase(row.tenant_id, row.id).await?,
                 PushMeaning::Challenge => {}
             }
-            ended += 1;
         }
         // Noted last: what could not be acted upon is sent once more.
         push_message::note(self.store.db(), told.identity, self.clock.now()).await?;
@@ -77,10 +86,13 @@ impl Hub {
         }
         tracing::info!(
             provider.app = app,
-            ended,
-            "a provider said that access has ended"
+            connections,
+            "a provider said that something became of our access"
         );
-        Ok(Heard::Noted { ended })
+        Ok(Heard::Noted {
+            connections,
+            status,
+        })
     }
 
     /// Whose secret the message was signed with. A tenant's own app speaks for

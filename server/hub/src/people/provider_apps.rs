@@ -1,5 +1,7 @@
 //! Client ids and secrets of provider apps: a tenant's own, or the operator's.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -87,7 +89,7 @@ impl Hub {
         settings: &Variables,
     ) -> Result<()> {
         member.may(Action::ManageProviderApps)?;
-        let settings = self.read_settings(app, settings)?;
+        let typed = self.read_settings(app, settings)?;
         let client_id = value("client_id", client_id, "Enter the client ID")?;
         let enter_secret = "Enter the client secret";
         let client_secret = client_secret
@@ -108,6 +110,7 @@ impl Hub {
             (None, Some(old)) => (old.version, old.client_secret_sealed.clone()),
             (None, None) => return Err(Error::invalid("client_secret", enter_secret)),
         };
+        let settings = self.seal_settings(tenant, app, typed, old.as_ref()).await?;
         let row = provider_app::Model {
             tenant_id: tenant,
             app: app.to_owned(),
@@ -136,6 +139,9 @@ impl Hub {
         let mut wrong = Vec::new();
         for setting in products.iter().flat_map(|provider| provider.settings()) {
             let value = typed.get(&setting.name).map_or("", String::as_str);
+            if setting.optional && value.trim().is_empty() {
+                continue;
+            }
             match (setting.read(value), &setting.default) {
                 (Ok(value), _) => {
                     settings.insert(setting.name.clone(), value);
@@ -153,6 +159,51 @@ impl Hub {
             true => Ok(settings),
             false => Err(Error::Invalid(wrong)),
         }
+    }
+
+    /// The settings as they are stored: secret ones sealed, and those that were
+    /// not typed again as they were.
+    async fn seal_settings(
+        &self,
+        tenant: TenantId,
+        app: &str,
+        mut settings: Variables,
+        old: Option<&provider_app::Model>,
+    ) -> Result<Variables> {
+        for name in self.secret_settings(app) {
+            let place = setting_place(tenant, app, &name);
+            let sealed = match (settings.remove(&name), old) {
+                (Some(typed), _) => Some(self.vault.seal(place, &Secret::new(typed)).await?),
+                (None, Some(old)) => old.settings.0.get(&name).cloned(),
+                (None, None) => None,
+            };
+            settings.extend(sealed.map(|sealed| (name, sealed)));
+        }
+        Ok(settings)
+    }
+
+    async fn open_settings(
+        &self,
+        tenant: TenantId,
+        app: &str,
+        mut settings: Variables,
+    ) -> Result<Variables> {
+        for name in self.secret_settings(app) {
+            if let Some(sealed) = settings.get_mut(&name) {
+                let place = setting_place(tenant, app, &name);
+                *sealed = self.vault.open(place, sealed).await?.expose().to_owned();
+            }
+        }
+        Ok(settings)
+    }
+
+    fn secret_settings(&self, app: &str) -> BTreeSet<String> {
+        let products = self.catalog.apps().remove(app).unwrap_or_default();
+        let settings = products.iter().flat_map(|provider| provider.settings());
+        settings
+            .filter(|setting| setting.secret)
+            .map(|setting| setting.name.clone())
+            .collect()
     }
 
     /// Forgets a tenant's own values; the operator's, if any, count again.
@@ -191,7 +242,11 @@ impl Hub {
             let place = place(tenant, app, row.version);
             return Ok(Some(ProviderApp {
                 client_secret: self.vault.open(place, &row.client_secret_sealed).await?,
-                settings: settings(row.settings.0, &row.client_id, redirect_uri),
+                settings: settings(
+                    self.open_settings(tenant, app, row.settings.0).await?,
+                    &row.client_id,
+                    redirect_uri,
+                ),
                 client_id: row.client_id,
             }));
         }
@@ -216,6 +271,15 @@ fn place(tenant: TenantId, app: &str, version: i32) -> Place<'static> {
         subject: Uuid::nil(),
         field: format!("provider_app.{app}").into(),
         version: version.into(),
+    }
+}
+
+fn setting_place<'a>(tenant: TenantId, app: &str, name: &str) -> Place<'a> {
+    Place {
+        tenant,
+        subject: Uuid::nil(),
+        field: format!("provider_app.{app}.{name}").into(),
+        version: 0,
     }
 }
 

@@ -16,7 +16,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use hub::{
-    catalog::{Catalog, Variables},
+    catalog::{Catalog, Origin, Provider, Variable, Variables},
     clock::Clock,
     dialect::{
         AuthorizeAsk, CallbackGrant, Dialect, DialectError, Grant, ProviderApp, RefreshAnswer,
@@ -116,6 +116,71 @@ impl Bench {
         self.catalog(id, &text)
     }
 
+    /// Shipped entries with every call led to the peer: the first is the
+    /// provider's, another that of the app it shares.
+    pub(crate) fn shipped(&self, files: &[&str]) -> Catalog {
+        let texts: Vec<_> = files
+            .iter()
+            .map(|id| {
+                let file = format!("{}/catalog/{id}.toml", env!("CARGO_MANIFEST_DIR"));
+                let text = fs::read_to_string(file).unwrap();
+                let led = text.lines().map(|line| {
+                    let call = line.strip_prefix("url = \"https://");
+                    call.map_or(line.to_owned(), |call| {
+                        let end = call.find(['/', '?', '"']).unwrap();
+                        format!("url = \"{{peer}}{}", &call[end..])
+                    })
+                });
+                (*id, led.map(|line| line + "\n").collect::<String>())
+            })
+            .collect();
+        self.catalog_of(texts.iter().map(|(id, text)| (*id, text.as_str())))
+    }
+
+    /// A value for everything a provider wants to know, hosts being the peer.
+    pub(crate) fn values(&self, provider: &Provider) -> Variables {
+        let value = |variable: &Variable| {
+            let is_address = |text: &str| variable.accept(format!("https://{text}")).is_ok();
+            let default = variable.default.as_deref().unwrap_or_default();
+            let names_host = default.starts_with("https://")
+                || [
+                    "accounts.zoho.com",
+                    "www.zohoapis.com",
+                    "my.my.salesforce.com",
+                ]
+                .into_iter()
+                .any(is_address);
+            if names_host {
+                return format!("http://{}", self.address);
+            }
+            let guesses = [
+                default,
+                &variable.placeholder,
+                "1",
+                "12345",
+                "abc",
+                "act_1",
+                "acct_1",
+                "app.hubspot.com",
+                "11111111-2222-3333-4444-555555555555",
+            ];
+            let fits = |guess: &&str| !guess.is_empty() && variable.accept((*guess).into()).is_ok();
+            let guess = guesses.into_iter().find(fits);
+            guess
+                .unwrap_or_else(|| panic!("{}: no value for {}", provider.id, variable.name))
+                .to_owned()
+        };
+        let wanted = provider
+            .variables
+            .iter()
+            .filter(|variable| variable.from != Origin::Hub);
+        let mut values: Variables = wanted
+            .map(|variable| (variable.name.clone(), value(variable)))
+            .collect();
+        values.insert("redirect_uri".into(), "https://hub.example/cb".into());
+        values
+    }
+
     /// A made-up entry: `extra` is put behind the tables every entry needs.
     pub(crate) fn made_up(&self, extra: &str) -> Catalog {
         let mut text = String::from(MADE_UP);
@@ -137,12 +202,27 @@ impl Bench {
     }
 
     fn catalog(&self, id: &str, text: &str) -> Catalog {
+        self.catalog_of([(id, text)])
+    }
+
+    fn catalog_of<'t>(&self, files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Catalog {
         let random = Secret::random(9);
         let directory = std::env::temp_dir().join(format!("dialect-{}", random.expose()));
         fs::create_dir(&directory).unwrap();
-        let text =
-            format!("{text}\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n");
-        fs::write(directory.join(format!("{id}.toml")), text).unwrap();
+        let files: Vec<_> = files.into_iter().collect();
+        for (id, text) in &files {
+            // A product knows what the app it shares declares.
+            let shares = |(app, _): &(&str, &str)| text.contains(&format!("\napp = \"{app}\""));
+            let peer = match files.iter().any(shares) {
+                true => "",
+                false => "\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n",
+            };
+            fs::write(
+                directory.join(format!("{id}.toml")),
+                format!("{text}{peer}"),
+            )
+            .unwrap();
+        }
         let catalog = Catalog::embedded().unwrap().with_directory(&directory);
         fs::remove_dir_all(directory).unwrap();
         catalog
