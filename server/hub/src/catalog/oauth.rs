@@ -371,6 +371,8 @@ pub struct Step {
 pub struct Answer {
     /// What must hold in a good answer, where the status does not tell.
     pub success: Option<Expect>,
+    /// Where the answer proper may stand; what is not there is not wrapped.
+    pub inside: Option<Pointer>,
     /// The access token.
     pub access_token: Pointer,
     /// The refresh token.
@@ -405,6 +407,7 @@ impl Default for Answer {
         let at = |source| Pointer::parse(source).expect("a pointer of ours");
         Self {
             success: None,
+            inside: None,
             access_token: at("/access_token"),
             refresh_token: at("/refresh_token"),
             token_type: at("/token_type"),

@@ -294,7 +294,11 @@ impl Dialect {
                 may_have_acted: false,
             } => return RefreshAnswer::NotSent(failure),
         };
-        let body = parse(&answer);
+        let inside = provider.answer.inside.as_ref();
+        let body = parse(&answer).map(|whole| {
+            let found = inside.and_then(|at| whole.pointer(at.as_str()));
+            found.cloned().unwrap_or(whole)
+        });
         if let Some(body) = &body
             && answer.status.is_success()
             && is_good(provider, &answer, body)

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use axum::{
@@ -42,6 +42,15 @@ impl Seen {
         url::form_urlencoded::parse(self.body.as_bytes())
             .into_owned()
             .collect()
+    }
+
+    /// The parameters, however they travel.
+    pub(crate) fn params(&self) -> Variables {
+        match self.header("content-type") {
+            "application/json" => serde_json::from_str(&self.body).unwrap(),
+            "application/x-www-form-urlencoded" => self.form(),
+            _ => self.query.clone(),
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -116,25 +125,24 @@ impl Bench {
         self.catalog(id, &text)
     }
 
-    /// Shipped entries with every call led to the peer: the first is the
-    /// provider's, another that of the app it shares.
-    pub(crate) fn shipped(&self, files: &[&str]) -> Catalog {
-        let texts: Vec<_> = files
-            .iter()
-            .map(|id| {
-                let file = format!("{}/catalog/{id}.toml", env!("CARGO_MANIFEST_DIR"));
-                let text = fs::read_to_string(file).unwrap();
-                let led = text.lines().map(|line| {
-                    let call = line.strip_prefix("url = \"https://");
-                    call.map_or(line.to_owned(), |call| {
-                        let end = call.find(['/', '?', '"']).unwrap();
-                        format!("url = \"{{peer}}{}", &call[end..])
-                    })
-                });
-                (*id, led.map(|line| line + "\n").collect::<String>())
-            })
-            .collect();
-        self.catalog_of(texts.iter().map(|(id, text)| (*id, text.as_str())))
+    /// Every shipped entry, its calls led to the peer.
+    pub(crate) fn shipped(&self) -> Catalog {
+        static LED: OnceLock<Catalog> = OnceLock::new();
+        let led = LED.get_or_init(|| {
+            let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog");
+            let files = fs::read_dir(directory)
+                .unwrap()
+                .map(|file| file.unwrap().path());
+            let files = files.filter(|file| file.extension().is_some_and(|end| end == "toml"));
+            let texts = files.map(|file| {
+                let text = fs::read_to_string(&file).unwrap();
+                let id = file.file_stem().unwrap().to_str().unwrap().to_owned();
+                (id, text.lines().map(led).collect::<String>())
+            });
+            read(&texts.collect::<Vec<_>>())
+        });
+        led.clone()
+            .with_global("peer", &format!("http://{}", self.address))
     }
 
     /// A value for everything a provider wants to know, hosts being the peer.
@@ -147,6 +155,8 @@ impl Bench {
                     "accounts.zoho.com",
                     "www.zohoapis.com",
                     "my.my.salesforce.com",
+                    "acme.pipedrive.com",
+                    "eu.docusign.net",
                 ]
                 .into_iter()
                 .any(is_address);
@@ -162,6 +172,9 @@ impl Bench {
                 "act_1",
                 "acct_1",
                 "app.hubspot.com",
+                "us21",
+                "app-eu2.wrike.com",
+                "ABCDEFGHIJKL1",
                 "11111111-2222-3333-4444-555555555555",
             ];
             let fits = |guess: &&str| !guess.is_empty() && variable.accept((*guess).into()).is_ok();
@@ -202,32 +215,8 @@ impl Bench {
     }
 
     fn catalog(&self, id: &str, text: &str) -> Catalog {
-        self.catalog_of([(id, text)])
-    }
-
-    fn catalog_of<'t>(&self, files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Catalog {
-        let random = Secret::random(9);
-        let directory = std::env::temp_dir().join(format!("dialect-{}", random.expose()));
-        fs::create_dir(&directory).unwrap();
-        let files: Vec<_> = files.into_iter().collect();
-        for (id, text) in &files {
-            // A product knows what the app it shares declares.
-            let shares = |(app, _): &(&str, &str)| text.contains(&format!("\napp = \"{app}\""));
-            let peer = match files.iter().any(shares) {
-                true => "",
-                false => "\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n",
-            };
-            fs::write(
-                directory.join(format!("{id}.toml")),
-                format!("{text}{peer}"),
-            )
-            .unwrap();
-        }
-        let catalog = Catalog::embedded().unwrap().with_directory(&directory);
-        fs::remove_dir_all(directory).unwrap();
-        catalog
-            .unwrap_or_else(|problems| panic!("{}", problems[0]))
-            .with_global("peer", &format!("http://{}", self.address))
+        let catalog = read(&[(id.to_owned(), text.to_owned())]);
+        catalog.with_global("peer", &format!("http://{}", self.address))
     }
 
     pub(crate) async fn exchange(&self, catalog: &Catalog, id: &str) -> Result<Grant, Failure> {
@@ -251,6 +240,41 @@ impl Bench {
                 Some(&verifier),
                 back,
             )
+            .await
+    }
+
+    /// The exchange of a code, with a value for everything the entry asks for.
+    pub(crate) async fn trade(&self, catalog: &Catalog, id: &str) -> Result<Grant, Failure> {
+        let provider = catalog.get(id).unwrap();
+        let values = self.values(provider);
+        let callback = CallbackGrant {
+            code: Secret::new("the-code"),
+            state: Some(Secret::new("the-state")),
+            variables: Variables::new(),
+            account_hint: None,
+            granted_scopes: None,
+        };
+        let app = ProviderApp {
+            settings: values.clone(),
+            ..app()
+        };
+        let back = &values["redirect_uri"];
+        self.dialect
+            .exchange(provider, &app, &values, &callback, None, back)
+            .await
+    }
+
+    /// A refresh, likewise.
+    pub(crate) async fn renew(&self, catalog: &Catalog, id: &str) -> RefreshAnswer {
+        let provider = catalog.get(id).unwrap();
+        let values = self.values(provider);
+        let presented = Secret::new("old-refresh-token");
+        let app = ProviderApp {
+            settings: values.clone(),
+            ..app()
+        };
+        self.dialect
+            .refresh(provider, &app, &values, &presented)
             .await
     }
 
@@ -337,6 +361,41 @@ pub(crate) fn sent_to(id: &str) -> url::Url {
 /// The parameters of an address.
 pub(crate) fn query(url: &url::Url) -> Variables {
     url.query_pairs().into_owned().collect()
+}
+
+/// A line of a file with its call led to the peer.
+fn led(line: &str) -> String {
+    let call = line.strip_prefix("url = \"https://");
+    let led = call.map(|call| {
+        let end = call.find(['/', '?', '"']).unwrap();
+        format!("url = \"{{peer}}{}", &call[end..])
+    });
+    led.unwrap_or_else(|| line.to_owned()) + "\n"
+}
+
+/// The shipped catalog with these files, which may name the peer.
+fn read(files: &[(String, String)]) -> Catalog {
+    const PEER: &str = "\n[[variable]]\nname = \"peer\"\nfrom = \"hub\"\npattern = '.+'\n";
+    static EMBEDDED: OnceLock<Catalog> = OnceLock::new();
+    let directory = std::env::temp_dir().join(format!("dialect-{}", Secret::random(9).expose()));
+    fs::create_dir(&directory).unwrap();
+    for (id, text) in files {
+        // A product knows what the app it shares declares.
+        let shares = |(app, _): &(String, String)| text.contains(&format!("\napp = \"{app}\""));
+        let peer = match files.iter().any(shares) {
+            true => "",
+            false => PEER,
+        };
+        fs::write(
+            directory.join(format!("{id}.toml")),
+            format!("{text}{peer}"),
+        )
+        .unwrap();
+    }
+    let embedded = EMBEDDED.get_or_init(|| Catalog::embedded().unwrap());
+    let catalog = embedded.clone().with_directory(&directory);
+    fs::remove_dir_all(directory).unwrap();
+    catalog.unwrap_or_else(|problems| panic!("{}", problems[0]))
 }
 
 async fn answer(

@@ -64,12 +64,11 @@ const NEVER_FINAL: [(u16, &str); 6] = [
     (200, "{}"),
 ];
 
-/// Feeds the answers to a shipped entry, led to the peer; `files` are the
-/// product's and that of the app it shares.
-pub(crate) async fn sorted(files: &[&str], cases: &[Case<'_>]) {
+/// Feeds the answers to a shipped entry, led to the peer.
+pub(crate) async fn sorted(id: &str, cases: &[Case<'_>]) {
     let bench = Bench::start().await;
-    let catalog = bench.shipped(files);
-    let provider = catalog.get(files[0]).unwrap();
+    let catalog = bench.shipped();
+    let provider = catalog.get(id).unwrap();
     let values = bench.values(provider);
     let presented = Secret::new("old-refresh-token");
     let never = NEVER_FINAL.map(|(status, body)| token(status, body, Later));

@@ -27,7 +27,7 @@ async fn final_or_transient_shopify() {
         token(423, r#"{"errors":"Locked"}"#, Later),
         token(430, r#"{"errors":"Security rejection"}"#, Later),
     ];
-    sorted(&["shopify"], &cases).await;
+    sorted("shopify", &cases).await;
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn final_or_transient_stripe() {
         token(400, r#"{"error":"rate_limit"}"#, Later),
         api(500, r#"{"error":{"type":"api_error"}}"#, Later),
     ];
-    sorted(&["stripe-connect"], &cases).await;
+    sorted("stripe-connect", &cases).await;
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn final_or_transient_quickbooks() {
         ),
         token(401, r#"{"error":"invalid_client"}"#, App),
     ];
-    sorted(&["quickbooks"], &cases).await;
+    sorted("quickbooks", &cases).await;
     // Its outages have shown as dead tokens, so the refusal must be repeated.
     let catalog = hub::catalog::Catalog::embedded().unwrap();
     let refresh = &catalog.get("quickbooks").unwrap().refresh;
@@ -100,7 +100,7 @@ async fn final_or_transient_xero() {
         token(400, r#"{"error":"invalid_client"}"#, App),
         token(400, r#"{"error":"invalid_scope"}"#, App),
     ];
-    sorted(&["xero"], &cases).await;
+    sorted("xero", &cases).await;
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn final_or_transient_sage() {
         token(400, r#"{"error":"invalid_grant"}"#, GONE),
         token(401, r#"{"error":"invalid_client"}"#, App),
     ];
-    sorted(&["sage"], &cases).await;
+    sorted("sage", &cases).await;
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn final_or_transient_square() {
         token(400, &limited, Later),
         token(500, &broken, Later),
     ];
-    sorted(&["square"], &cases).await;
+    sorted("square", &cases).await;
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn final_or_transient_amazon_sp() {
         token(401, INVALID_CLIENT, App),
         token(400, UNAUTHORIZED_CLIENT, App),
     ];
-    sorted(&["amazon-selling-partner"], &cases).await;
+    sorted("amazon-selling-partner", &cases).await;
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn final_or_transient_ebay() {
             App,
         ),
     ];
-    sorted(&["ebay"], &cases).await;
+    sorted("ebay", &cases).await;
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn final_or_transient_etsy() {
             App,
         ),
     ];
-    sorted(&["etsy"], &cases).await;
+    sorted("etsy", &cases).await;
 }
 
 #[tokio::test]
@@ -216,5 +216,5 @@ async fn final_or_transient_klaviyo() {
         token(400, r#"{"error":"invalid_grant_type"}"#, GONE),
         token(401, INVALID_CLIENT, App),
     ];
-    sorted(&["klaviyo"], &cases).await;
+    sorted("klaviyo", &cases).await;
 }

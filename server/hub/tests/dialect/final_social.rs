@@ -50,7 +50,7 @@ async fn final_or_transient_google() {
         token(503, r#"{"error":"temporarily_unavailable"}"#, Later),
         token(400, r#"{"error":"temporarily_unavailable"}"#, Later),
     ];
-    sorted(&["google-drive", "google"], &cases).await;
+    sorted("google-drive", &cases).await;
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn final_or_transient_microsoft() {
     told.push((400, answer("invalid_grant", 50_196), Later));
     told.push((400, r#"{"error":"temporarily_unavailable"}"#.into(), Later));
     let cases: Vec<_> = told.iter().map(|(s, b, f)| token(*s, b, *f)).collect();
-    sorted(&["microsoft"], &cases).await;
+    sorted("microsoft", &cases).await;
 }
 
 #[tokio::test]
@@ -149,9 +149,9 @@ async fn final_or_transient_meta() {
         ));
     }
     let cases: Vec<_> = told.iter().map(|(s, b, f)| token(*s, b, *f)).collect();
-    sorted(&["facebook", "meta"], &cases).await;
-    sorted(&["instagram-login"], &cases).await;
-    sorted(&["threads"], &cases).await;
+    sorted("facebook", &cases).await;
+    sorted("instagram-login", &cases).await;
+    sorted("threads", &cases).await;
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn final_or_transient_slack() {
         told.push((200, answer(error), Later));
     }
     let cases: Vec<_> = told.iter().map(|(s, b, f)| token(*s, b, *f)).collect();
-    sorted(&["slack"], &cases).await;
+    sorted("slack", &cases).await;
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn final_or_transient_github() {
         ),
         api(429, limited, Later),
     ];
-    sorted(&["github"], &cases).await;
+    sorted("github", &cases).await;
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn final_or_transient_linkedin() {
         token(401, INVALID_CLIENT, App),
         token(400, UNAUTHORIZED_CLIENT, App),
     ];
-    sorted(&["linkedin"], &cases).await;
+    sorted("linkedin", &cases).await;
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn final_or_transient_tiktok() {
         token(200, r#"{"error":"internal_error","log_id":"1"}"#, Later),
         token(500, r#"{"error":"internal_error","log_id":"1"}"#, Later),
     ];
-    sorted(&["tiktok"], &cases).await;
+    sorted("tiktok", &cases).await;
 }
 
 #[tokio::test]
@@ -279,7 +279,7 @@ async fn final_or_transient_x() {
             App,
         ),
     ];
-    sorted(&["x-twitter"], &cases).await;
+    sorted("x-twitter", &cases).await;
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn final_or_transient_pinterest() {
             Later,
         ),
     ];
-    sorted(&["pinterest"], &cases).await;
+    sorted("pinterest", &cases).await;
 }
 
 #[tokio::test]
@@ -327,5 +327,5 @@ async fn final_or_transient_spotify() {
             App,
         ),
     ];
-    sorted(&["spotify"], &cases).await;
+    sorted("spotify", &cases).await;
 }

@@ -45,7 +45,7 @@ async fn final_or_transient_hubspot() {
             Later,
         ),
     ];
-    sorted(&["hubspot"], &cases).await;
+    sorted("hubspot", &cases).await;
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn final_or_transient_salesforce() {
         (503, r#"[{"errorCode":"SERVER_UNAVAILABLE","message":"Server not available"}]"#.into(), Later),
     ];
     let cases: Vec<_> = told.iter().map(|(s, b, f)| token(*s, b, *f)).collect();
-    sorted(&["salesforce"], &cases).await;
+    sorted("salesforce", &cases).await;
 }
 
 #[tokio::test]
@@ -92,8 +92,8 @@ async fn final_or_transient_atlassian() {
         token(401, INVALID_CLIENT, App),
     ];
     // The products share the app and its words.
-    sorted(&["jira", "atlassian"], &cases).await;
-    sorted(&["confluence", "atlassian"], &cases).await;
+    sorted("jira", &cases).await;
+    sorted("confluence", &cases).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn final_or_transient_zoho() {
             Later,
         ),
     ];
-    sorted(&["zoho"], &cases).await;
+    sorted("zoho", &cases).await;
     let catalog = hub::catalog::Catalog::embedded().unwrap();
     assert!(catalog.get("zoho").unwrap().refresh.confirm_after.is_some());
 }
@@ -132,7 +132,7 @@ async fn final_or_transient_dropbox() {
         token(401, INVALID_CLIENT, App),
         token(400, UNAUTHORIZED_CLIENT, App),
     ];
-    sorted(&["dropbox"], &cases).await;
+    sorted("dropbox", &cases).await;
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn final_or_transient_zoom() {
         told.push((400, answer("code", number), App));
     }
     let cases: Vec<_> = told.iter().map(|(s, b, f)| token(*s, b, *f)).collect();
-    sorted(&["zoom"], &cases).await;
+    sorted("zoom", &cases).await;
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn final_or_transient_airtable() {
             Later,
         ),
     ];
-    sorted(&["airtable"], &cases).await;
+    sorted("airtable", &cases).await;
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn final_or_transient_notion() {
             Later,
         ),
     ];
-    sorted(&["notion"], &cases).await;
+    sorted("notion", &cases).await;
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn final_or_transient_zendesk() {
         token(401, INVALID_CLIENT, App),
         token(400, UNAUTHORIZED_CLIENT, App),
     ];
-    sorted(&["zendesk"], &cases).await;
+    sorted("zendesk", &cases).await;
 }
 
 #[tokio::test]
@@ -232,5 +232,5 @@ async fn final_or_transient_box() {
         token(401, INVALID_CLIENT, App),
         token(400, UNAUTHORIZED_CLIENT, App),
     ];
-    sorted(&["box"], &cases).await;
+    sorted("box", &cases).await;
 }
