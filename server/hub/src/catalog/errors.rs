@@ -102,7 +102,8 @@ fn standard(place: Place, code: &str) -> Option<Meaning> {
     use FailureCode as F;
     Some(Meaning::Fails(match (place, code) {
         (Place::Callback, "access_denied") => F::ConsentDeniedOrAbandoned,
-        (Place::Callback, "login_required" | "interaction_required") => F::ConsentDeniedOrAbandoned,
+        // Told only where nobody was to be asked: the earlier consent is gone.
+        (Place::Callback, "login_required" | "interaction_required") => F::GrantRevokedOrExpired,
         (Place::Callback, "consent_required") => F::PermissionMissing,
         (Place::Callback, "server_error" | "temporarily_unavailable") => F::ProviderLimitedOrDown,
         // The scopes and parameters are ours: the person cannot have mistyped them.

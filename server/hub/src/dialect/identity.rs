@@ -143,7 +143,7 @@ impl Dialect {
         carried.sign(&mut draft, provider, values)?;
         let answer = match self.send(draft).await {
             Sent::Answered(_, answer) => answer,
-            Sent::Failed { failure, .. } => return Err(failure),
+            Sent::Failed { failure, .. } => return Err(unknown_host(provider, call, failure)),
         };
         match parse(&answer) {
             Some(body) if answer.status.is_success() && is_expected(call, &body) => {
@@ -211,6 +211,18 @@ fn quoted<'v>(json: &Template, fill: impl Fn(&str) -> Option<&'v str>) -> Variab
         Some((name.to_owned(), text[1..text.len() - 1].to_owned()))
     };
     json.names().filter_map(quoted).collect()
+}
+
+/// A name without an address is a mistyped one where a person typed it.
+fn unknown_host(provider: &Provider, call: &Call, failure: Failure) -> Failure {
+    let is_typed = |name: &str| {
+        let asked = provider.questions().any(|question| question.name == name);
+        asked || provider.fields.iter().any(|field| field.name == name)
+    };
+    match failure.detail == "dns" && call.url.template().names().any(is_typed) {
+        true => Failure::inferred(FailureCode::AccountOrTargetMismatch, "host"),
+        false => failure,
+    }
 }
 
 /// Whether an answer says what it must say, where the status does not tell.

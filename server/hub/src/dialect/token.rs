@@ -416,7 +416,11 @@ fn refused(
     let status = answer.status;
     let reading = Reading::of_token(provider, answer, body);
     let named = reading.names_an_error();
-    let failure = reading.with_status(answer).failure(provider, place);
+    let mut failure = reading.with_status(answer).failure(provider, place);
+    // Whatever it is called there, to us it is one thing.
+    if (place, failure.code) == (Place::Exchange, FailureCode::FlowExpiredOrInvalid) {
+        failure.detail = "code_used_or_expired".into();
+    }
     let down = |detail: String| Failure::inferred(FailureCode::ProviderLimitedOrDown, detail);
     let for_now = |failure: Failure| {
         if failure.code.is_transient() {

@@ -19,7 +19,7 @@ use hub::{
     catalog::{Catalog, Origin, Provider, Variable, Variables},
     clock::Clock,
     dialect::{
-        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Grant, ProviderApp, RefreshAnswer,
+        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Entered, Grant, ProviderApp, RefreshAnswer,
     },
     failure::Failure,
     outbound::{Outbound, OutboundPolicy},
@@ -488,6 +488,30 @@ pub(crate) fn kind(answer: &RefreshAnswer) -> (&'static str, String) {
         format!("{} {}", failure.code.as_str(), failure.detail),
     )
 }
+
+pub(crate) fn failure_of(answer: RefreshAnswer) -> Failure {
+    match answer {
+        RefreshAnswer::Renewed(_) => panic!("renewed"),
+        RefreshAnswer::Refused(failure)
+        | RefreshAnswer::NotSent(failure)
+        | RefreshAnswer::Unclear(failure)
+        | RefreshAnswer::Later(failure) => failure,
+    }
+}
+
+/// Everything an entry's form asks for, as its examples say.
+pub(crate) fn entered(provider: &Provider) -> Entered {
+    Entered::new(provider.fields.iter().map(|field| {
+        let value = match field.name.as_str() {
+            "private_key" => KEY,
+            _ => field.default.as_deref().unwrap_or(&field.example),
+        };
+        (field.name.clone(), Secret::new(value))
+    }))
+}
+
+/// A private key that opens nothing.
+pub(crate) const KEY: &str = include_str!("made-up-key.pem");
 
 pub(crate) fn failed<T>(result: Result<T, Failure>) -> Failure {
     result.err().expect("a failure")

@@ -6,6 +6,8 @@ mod bench;
 mod callback;
 mod checks;
 mod example;
+mod corpus;
+mod entry_errors;
 mod exchange;
 mod hostile;
 mod hosts;
