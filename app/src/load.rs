@@ -536,7 +536,25 @@ pub async fn disconnect_page(
             place: listed.connection.provider.clone(),
         },
     };
+    let mut ends_too = Vec::new();
+    if let Some(entry) = entry.filter(|entry| entry.is_revoked_whole()) {
+        for other in hub.connections(member).await? {
+            let (row, product) = (&other.connection, &other.connection.provider);
+            let shares = hub
+                .catalog
+                .get(product)
+                .is_some_and(|other| other.app_id == entry.app_id);
+            // Other products may call the same account by another id.
+            let may_be_same =
+                *product != entry.id || row.external_id == listed.connection.external_id;
+            if shares && may_be_same && row.id != id && row.disconnected_at.is_none() {
+                let name = provider(hub, product).name;
+                ends_too.push(format!("{name} {}", row.name()));
+            }
+        }
+    }
     Ok(DisconnectPage {
+        ends_too,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

@@ -459,6 +459,8 @@ pub struct DisconnectPage {
     pub account: String,
     /// Whether the provider is told, or the person removes us there by hand.
     pub revocation: Revocation,
+    /// Other connections that were granted to the same app and may end with it.
+    pub ends_too: Vec<String>,
 }
 
 /// What happens at the provider when a connection ends.

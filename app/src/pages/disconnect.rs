@@ -19,6 +19,7 @@ pub fn DisconnectView(
         provider,
         account,
         revocation,
+        ends_too,
     } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
@@ -30,6 +31,15 @@ pub fn DisconnectView(
             "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
         ),
     };
+    let others = (!ends_too.is_empty()).then(|| {
+        let listed = ends_too.join(", ");
+        view! {
+            <li data-tone="bad">
+                <Icon name="circle-stop"/>
+                {format!("{name} ends everything the same app was granted: {listed} may stop, too.")}
+            </li>
+        }
+    });
     view! {
         <Frame title=format!("Disconnect {name}") current=Current::Connections>
             <a class="back" href=back.clone()>
@@ -50,6 +60,7 @@ pub fn DisconnectView(
                         <Icon name="circle-stop"/>
                         "Automations that use this account stop at their next run."
                     </li>
+                    {others}
                     <li data-tone="neutral">
                         <Icon name="key-round"/>
                         <span>"The stored tokens are deleted here. "{there}</span>

@@ -295,7 +295,7 @@ async fn a_persons_no_is_told_as_a_no() {
 }
 
 #[tokio::test]
-async fn the_same_account_again_updates_its_connection() {
+async fn d19_the_same_account_again_updates_its_connection() {
     let world = World::new().await;
     let id = world.connect().await;
     world
@@ -322,7 +322,7 @@ async fn another_account_is_another_connection() {
 }
 
 #[tokio::test]
-async fn two_flows_for_one_account_make_one_connection() {
+async fn d19_two_flows_for_one_account_make_one_connection() {
     let world = World::new().await;
     world.approve_as(0);
     let browser = world.signed_in().await;
@@ -536,7 +536,7 @@ async fn a_provider_that_cannot_be_reached_does_not_keep_a_connection_alive() {
 }
 
 #[tokio::test]
-async fn a_check_proves_names_and_finds_revocation() {
+async fn f6_a_check_proves_names_and_finds_revocation() {
     let world = World::new().await;
     let host = world.any_host().await;
     let id = world.import_living(&host).await;

@@ -60,7 +60,7 @@ async fn an_expired_token_is_renewed_once_for_any_number_of_callers() {
 }
 
 #[tokio::test]
-async fn two_processes_refresh_one_token_once() {
+async fn e3_two_processes_refresh_one_token_once() {
     let world = World::new().await;
     let other = world.another().await;
     world.rules(|rules| rules.rotation = Rotation::STRICT);

@@ -12,6 +12,7 @@ mod events;
 mod flow;
 mod gate;
 mod handover;
+mod keeping;
 mod lending;
 mod people;
 mod push;

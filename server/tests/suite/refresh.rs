@@ -37,7 +37,7 @@ async fn due_tokens_are_renewed_in_the_background_for_as_long_as_it_runs() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+async fn e5_an_answer_without_a_refresh_token_keeps_the_old_one() {
     let world = World::new().await;
     world.rules(|rules| rules.rotation = Rotation::Off);
     let id = world.connect().await;
@@ -50,7 +50,7 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_made_good_within_the_providers_grace() {
+async fn e2_a_lost_answer_is_made_good_within_the_providers_grace() {
     let world = World::new().await;
     world.rules(|rules| {
         rules.rotation = Rotation::On {

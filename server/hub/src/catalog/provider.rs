@@ -98,6 +98,12 @@ impl Provider {
             .is_some_and(|oauth| oauth.revoke.is_some())
     }
 
+    /// Whether ending our access there ends what its other products were granted, too.
+    pub fn is_revoked_whole(&self) -> bool {
+        let oauth = self.oauth.as_ref();
+        oauth.is_some_and(|oauth| oauth.revoke.as_ref().is_some_and(|revoke| revoke.whole_app))
+    }
+
     /// Whether calls carry what was entered, and not a token made from it.
     pub fn carries_fields(&self) -> bool {
         !self.fields.is_empty() && self.token().is_none()

@@ -190,6 +190,7 @@ impl Bench {
         let mut values: Variables = wanted
             .map(|variable| (variable.name.clone(), value(variable)))
             .collect();
+        values.insert("client_id".into(), "client:1".into());
         values.insert("redirect_uri".into(), "https://hub.example/cb".into());
         values
     }

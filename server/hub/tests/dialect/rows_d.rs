@@ -90,6 +90,9 @@ async fn d3_two_tokens_in_one_answer() {
     assert_eq!(second.refresh_token.unwrap().expose(), "xoxe-2");
     assert_eq!(second.expires_at, Some(bench.now() + TimeDelta::hours(1)));
     assert_eq!(grant.expires_at, Some(bench.now() + TimeDelta::hours(12)));
+    // No user scopes, no user token.
+    let alone = r#"{"ok":true,"access_token":"xoxb","authed_user":{"id":"U1"}}"#;
+    assert!(read("slack", alone).await.1.second.is_none());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Keeping a token, row by row (E6 to E17): when shipped entries are renewed,
-//! and how. E1 to E5, E8, E11, E16 and E18 are about stored connections and
-//! stand with them.
+//! and how. E1 to E5, E8 and E18 are about stored connections and stand with
+//! them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub::{
@@ -128,6 +128,24 @@ async fn e10_a_living_token_is_traded_before_it_ends() {
             "{id} {at}"
         );
     }
+}
+
+#[tokio::test]
+async fn e11_a_refresh_may_give_the_same_tokens_a_longer_life() {
+    let bench = Bench::start().await;
+    let catalog = bench.made_up("");
+    bench.will_answer(json(
+        r#"{"access_token":"same","refresh_token":"old-refresh-token","expires_in":2592000}"#,
+    ));
+    let RefreshAnswer::Renewed(grant) = bench.renew(&catalog, "made-up").await else {
+        panic!("renewed");
+    };
+    assert_eq!(grant.refresh_token.unwrap().expose(), "old-refresh-token");
+    assert_eq!(grant.expires_at, Some(bench.now() + TimeDelta::days(30)));
+    // And one that says only how long they live on is no answer to keep.
+    bench.will_answer(json(r#"{"expires_in":2592000}"#));
+    let answer = bench.renew(&catalog, "made-up").await;
+    assert_eq!(kind(&answer).0, "unclear");
 }
 
 #[tokio::test]

@@ -1,0 +1,120 @@
+//! How stored connections are kept, row by row (E1, E4, E8, E18); E2, E3 and E5
+//! stand with the refresh protocol and the lending.
+
+use chrono::TimeDelta;
+use hub::{keep::health::Status, store::ConnectionId};
+use reqwest::StatusCode;
+use sandbox::{Grace, Rotation};
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn e1_a_rotated_pair_is_stored_before_its_token_is_used() {
+    let world = World::new().await;
+    world.rules(|rules| rules.rotation = Rotation::STRICT);
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let mut tokens = std::collections::BTreeSet::new();
+    for round in 1..=4 {
+        world.advance(TimeDelta::hours(1));
+        let (status, token) = host.token(id).await;
+        assert_eq!(status, StatusCode::OK, "round {round}: {token}");
+        tokens.insert(token["access_token"].to_string());
+        // The old one is dead at once, and presenting it would end everything:
+        // each round presents what the one before stored.
+        let calls = world.shop.calls();
+        assert_eq!((calls.refreshes_ok, calls.families_revoked), (round, 0));
+    }
+    assert_eq!(tokens.len(), 4);
+}
+
+#[tokio::test]
+async fn e4_a_token_that_changes_now_and_then_is_always_stored() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let replaced = Rotation::On {
+        grace: Grace::Seconds(0),
+        reuse_detection: true,
+    };
+    for (round, rotation) in [Rotation::Off, replaced, Rotation::Off, replaced, replaced]
+        .into_iter()
+        .enumerate()
+    {
+        world.rules(|rules| rules.rotation = rotation);
+        world.advance(TimeDelta::hours(1));
+        assert_eq!(host.token(id).await.0, StatusCode::OK, "round {round}");
+    }
+    let calls = world.shop.calls();
+    assert_eq!((calls.refreshes_ok, calls.families_revoked), (5, 0));
+}
+
+#[tokio::test]
+async fn e8_a_token_without_end_is_never_refreshed_only_asked_about() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let tokens = world
+        .shop
+        .grant("linkwell", sandbox::ACCOUNTS[0].id, &sandbox::Scope::ALL)
+        .unwrap();
+    let id = imported(
+        &host,
+        json!({ "provider": "sandbox", "credential": { "access_token": tokens.access_token } }),
+    )
+    .await;
+    for _ in 0..3 {
+        world.advance(TimeDelta::minutes(3));
+        world.app.hub.refresh_due().await.unwrap();
+        assert_eq!(host.token(id).await.0, StatusCode::OK);
+    }
+    assert_eq!(world.shop.calls().refreshes, 0);
+    let hub = &world.app.hub;
+    hub.check(world.member(), id).await.unwrap();
+    let checked = hub.connection(world.member(), id).await.unwrap();
+    assert_eq!(checked.health.status, Status::Connected);
+    world.shop.revoke_all();
+    hub.check(world.member(), id).await.unwrap();
+    let checked = hub.connection(world.member(), id).await.unwrap();
+    assert_eq!(checked.health.status, Status::ActionNeeded);
+    assert_eq!(world.shop.calls().refreshes, 0);
+}
+
+#[tokio::test]
+async fn e18_what_ends_along_is_said_before_disconnecting() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let import = async |provider: &str, account: &str, label: &str| {
+        let body = json!({ "provider": provider, "credential": { "access_token": "t" },
+            "account": { "id": account, "label": label } });
+        imported(&host, body).await
+    };
+    let gmail = import("google-gmail", "108", "mia-mail").await;
+    import("google-drive", "108", "mia-drive").await;
+    let xero = import("xero", "x1", "mia-books").await;
+    let microsoft = import("microsoft", "m1", "mia-work").await;
+    import("onedrive", "m1", "mia-files").await;
+    let browser = world.signed_in().await;
+    let page = async |id: ConnectionId| {
+        let answer = browser.get(format!("/connections/{id}/disconnect")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.text().await.unwrap()
+    };
+    let said = page(gmail).await;
+    assert!(
+        said.contains("mia-drive") && said.contains("may stop, too"),
+        "{said}"
+    );
+    assert!(!said.contains("mia-books"));
+    // Its own app, and one whose products end alone.
+    for alone in [xero, microsoft] {
+        assert!(!page(alone).await.contains("may stop, too"));
+    }
+}
+
+async fn imported(host: &crate::harness::HostApp, body: Value) -> ConnectionId {
+    let answer = host.post("/v1/connections", body).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let body: Value = answer.json().await.unwrap();
+    body["id"].as_str().unwrap().parse().unwrap()
+}
