@@ -363,7 +363,7 @@ async fn f5_meta_hears_where_to_ask_after_a_deletion() {
 }
 
 #[tokio::test]
-async fn row_40_a_key_for_messages_is_stored_sealed_and_stays_when_it_is_not_typed_again() {
+async fn a_key_for_messages_is_stored_sealed_and_stays_when_it_is_not_typed_again() {
     let world = World::new().await;
     let hub = &world.app.hub;
     let save = async |settings: &[(&str, &str)]| {
