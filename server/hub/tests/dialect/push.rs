@@ -265,6 +265,22 @@ fn f5_tiktok_tells_of_a_removed_authorization() {
 }
 
 #[test]
+fn f5_nobody_signs_with_nothing() {
+    // A public client has no secret, and an operator may have left the key out.
+    let body = r#"{"event":"authorization.removed","user_openid":"o1"}"#;
+    let signature = hex(&hmac("", &format!("{NOW}.{body}")));
+    let public =
+        Message::to("tiktok", "", body).with("tiktok-signature", &format!("t={NOW},s={signature}"));
+    assert_eq!(public.read(), None);
+    let body = r#"{"event":"app_deauthorized","payload":{"user_id":"z9"}}"#;
+    let signature = hex(&hmac("", &format!("v0:{NOW}:{body}")));
+    let unset = Message::to("zoom", "", body)
+        .with("x-zm-request-timestamp", &NOW.to_string())
+        .with("x-zm-signature", &format!("v0={signature}"));
+    assert_eq!(unset.read(), None);
+}
+
+#[test]
 fn f5_stripe_tells_of_a_deauthorized_platform() {
     let body = r#"{"id":"evt_1","type":"account.application.deauthorized","account":"acct_1","data":{"object":{"id":"ca_1","object":"application"}}}"#;
     let signed = |key: &str| hex(&hmac(key, &format!("{NOW}.{body}")));
