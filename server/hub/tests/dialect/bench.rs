@@ -19,7 +19,8 @@ use hub::{
     catalog::{Catalog, Origin, Provider, Variable, Variables},
     clock::Clock,
     dialect::{
-        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Entered, Grant, ProviderApp, RefreshAnswer,
+        AuthorizeAsk, CallbackGrant, Dialect, DialectError, Entered, Grant, ProviderApp,
+        RefreshAnswer,
     },
     failure::Failure,
     outbound::{Outbound, OutboundPolicy},
@@ -173,6 +174,7 @@ impl Bench {
                 "acct_1",
                 "app.hubspot.com",
                 "us21",
+                "eu",
                 "app-eu2.wrike.com",
                 "ABCDEFGHIJKL1",
                 "11111111-2222-3333-4444-555555555555",
