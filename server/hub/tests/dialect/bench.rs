@@ -105,9 +105,9 @@ impl Bench {
             .push_back(answer.into_response());
     }
 
-    /// Forgets answers nobody asked for.
-    pub(crate) fn clear(&self) {
-        *self.script.0.lock().unwrap() = Default::default();
+    /// Takes back answers nobody asked for.
+    pub(crate) fn forget_answers(&self) {
+        self.script.0.lock().unwrap().0.clear();
     }
 
     /// The requests since the last look.
@@ -164,11 +164,8 @@ impl Bench {
             if names_host {
                 return format!("http://{}", self.address);
             }
-            let mut choices = provider.variables.iter().flat_map(|one| &one.choices);
-            let chosen = choices.find_map(|choice| choice.sets.get(&variable.name));
             let guesses = [
                 default,
-                chosen.map_or("", String::as_str),
                 &variable.placeholder,
                 "1",
                 "12345",
@@ -177,6 +174,7 @@ impl Bench {
                 "acct_1",
                 "app.hubspot.com",
                 "us21",
+                "eu",
                 "app-eu2.wrike.com",
                 "ABCDEFGHIJKL1",
                 "11111111-2222-3333-4444-555555555555",

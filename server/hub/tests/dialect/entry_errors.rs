@@ -198,7 +198,7 @@ async fn every_line_of_every_shipped_entry_is_reached() {
                         .headers_mut()
                         .insert(name, HeaderValue::from_str(&value).unwrap());
                 }
-                bench.clear();
+                bench.forget_answers();
                 bench.will_answer(answer);
                 let place = match (line.place.as_str(), provider.token().is_some()) {
                     // Where there is nothing to refresh, a code is exchanged.
