@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    num::NonZeroU32,
     path::PathBuf,
     sync::{
         Arc,
@@ -53,6 +54,7 @@ struct Seed {
     store: Store,
     directory: PathBuf,
     key: String,
+    rate_limit: NonZeroU32,
 }
 
 /// What a test changes before the hub starts.
@@ -66,6 +68,8 @@ pub struct Setup {
     pub public_url: Option<Url>,
     /// Other providers on this machine that the hub may reach.
     pub peers: Vec<SocketAddr>,
+    /// How many calls of the API a minute one key has, when that is few.
+    pub rate_limit: Option<NonZeroU32>,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -116,6 +120,7 @@ impl World {
             store,
             directory,
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
+            rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
         let member = match setup.nobody {
@@ -376,6 +381,7 @@ impl Seed {
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
             open_sign_up: false,
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
+            rate_limit: self.rate_limit,
         })
         .expect("an application");
         application.make_ready().await.expect("ready");
