@@ -23,7 +23,7 @@ use hub::{
     vault::MasterKey,
 };
 use linkwell::application::{Application, Ingredients, migrate, register_with_sandbox};
-use reqwest::{Response, StatusCode, redirect::Policy};
+use reqwest::{RequestBuilder, Response, StatusCode, redirect::Policy};
 use sandbox::{ACCOUNTS, Rules, Sandbox, Settings};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -257,6 +257,24 @@ impl World {
     /// A host application that may do everything.
     pub async fn any_host(&self) -> HostApp {
         self.host(&Scope::ALL).await
+    }
+
+    /// A host application of another tenant.
+    pub async fn stranger(&self) -> HostApp {
+        let hub = &self.app.hub;
+        let bo = hub
+            .create_user("Next door", "bo@example.com", "Bo", Secret::new(PASSWORD))
+            .await
+            .expect("a neighbour");
+        let (_, key) = hub
+            .create_api_key(&bo, "theirs", &Scope::ALL)
+            .await
+            .expect("a key");
+        HostApp {
+            base: self.base.clone(),
+            http: reqwest_client(false),
+            key: key.expose().to_owned(),
+        }
     }
 
     /// The sandbox approves by itself, as this account.
@@ -573,6 +591,23 @@ impl HostApp {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// A request with the key, to be completed and sent.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = method.parse().expect("a method");
+        let url = self.base.join(path).expect("an address");
+        self.http.request(method, url).bearer_auth(&self.key)
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
+        let request = self.request("PATCH", path).json(&body);
+        request.send().await.expect("an answer")
+    }
+
+    /// What an address answers, as JSON.
+    pub async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.expect("JSON")
     }
 
     pub async fn token(&self, id: ConnectionId) -> (StatusCode, Value) {

@@ -6,8 +6,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::super::problem::Problem;
 
@@ -39,6 +38,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody
         let bytes = bytes(request, state).await?;
         match (bytes.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
+            (false, true) if bytes.trim_ascii() == b"null" => Ok(Self(T::default())),
             (false, true) => read(&bytes).map(Self),
             (false, false) => Err(Problem::not_json()),
         }
@@ -64,22 +64,17 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+    // A list would be taken for an object without names.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("body", "Send an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = serde_path_to_error::deserialize(&mut json);
-    let wrong = match read {
-        Ok(value) => {
-            return match json.end() {
-                Ok(()) => Ok(value),
-                Err(error) => Err(malformed(&error)),
-            };
-        }
+    let wrong = match serde_path_to_error::deserialize(&mut json) {
+        Ok(value) => return Ok(value),
         Err(wrong) => wrong,
     };
-    let error = wrong.inner();
-    if error.classify() != Category::Data {
-        return Err(malformed(error));
-    }
-    let said = error.to_string();
+    let said = wrong.inner().to_string();
     let place = wrong.path().to_string();
     let (place, message) = match said
         .strip_prefix("missing field `")

@@ -106,7 +106,7 @@ async fn mint(hub: &Hub, host: &Host, body: ExchangeBody) -> Answer<Response> {
     let answer = ExchangeAnswer {
         access_token: minted.token.expose().to_owned(),
         token_type: "Bearer",
-        expires_in: (minted.expires_at - hub.clock.now()).num_seconds(),
+        expires_in: minted.expires_at.timestamp() - hub.clock.now().timestamp(),
         expires_at: minted.expires_at,
         scopes: minted.scopes,
     };
