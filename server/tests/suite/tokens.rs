@@ -389,7 +389,7 @@ async fn signing_keys_change_every_month_without_a_gap() {
     for token in [&last, &next] {
         assert_eq!(token.get("/v1/connections").await.status(), StatusCode::OK);
     }
-    world.advance(TimeDelta::minutes(10));
+    world.advance(TimeDelta::minutes(20));
     hub.sweep().await.unwrap();
     let keys = published(&world).await;
     assert_eq!((keys.len(), &keys[0]["kid"]), (1, &json!(kid(&next))));

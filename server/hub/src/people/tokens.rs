@@ -242,6 +242,7 @@ impl Hub {
         if newest.created_at + KEY_LIFETIME <= now {
             self.create_signing_key().await?;
         }
+        // Twice a token's life, for the clocks of several processes.
         for (successor, row) in rows.iter().zip(rows.iter().skip(1)) {
             if successor.created_at + PUBLISHED_BEFORE + LIFETIME * 2 <= now {
                 signing_key::delete(self.store.db(), row.id).await?;
