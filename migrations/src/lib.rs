@@ -9,6 +9,9 @@ mod m20261121_000002_push_message;
 mod m20261121_000003_wish;
 mod m20261121_000004_flow_outcome;
 mod m20261121_000005_draft;
+mod m20261121_100001_connection_settings;
+mod m20261121_100002_signing_key;
+mod m20261121_100003_idempotent_request;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -23,6 +26,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_wish::Migration),
             Box::new(m20261121_000004_flow_outcome::Migration),
             Box::new(m20261121_000005_draft::Migration),
+            Box::new(m20261121_100001_connection_settings::Migration),
+            Box::new(m20261121_100002_signing_key::Migration),
+            Box::new(m20261121_100003_idempotent_request::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@
 //! and one AES-GCM open. Both are served over loopback by the same process and
 //! loaded in turns, so that whatever else the machine does falls on both.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Instant};
 
 use axum::{Json, Router, extract::State, routing::get};
 use chrono::TimeDelta;
@@ -88,6 +88,7 @@ async fn application(directory: &std::path::Path) -> Application {
         operator_apps: Default::default(),
         open_sign_up: false,
         spool: Spool::open(&directory.join("spool")).expect("a spool"),
+        rate_limit: NonZeroU32::MAX,
     })
     .expect("an application")
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::Path,
     sync::Arc,
 };
@@ -16,7 +17,7 @@ use hub::{
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
-    people::Passwords,
+    people::{Limits, Passwords},
     record::{Changes, ReadLog},
     secret::Secret,
     store::{Store, data_key},
@@ -55,6 +56,8 @@ pub struct Ingredients {
     pub open_sign_up: bool,
     /// Where answers wait that the database could not take.
     pub spool: Spool,
+    /// How many calls of the API a minute one key has.
+    pub rate_limit: NonZeroU32,
 }
 
 /// A hub with its HTTP surface.
@@ -112,11 +115,14 @@ impl Application {
             operator_apps,
             open_sign_up,
             spool,
+            rate_limit,
         } = ingredients;
         let hub = Hub::new(Parts {
             vault: Vault::new(store.clone(), clock.clone(), wrapper),
             dialect: Dialect::new(Outbound::new(outbound)?, clock.clone()),
             passwords: Passwords::new(clock.clone()),
+            limits: Limits::new(rate_limit, clock.clone()),
+            signing: Default::default(),
             store,
             clock,
             catalog,
@@ -195,6 +201,7 @@ pub async fn open(
     outbound: OutboundPolicy,
     mut operator_apps: BTreeMap<String, ProviderApp>,
     open_sign_up: bool,
+    rate_limit: NonZeroU32,
 ) -> Result<Application, StartError> {
     let store = open_store(place).await?;
     let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
@@ -220,6 +227,7 @@ pub async fn open(
         operator_apps,
         open_sign_up,
         spool,
+        rate_limit,
     })?;
     match application.make_ready().await {
         Err(StartError::Vault(VaultError::WrongMasterKey)) => {
@@ -268,6 +276,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
         outbound,
         operator_apps,
         settings.open_sign_up,
+        settings.rate_limit,
     )
     .await?;
     let application = Application {

@@ -181,6 +181,7 @@ async fn open(place: &Place) -> Result<Application, StartError> {
         OutboundPolicy::default(),
         Default::default(),
         false,
+        crate::config::RATE_LIMIT,
     )
     .await
 }
@@ -260,7 +261,7 @@ fn catalog(command: CatalogCommand) -> Result<(), StartError> {
         CatalogCommand::List { place, json } => {
             let catalog = application::open_catalog(place.catalog.as_deref())?;
             if json {
-                let list: Vec<_> = catalog.all().map(crate::http::catalog::line).collect();
+                let list: Vec<_> = catalog.all().map(crate::http::api::catalog::line).collect();
                 say(&serde_json::to_string_pretty(&list).expect("plain data is always JSON"));
             } else {
                 for provider in catalog.all() {

@@ -1,7 +1,7 @@
 //! Every setting, as a flag or a variable of the environment: the doc comments
 //! below are what `linkwell serve --help` prints.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use clap::Args;
 use hub::{
@@ -12,6 +12,10 @@ use hub::{
 };
 use ipnet::IpNet;
 use url::Url;
+
+/// How many calls of the API a minute one key has where nobody says: a hundred
+/// a second, so that lending is not throttled in practice.
+pub const RATE_LIMIT: NonZeroU32 = NonZeroU32::new(6000).expect("more than nothing");
 
 /// Where the data is. Every command that touches data takes these.
 #[derive(Args, Clone, Debug)]
@@ -111,6 +115,16 @@ pub struct Serve {
     /// Let anybody sign up, not only the first owner
     #[arg(long, env = "LINKWELL_OPEN_SIGN_UP")]
     pub open_sign_up: bool,
+
+    /// How many calls of the API a minute one key has; all keys of an
+    /// organisation together have five times as many
+    #[arg(
+        long,
+        env = "LINKWELL_RATE_LIMIT",
+        default_value_t = RATE_LIMIT,
+        value_name = "PER_MINUTE"
+    )]
+    pub rate_limit: NonZeroU32,
 
     /// Write logs as JSON
     #[arg(long, env = "LINKWELL_LOG_JSON")]

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
-    people::Passwords,
+    people::{Limits, Passwords, Signing},
     record::{Changes, ReadLog},
     store::Store,
     vault::Vault,
@@ -41,6 +41,9 @@ pub struct Parts {
     pub changes: Changes,
     pub reads: ReadLog,
     pub passwords: Passwords,
+    /// How often the API may be called.
+    pub limits: Limits,
+    pub signing: Signing,
 }
 
 impl Hub {

@@ -11,8 +11,8 @@ use crate::{
         health::leaves_token_usable,
         schedule::{self, Life},
     },
-    people::{Host, Scope},
-    secret::{Secret, digest},
+    people::{Authority, Host, Scope},
+    secret::Secret,
     store::{
         ConnectionId,
         credential::{self, Lendable},
@@ -49,30 +49,71 @@ pub struct Withheld {
     pub account_label: String,
 }
 
+/// Who wants to borrow which token: what the one SELECT found of both.
+pub struct Borrower {
+    host: Host,
+    id: ConnectionId,
+    slot: String,
+    /// None when the tenant has no such connection.
+    stored: Option<Stored>,
+}
+
+impl Borrower {
+    /// Who it is.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+}
+
 impl Hub {
-    /// Lends the token of a connection to whoever holds `key`.
-    ///
-    /// A token whose end is not near costs one SELECT and no write. Otherwise
-    /// it is renewed first; and when that fails for a reason that leaves it
-    /// usable, it is lent until its end.
+    /// Who wants to borrow the token of a connection, by the key or token they
+    /// showed; none when it is not a living one. One SELECT, together with all
+    /// that lending needs.
     ///
     /// # Errors
-    /// `Ok(None)` when nobody holds such a key; [`Error::Forbidden`] when the
-    /// key has not the scope; [`Error::NotFound`] when there is no such
-    /// connection in the key's tenant.
-    pub async fn lend(
+    /// [`Error::Forbidden`] for a person: tokens are lent to keys.
+    pub async fn borrower(
         &self,
-        key: &str,
+        shown: &str,
         id: ConnectionId,
         slot: &str,
-    ) -> Result<Option<Result<Lent, Withheld>>> {
-        let row = credential::lendable(self.store.db(), digest(key), id, slot).await?;
-        let Some(row) = row else {
+    ) -> Result<Option<Borrower>> {
+        let Some(shown) = self.read_shown(shown).await? else {
             return Ok(None);
         };
-        let host = Host::new(row.key_tenant, row.key_id, &row.key_scopes);
+        if shown.is_persons() {
+            return Err(Error::Forbidden {
+                needs: Scope::TokensRead.as_str(),
+            });
+        }
+        let row = credential::lendable(self.store.db(), shown.key(), id, slot).await?;
+        Ok(row.map(|row| Borrower {
+            host: Host::of_key(row.key_tenant, row.key_id, &row.key_scopes, &shown),
+            id,
+            slot: slot.to_owned(),
+            stored: Stored::of(row),
+        }))
+    }
+
+    /// Lends the token.
+    ///
+    /// One whose end is not near costs no further statement. Otherwise it is
+    /// renewed first; and when that fails for a reason that leaves it usable,
+    /// it is lent until its end.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the key has not the scope; [`Error::NotFound`]
+    /// when there is no such connection in the key's tenant.
+    pub async fn lend(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
+        let Borrower {
+            host,
+            id,
+            slot,
+            stored,
+        } = borrower;
+        let slot = slot.as_str();
         host.may(Scope::TokensRead)?;
-        let Some(stored) = Stored::of(row) else {
+        let (Some(stored), Authority::Key(key)) = (stored, host.authority()) else {
             return Err(Error::NotFound);
         };
         let now = self.clock.now();
@@ -83,12 +124,12 @@ impl Hub {
         };
         let stored = match answer {
             Ok(stored) => stored,
-            Err(withheld) => return Ok(Some(Err(withheld))),
+            Err(withheld) => return Ok(Err(withheld)),
         };
         let place = Place::credential(host.tenant(), id, slot, "access", stored.version);
         let access_token = self.vault.open(place, &stored.access_sealed).await?;
-        self.reads.note(&host, id, now);
-        Ok(Some(Ok(Lent {
+        self.reads.note(host.tenant(), key, id, now);
+        Ok(Ok(Lent {
             access_token,
             token_type: stored.token_type,
             expires_at: stored.life.expires_at,
@@ -96,7 +137,7 @@ impl Hub {
             provider: stored.provider,
             account_id: stored.external_id,
             account_label: stored.label,
-        })))
+        }))
     }
 
     async fn make_ready(

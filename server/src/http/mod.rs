@@ -6,7 +6,7 @@
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
 //! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
-//! | `/v1/*` | the API of host applications ([`api`]) | API keys |
+//! | `/v1/*`, `/.well-known/jwks.json` | the API of host applications ([`api`]) | API keys and tokens made from them |
 //! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
 //! | `/oauth/handover/*` | keys their servers bring ([`hooks`]) | who knows the flow's state |
 //! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
@@ -17,7 +17,6 @@
 
 mod account;
 pub mod api;
-pub mod catalog;
 mod client;
 pub mod events;
 pub mod gate;
@@ -89,7 +88,7 @@ pub fn router(application: &Application) -> Router {
         ))
         .layer(sessions::layer(&hub));
     for_people
-        .nest("/v1", api::router(hub.clone()))
+        .merge(api::router(hub.clone()))
         .merge(hooks::router())
         .merge(health::router(hub.clone()))
         .merge(assets::router())

@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457), from one table.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -12,12 +14,19 @@ use hub::{
     prompt::{During, Prompt, Subject},
 };
 use serde::{Serialize, Serializer};
+use utoipa::{
+    IntoParams, ToResponse, ToSchema,
+    openapi::{Components, ComponentsBuilder},
+};
+
+use super::api::schema;
 
 /// What an API caller is told when it does not get what it asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Names the kind of problem; a fragment of the API's own documentation.
     #[serde(rename = "type", serialize_with = "as_urn")]
+    #[schema(value_type = String, example = "urn:linkwell:problem:not-found")]
     kind: &'static str,
     title: String,
     status: u16,
@@ -25,10 +34,11 @@ pub struct Problem {
     detail: Option<String>,
     /// What is wrong with the connection, when that is the problem.
     #[serde(flatten)]
+    #[schema(value_type = ConnectionFailed)]
     connection: Option<Box<ConnectionFailed>>,
     /// The fields that cannot be accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldProblem>,
+    errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after_s: Option<i64>,
 }
@@ -37,14 +47,35 @@ fn as_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("urn:linkwell:problem:{kind}"))
 }
 
+/// One field that cannot be accepted.
+#[derive(Debug, Serialize, ToSchema)]
+struct FieldError {
+    /// Where it is in the request.
+    field: String,
+    /// What to do about it.
+    message: String,
+}
+
+impl From<FieldProblem> for FieldError {
+    fn from(problem: FieldProblem) -> Self {
+        Self {
+            field: problem.field,
+            message: problem.problem,
+        }
+    }
+}
+
 /// A failure of a connection, in a problem.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ConnectionFailed {
     /// The failure code, from the closed list.
+    #[schema(required = false, schema_with = schema::failure_code)]
     code: FailureCode,
     /// An open word that tells causes of one code apart, for support and logs.
+    #[schema(required = false)]
     failure_detail: String,
     /// What failed, why, and the one thing to do, as people see it.
+    #[schema(required = false, schema_with = schema::prompt)]
     prompt: Prompt,
     /// When it is worth asking again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,13 +105,97 @@ impl Problem {
 
     /// Nobody is signed in, or no living key was presented.
     pub fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in")
-            .detail("Send a living API key as `Authorization: Bearer lw_…`.")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in").detail(
+            "Send a living API key, or a token made from one, as `Authorization: Bearer lw_…`.",
+        )
     }
 
     /// The address exists, the thing does not, or not for this caller.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found")
+    }
+
+    /// The address exists and does not do this.
+    pub fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "wrong-method",
+            "This address does not do that",
+        )
+        .detail("What it does is in `Allow`.")
+    }
+
+    /// The body is no JSON by what it says of itself.
+    pub fn not_json() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "The body has to be JSON",
+        )
+        .detail("Send it with `Content-Type: application/json`.")
+    }
+
+    /// The body is larger than anything that is accepted.
+    pub fn too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is too large",
+        )
+    }
+
+    /// The body is no JSON.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "The request cannot be read",
+        )
+        .detail(detail)
+    }
+
+    /// One field cannot be accepted.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Invalid(vec![FieldProblem {
+            field: field.into(),
+            problem: message.into(),
+        }])
+        .into()
+    }
+
+    /// A budget of calls is used up.
+    pub fn throttled(wait: Duration) -> Self {
+        Self {
+            retry_after_s: i64::try_from(wait.as_millis().div_ceil(1000))
+                .ok()
+                .map(|s| s.max(1)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many calls")
+        }
+        .detail("Try again after `Retry-After` seconds.")
+    }
+
+    /// The same request is being done.
+    pub fn under_way() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "under-way",
+                "The same request is under way",
+            )
+        }
+    }
+
+    /// A request whose work did not come to its end.
+    pub fn interrupted() -> Self {
+        Self {
+            retry_after_s: Some(5),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "interrupted",
+                "The request was interrupted",
+            )
+        }
     }
 
     /// A message that no provider signed.
@@ -140,7 +255,7 @@ impl From<Error> for Problem {
                     .detail(format!("This needs {needs}."))
             }
             Error::Invalid(errors) => Self {
-                errors,
+                errors: errors.into_iter().map(FieldError::from).collect(),
                 ..Self::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "invalid",
@@ -198,8 +313,59 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let scheme = HeaderValue::from_static("Bearer realm=\"Linkwell\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
+}
+
+/// `Idempotency-Key` in the description of a request.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the description is all there is to it")]
+pub struct IdempotencyKey {
+    /// Any text that names this request: sent again with the same within 24
+    /// hours, it is answered the same and done once
+    #[param(
+        rename = "Idempotency-Key",
+        required = false,
+        min_length = 1,
+        max_length = 255
+    )]
+    idempotency_key: Option<String>,
+}
+
+macro_rules! described {
+    ($($name:ident: $about:literal $(, $header:literal = $what:literal)?;)*) => {
+        $(
+            #[doc = $about]
+            #[derive(ToResponse)]
+            #[response(
+                description = $about, content_type = "application/problem+json",
+                $(headers(($header, description = $what)))?
+            )]
+            #[expect(dead_code, reason = "the description is all there is to it")]
+            pub struct $name(Problem);
+        )*
+
+        /// The problems that many requests share.
+        pub fn components() -> Components {
+            ComponentsBuilder::new()
+                $(.response_from::<$name>())*
+                .schema_from::<Problem>()
+                .build()
+        }
+    };
+}
+
+described! {
+    Unauthenticated: "No living key was shown", "www-authenticate" = "`Bearer`";
+    Forbidden: "The key has not the scope, or the person's role does not allow it";
+    NotFound: "There is no such thing, or not for this caller";
+    Malformed: "The body is no JSON";
+    TooLarge: "The body is too large";
+    NotJson: "The body has to be JSON";
+    Invalid: "Some fields cannot be accepted: `errors` says which and why";
+    Throttled: "Too many calls", "retry-after" = "After how many seconds to try again";
 }

@@ -39,6 +39,7 @@ async fn hub(public_url: &str) -> Hub {
         operator_apps: BTreeMap::new(),
         open_sign_up: false,
         spool: Spool::open(&spool).unwrap(),
+        rate_limit: crate::config::RATE_LIMIT,
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

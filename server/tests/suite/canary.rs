@@ -316,8 +316,34 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     }
     let unreadable = json!({ "provider": "github", "credential": "canary-access-token" });
     watch
-        .look(host.post("/v1/connections", unreadable).await)
+        .look(host.post("/v1/connections", unreadable.clone()).await)
         .await;
+    let minted: Value = host
+        .post("/v1/tokens", json!({}))
+        .await
+        .json()
+        .await
+        .unwrap();
+    let token = minted["access_token"].as_str().unwrap();
+    watch.hide(token);
+    for path in ["/v1/connections", "/v1/tokens", "/v1/elsewhere"] {
+        let request = browser.http.post(world.url(path)).bearer_auth(token);
+        let request = request
+            .header("idempotency-key", "canary")
+            .json(&unreadable);
+        watch.look(request.send().await.unwrap()).await;
+    }
+    let entered = json!({ "provider": "stripe", "config": { "fields": {
+        "api_key": "sk_live_canary0entered0key" } } });
+    watch.hide("sk_live_canary0entered0key");
+    for path in ["/v1/connections", "/v1/connections/test"] {
+        let request = host
+            .request("POST", path)
+            .header("idempotency-key", "entered");
+        watch
+            .look(request.json(&entered).send().await.unwrap())
+            .await;
+    }
     watch.hide("canary-access-token");
     watch.hide("canary-refresh-token");
 

@@ -33,6 +33,10 @@ impl Body {
     }
 }
 
+/// What cannot even be tried: the field is empty.
+const ENTERED: &str = r#"{"provider":"stripe","config":{}}"#;
+const CHANGE: &str = r#"{"display_name":"Stolen"}"#;
+
 /// Every route, with a body that it would accept. Compared with the router
 /// itself, so that a route cannot be added without being tested.
 pub const ROUTES: &[(&str, &str, Body)] = &[
@@ -67,6 +71,27 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/v1/{*rest}", Nothing),
     ("POST", "/v1/{*rest}", Nothing),
     ("DELETE", "/v1/{*rest}", Nothing),
+    ("PATCH", "/v1/{*rest}", Nothing),
+    ("PUT", "/v1/{*rest}", Nothing),
+    ("GET", "/.well-known/jwks.json", Nothing),
+    ("GET", "/v1/docs", Nothing),
+    ("GET", "/v1/openapi.json", Nothing),
+    ("POST", "/v1/tokens", Nothing),
+    ("GET", "/v1/connectors", Nothing),
+    ("GET", "/v1/connectors/{id}", Nothing),
+    ("GET", "/v1/connectors/{id}/token", Nothing),
+    (
+        "POST",
+        "/v1/connectors",
+        Json(r#"{"provider":"github","credential":{"access_token":"x"}}"#),
+    ),
+    ("POST", "/v1/connectors/test", Json(ENTERED)),
+    ("POST", "/v1/connectors/{id}/test", Nothing),
+    ("PATCH", "/v1/connectors/{id}", Json(CHANGE)),
+    ("DELETE", "/v1/connectors/{id}", Nothing),
+    ("POST", "/v1/connections/test", Json(ENTERED)),
+    ("POST", "/v1/connections/{id}/test", Nothing),
+    ("PATCH", "/v1/connections/{id}", Json(CHANGE)),
     ("GET", "/v1/connections", Nothing),
     ("GET", "/v1/connections/{id}", Nothing),
     ("GET", "/v1/connections/{id}/token", Nothing),
@@ -148,7 +173,7 @@ const POSTED_TO_BY_PROVIDERS: [&str; 3] = [
 ];
 
 /// Method and path of every route, as the router itself tells them.
-fn served(world: &World) -> BTreeSet<(String, String)> {
+pub fn served(world: &World) -> BTreeSet<(String, String)> {
     let shown = format!("{:?}", world.app.router());
     let (routes, _) = shown.split_once("fallback_router: ").expect("a router");
     let mut methods = BTreeMap::new();

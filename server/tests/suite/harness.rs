@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    num::NonZeroU32,
     path::PathBuf,
     sync::{
         Arc,
@@ -22,7 +23,7 @@ use hub::{
     vault::MasterKey,
 };
 use linkwell::application::{Application, Ingredients, migrate, register_with_sandbox};
-use reqwest::{Response, StatusCode, redirect::Policy};
+use reqwest::{RequestBuilder, Response, StatusCode, redirect::Policy};
 use sandbox::{ACCOUNTS, Rules, Sandbox, Settings};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -53,6 +54,7 @@ struct Seed {
     store: Store,
     directory: PathBuf,
     key: String,
+    rate_limit: NonZeroU32,
 }
 
 /// What a test changes before the hub starts.
@@ -66,6 +68,8 @@ pub struct Setup {
     pub public_url: Option<Url>,
     /// Other providers on this machine that the hub may reach.
     pub peers: Vec<SocketAddr>,
+    /// How many calls of the API a minute one key has, when that is few.
+    pub rate_limit: Option<NonZeroU32>,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -116,6 +120,7 @@ impl World {
             store,
             directory,
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
+            rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
         let member = match setup.nobody {
@@ -254,6 +259,24 @@ impl World {
         self.host(&Scope::ALL).await
     }
 
+    /// A host application of another tenant.
+    pub async fn stranger(&self) -> HostApp {
+        let hub = &self.app.hub;
+        let bo = hub
+            .create_user("Next door", "bo@example.com", "Bo", Secret::new(PASSWORD))
+            .await
+            .expect("a neighbour");
+        let (_, key) = hub
+            .create_api_key(&bo, "theirs", &Scope::ALL)
+            .await
+            .expect("a key");
+        HostApp {
+            base: self.base.clone(),
+            http: reqwest_client(false),
+            key: key.expose().to_owned(),
+        }
+    }
+
     /// The sandbox approves by itself, as this account.
     pub fn approve_as(&self, account: usize) {
         self.rules(|rules| rules.auto_approve = Some(ACCOUNTS[account].id.to_owned()));
@@ -376,6 +399,7 @@ impl Seed {
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
             open_sign_up: false,
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
+            rate_limit: self.rate_limit,
         })
         .expect("an application");
         application.make_ready().await.expect("ready");
@@ -567,6 +591,23 @@ impl HostApp {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// A request with the key, to be completed and sent.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = method.parse().expect("a method");
+        let url = self.base.join(path).expect("an address");
+        self.http.request(method, url).bearer_auth(&self.key)
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
+        let request = self.request("PATCH", path).json(&body);
+        request.send().await.expect("an answer")
+    }
+
+    /// What an address answers, as JSON.
+    pub async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.expect("JSON")
     }
 
     pub async fn token(&self, id: ConnectionId) -> (StatusCode, Value) {

@@ -7,7 +7,10 @@ mod harness;
 
 mod api;
 mod back;
+mod calls;
 mod canary;
+mod contract;
+mod entered;
 mod events;
 mod flow;
 mod gate;
@@ -19,5 +22,6 @@ mod push;
 mod refresh;
 mod secrets;
 mod surface;
+mod tokens;
 mod ways;
 mod wizard;

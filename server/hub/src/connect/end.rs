@@ -35,7 +35,8 @@ impl Hub {
     /// Ends a connection and forgets it.
     pub async fn delete(&self, host: &Host, id: ConnectionId) -> Result<()> {
         host.may(Scope::ConnectionsWrite)?;
-        self.end(host.tenant(), None, id).await?;
+        host.may_by_role(Action::DeleteConnection)?;
+        self.end(host.tenant(), host.person(), id).await?;
         self.forget(host.tenant(), id).await
     }
 

@@ -10,12 +10,12 @@ use super::{
 use crate::{
     Error, FieldProblem, Result,
     catalog::{Provider, SignIn, Variables},
-    dialect::{Entered, Grant, ProviderApp, RefreshAnswer},
+    dialect::{Entered, Grant, Identity, ProviderApp, RefreshAnswer},
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::{Action, Member},
+    people::By,
     secret::Secret,
-    store::ConnectionId,
+    store::{ConnectionId, connection},
 };
 
 /// What a person typed into the form of a provider.
@@ -29,7 +29,39 @@ pub struct Typed {
     pub connection: Option<ConnectionId>,
 }
 
+/// What a test of entered credentials found.
+pub struct Tested {
+    /// The account they open.
+    pub account: Identity,
+    /// What they may be used for; none when the provider does not say.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Entered credentials that work, before they are kept.
+struct Proven<'a> {
+    connected: Connected<'a>,
+    identity: Identity,
+    existing: Option<connection::Model>,
+}
+
 impl Hub {
+    /// Tests what was entered, and keeps nothing of it.
+    ///
+    /// # Errors
+    /// As [`Hub::enter`].
+    pub async fn test(
+        &self,
+        by: impl Into<By<'_>>,
+        provider: &str,
+        typed: Typed,
+    ) -> Result<Tested> {
+        let proven = self.prove(by.into(), provider, typed).await?;
+        Ok(Tested {
+            account: proven.identity,
+            scopes: proven.connected.scopes_granted,
+        })
+    }
+
     /// Tests what was entered and keeps it when it works.
     ///
     /// # Errors
@@ -37,16 +69,26 @@ impl Hub {
     /// sent; [`Error::Failed`] with what the provider said. Nothing is kept then.
     pub async fn enter(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         provider: &str,
         typed: Typed,
     ) -> Result<ConnectionId> {
-        member.may(Action::Connect)?;
+        let Proven {
+            connected,
+            identity,
+            existing,
+        } = self.prove(by.into(), provider, typed).await?;
+        self.save(connected, Account::Named(identity), existing)
+            .await
+    }
+
+    async fn prove(&self, by: By<'_>, provider: &str, typed: Typed) -> Result<Proven<'_>> {
+        by.may_connect()?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
         if provider.sign_in() != SignIn::Key || provider.service.is_some() {
             return Err(Error::NotFound);
         }
-        let existing = self.existing(member, provider, typed.connection).await?;
+        let existing = self.existing(by, provider, typed.connection).await?;
         let variables = read_variables(provider, &typed.variables, existing.as_ref());
         let entered = read_fields(provider, typed.fields);
         let (variables, entered) = match (variables, entered) {
@@ -80,8 +122,8 @@ impl Hub {
                 .into());
         }
         let mut connected = Connected {
-            tenant: member.tenant(),
-            person: Some(member.person()),
+            tenant: by.tenant(),
+            person: by.person(),
             provider,
             variables,
             scopes_asked: provider.default_scopes(),
@@ -89,8 +131,11 @@ impl Hub {
             grant,
         };
         connected.variables.extend(identity.variables.clone());
-        self.save(connected, Account::Named(identity), existing)
-            .await
+        Ok(Proven {
+            connected,
+            identity,
+            existing,
+        })
     }
 
     /// What calls will carry: what was entered, or a token made from it.

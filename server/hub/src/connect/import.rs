@@ -84,7 +84,7 @@ impl Hub {
         let refreshes = provider.refresh.mode == RefreshMode::RefreshToken;
         let connected = Connected {
             tenant: host.tenant(),
-            person: None,
+            person: host.person(),
             provider,
             variables: provider.values(&variables),
             scopes_asked: provider.default_scopes(),

@@ -1,20 +1,15 @@
 //! Looking at connections and flows, and naming them.
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::Change;
 
 use crate::{
     Error, Result,
     hub::Hub,
-    keep::health::{Health, health},
+    keep::health::{Health, Status, health},
     people::{Action, Host, Member, Scope},
-    store::{
-        ConnectionId, TenantId, connection, credential,
-        event::{self, Kind},
-        flow,
-    },
+    store::{ConnectionId, TenantId, connection, credential, event, flow},
 };
 
 /// A connection with how it is.
@@ -37,8 +32,13 @@ pub struct FlowView {
     pub repairs: Option<String>,
 }
 
-/// The longest name a person may give, in characters.
-const LONGEST_NAME: usize = 80;
+/// A piece of the tenant's list.
+pub struct Page {
+    /// The connections, newest first.
+    pub connections: Vec<Listed>,
+    /// After which one the next page begins; none on the last.
+    pub next: Option<ConnectionId>,
+}
 
 impl Hub {
     /// The tenant's connections, newest first.
@@ -47,10 +47,33 @@ impl Hub {
         self.listed(member.tenant()).await
     }
 
-    /// The same for a host application.
-    pub async fn connections_of_host(&self, host: &Host) -> Result<Vec<Listed>> {
+    /// A page of them for a host application: those with `status`, after
+    /// `after`. One statement, however many there are.
+    pub async fn connections_of_host(
+        &self,
+        host: &Host,
+        status: Option<Status>,
+        after: Option<ConnectionId>,
+        limit: usize,
+    ) -> Result<Page> {
         host.may(Scope::ConnectionsRead)?;
-        self.listed(host.tenant()).await
+        // A status is no column: which rows have it is known once they are read.
+        let rows_limit = status.is_none().then_some(limit as u64 + 1);
+        let rows = connection::page(self.store.db(), host.tenant(), after, rows_limit).await?;
+        let mut connections: Vec<_> = rows
+            .into_iter()
+            .map(|(connection, credentials)| self.with_health(connection, &credentials))
+            .filter(|listed| status.is_none_or(|status| listed.health.status == status))
+            .collect();
+        let is_last = connections.len() <= limit;
+        connections.truncate(limit);
+        Ok(Page {
+            next: match is_last {
+                true => None,
+                false => connections.last().map(|listed| listed.connection.id),
+            },
+            connections,
+        })
     }
 
     /// One connection of the tenant.
@@ -78,33 +101,21 @@ impl Hub {
 
     /// Gives a connection a person's name; an empty one takes it away.
     pub async fn rename(&self, member: &Member, id: ConnectionId, name: &str) -> Result<()> {
-        member.may(Action::Connect)?;
-        let name = name.trim();
-        if name.chars().count() > LONGEST_NAME {
-            return Err(Error::invalid("name", "Use at most 80 characters"));
-        }
-        let connection = connection::of_tenant(self.store.db(), member.tenant(), id)
-            .await?
-            .ok_or(Error::NotFound)?;
-        let transaction = self.store.begin().await?;
-        let mut change = connection.into_active_model();
-        change.display_name = Set((!name.is_empty()).then(|| name.to_owned()));
-        change.update(&transaction).await?;
-        event::append(
-            &transaction,
-            event::New {
-                tenant: member.tenant(),
-                kind: Kind::ConnectionRenamed,
-                connection: Some(id),
-                person: Some(member.person()),
-                data: event::Data::default(),
-            },
-            self.clock.now(),
-        )
-        .await?;
-        transaction.commit().await?;
-        self.changes.nudge(member.tenant());
-        Ok(())
+        let change = Change {
+            display_name: Some(name.to_owned()),
+            ..Change::default()
+        };
+        let changed = self.change(member, id, change).await;
+        changed.map(|_| ()).map_err(|error| match error {
+            // What the form calls it.
+            Error::Invalid(mut problems) => {
+                problems
+                    .iter_mut()
+                    .for_each(|one| one.field = "name".into());
+                Error::Invalid(problems)
+            }
+            error => error,
+        })
     }
 
     /// A flow the member started, by the word its opener chose.
@@ -167,7 +178,7 @@ impl Hub {
             .collect())
     }
 
-    pub(super) async fn one(&self, tenant: TenantId, id: ConnectionId) -> Result<Listed> {
+    pub(crate) async fn one(&self, tenant: TenantId, id: ConnectionId) -> Result<Listed> {
         let connection = connection::of_tenant(self.store.db(), tenant, id)
             .await?
             .ok_or(Error::NotFound)?;

@@ -3,6 +3,7 @@
 //! A flow begins in [`Hub::prepare`], comes back in [`Hub::finish`] and ends in
 //! a saved connection; [`Hub::disconnect`] gives the grant back.
 
+mod change;
 mod draft;
 mod end;
 mod enter;
@@ -17,11 +18,12 @@ mod save;
 mod talk;
 mod usual;
 
+pub use change::Change;
 pub use draft::{Draft, Shown, Step, Turn, Turned};
-pub use enter::Typed;
+pub use enter::{Tested, Typed};
 pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
-pub use list::{FlowView, Listed};
+pub use list::{FlowView, Listed, Page};
 pub use prepare::{Ask, Prepared};
 pub use question::{Question, questions};
 pub use usual::UsualTimes;
@@ -34,7 +36,7 @@ use crate::{
     catalog::Provider,
     failure::Failure,
     hub::Hub,
-    people::Member,
+    people::By,
     store::{
         ConnectionId, connection,
         event::{self, Kind},
@@ -56,14 +58,14 @@ impl Hub {
     /// The connection that is repaired or extended, if it is one.
     async fn existing(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         provider: &Provider,
         id: Option<ConnectionId>,
     ) -> Result<Option<connection::Model>> {
         let Some(id) = id else {
             return Ok(None);
         };
-        let found = connection::of_tenant(self.store.db(), member.tenant(), id).await?;
+        let found = connection::of_tenant(self.store.db(), by.into().tenant(), id).await?;
         let own = found.filter(|connection| connection.provider == provider.id);
         own.map(Some).ok_or(Error::NotFound)
     }

@@ -6,10 +6,11 @@ use super::{Need, Renewal, outcome::transition};
 use crate::{
     Error, Result,
     catalog::Provider,
+    connect::Listed,
     dialect::{Identity, TOKEN_EXPIRED},
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::{Action, Member},
+    people::By,
     store::{
         ConnectionId, connection, credential,
         event::{self, Kind},
@@ -20,17 +21,19 @@ use crate::{
 
 impl Hub {
     /// Asks the provider whether the connection works, now. What it answers is
-    /// stored; it is an outcome, not an error.
-    pub async fn check(&self, member: &Member, id: ConnectionId) -> Result<()> {
-        member.may(Action::Connect)?;
-        let connection = connection::of_tenant(self.store.db(), member.tenant(), id)
+    /// stored; it is an outcome, not an error. How the connection is then is
+    /// answered.
+    pub async fn check(&self, by: impl Into<By<'_>>, id: ConnectionId) -> Result<Listed> {
+        let by = by.into();
+        by.may_connect()?;
+        let connection = connection::of_tenant(self.store.db(), by.tenant(), id)
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
-        match self.probe(&connection).await? {
-            Some(outcome) => self.record_check(connection, outcome).await,
-            None => Ok(()),
+        if let Some(outcome) = self.probe(&connection).await? {
+            self.record_check(connection, outcome).await?;
         }
+        self.one(by.tenant(), id).await
     }
 
     /// Asks the provider whether a connection works, without making anybody

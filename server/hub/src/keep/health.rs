@@ -27,6 +27,30 @@ pub enum Status {
     Disconnected,
 }
 
+impl Status {
+    /// Every status there is.
+    pub const ALL: [Self; 6] = [
+        Self::Connected,
+        Self::Retrying,
+        Self::ActionNeeded,
+        Self::WaitingForAdmin,
+        Self::NotChecked,
+        Self::Disconnected,
+    ];
+
+    /// As it is answered and asked for: `action_needed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Retrying => "retrying",
+            Self::ActionNeeded => "action_needed",
+            Self::WaitingForAdmin => "waiting_for_admin",
+            Self::NotChecked => "not_checked",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
 /// How a connection is, and why.
 #[derive(Clone, Debug)]
 pub struct Health {

@@ -28,7 +28,10 @@ pub use refresh::{Need, Renewal};
 use crate::{
     Result,
     hub::Hub,
-    store::{ConnectionId, credential, draft, flow, flow_outcome, push_message, refresh_attempt},
+    store::{
+        ConnectionId, credential, draft, flow, flow_outcome, idempotent_request, push_message,
+        refresh_attempt,
+    },
 };
 
 /// What one process needs to keep tokens fresh: which refreshes it has under
@@ -154,6 +157,9 @@ impl Hub {
         refresh_attempt::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;
+        let forgotten = now - idempotent_request::KEPT;
+        idempotent_request::sweep(self.store.db(), forgotten).await?;
+        self.rotate_signing_keys().await?;
         Ok(())
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Member, fields};
+use super::{Action, Member, Role, Shown, fields};
 use crate::{
     Error, Hub, Result,
-    secret::{Secret, digest},
-    store::{ApiKeyId, PersonId, TenantId, api_key, tenant},
+    secret::Secret,
+    store::{ApiKeyId, PersonId, TenantId, api_key, member, tenant},
 };
 
 /// What every key begins with, so that scanners for leaked secrets know one.
@@ -69,23 +69,72 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// A host application that has shown a living key.
+/// Whose authority a call of the API has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// A key's, shown itself or through a token made from it.
+    Key(ApiKeyId),
+    /// A person's, through a token made from their session.
+    Person(PersonId, Role),
+}
+
+/// A caller of the API who has shown a living key, or a token made from one or
+/// from a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     tenant: TenantId,
-    key: ApiKeyId,
+    authority: Authority,
     scopes: Vec<Scope>,
+    by_token: bool,
+    /// The generation of the person's sessions.
+    epoch: Option<i32>,
+}
+
+/// Who is signed in may call the API as far as their role allows.
+impl From<&Member> for Host {
+    fn from(member: &Member) -> Self {
+        Self {
+            tenant: member.tenant(),
+            authority: Authority::Person(member.person(), member.role()),
+            scopes: member.role().scopes(),
+            by_token: false,
+            epoch: Some(member.session_epoch()),
+        }
+    }
 }
 
 impl Host {
-    /// The tenant the key belongs to.
+    /// The tenant it may act for.
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The key that was shown.
-    pub fn key(&self) -> ApiKeyId {
-        self.key
+    /// Whose authority it has.
+    pub fn authority(&self) -> Authority {
+        self.authority
+    }
+
+    /// The person it acts for, if it is one.
+    pub fn person(&self) -> Option<PersonId> {
+        match self.authority {
+            Authority::Key(_) => None,
+            Authority::Person(person, _) => Some(person),
+        }
+    }
+
+    /// What it may do.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// Whether it showed a short-lived token and not a key.
+    pub(super) fn is_by_token(&self) -> bool {
+        self.by_token
+    }
+
+    /// The generation of sessions a person's authority ends with.
+    pub(super) fn epoch(&self) -> Option<i32> {
+        self.epoch
     }
 
     /// Answers whether the key may do `scope`.
@@ -101,19 +150,48 @@ impl Host {
         }
     }
 
-    /// The host that showed a key: one that was found by its digest and is not
-    /// revoked. `scopes` is space-separated, as stored; one that no longer
-    /// exists allows nothing.
-    pub(crate) fn new(tenant: TenantId, key: ApiKeyId, scopes: &str) -> Self {
-        Self {
-            tenant,
-            key,
-            scopes: scopes
-                .split_whitespace()
-                .filter_map(|scope| scope.parse().ok())
-                .collect(),
+    /// Answers whether it may do what only some roles may. A key has no role:
+    /// its scopes are all there is.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] with the role that is needed.
+    pub(crate) fn may_by_role(&self, action: Action) -> Result<()> {
+        match self.authority {
+            Authority::Key(_) => Ok(()),
+            Authority::Person(_, role) => action.of_role(role),
         }
     }
+
+    /// Who showed a key, or a token made from it: one that was found and is not
+    /// revoked. `scopes` is space-separated, as stored; one that no longer
+    /// exists allows nothing. A token may do no more than its key may now.
+    pub(crate) fn of_key(tenant: TenantId, key: ApiKeyId, scopes: &str, shown: &Shown) -> Self {
+        Self {
+            tenant,
+            authority: Authority::Key(key),
+            scopes: shown.narrow(read_scopes(scopes)),
+            by_token: matches!(shown, Shown::Token(_)),
+            epoch: None,
+        }
+    }
+}
+
+/// Scopes from space-separated words; unknown ones allow nothing.
+pub(super) fn read_scopes(words: &str) -> Vec<Scope> {
+    words
+        .split_whitespace()
+        .filter_map(|scope| scope.parse().ok())
+        .collect()
+}
+
+/// Scopes as space-separated words: in the order of the list, and each once.
+pub(super) fn scope_words(scopes: &[Scope]) -> String {
+    Scope::ALL
+        .into_iter()
+        .filter(|scope| scopes.contains(scope))
+        .map(Scope::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Hub {
@@ -171,13 +249,28 @@ impl Hub {
         }
     }
 
-    /// Who showed this key; none when it is not a living one.
+    /// Who showed this key or token; none when it is not a living one.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn authenticate_key(&self, presented: &str) -> Result<Option<Host>> {
-        let row = api_key::by_secret(self.store.db(), digest(presented)).await?;
-        Ok(row.map(|row| Host::new(row.tenant_id, row.id, &row.scopes)))
+        let Some(shown) = self.read_shown(presented).await? else {
+            return Ok(None);
+        };
+        let Some((tenant, person, epoch)) = shown.person() else {
+            let row = api_key::shown(self.store.db(), shown.key()).await?;
+            return Ok(row.map(|row| Host::of_key(row.tenant_id, row.id, &row.scopes, &shown)));
+        };
+        let row = member::membership(self.store.db(), person, tenant).await?;
+        Ok(row
+            .filter(|row| row.session_epoch == epoch)
+            .map(|row| Host {
+                tenant,
+                authority: Authority::Person(person, row.role),
+                scopes: shown.narrow(row.role.scopes()),
+                by_token: true,
+                epoch: Some(epoch),
+            }))
     }
 
     async fn mint_key(
@@ -191,13 +284,7 @@ impl Hub {
         if scopes.is_empty() {
             return Err(Error::invalid("scopes", "Choose what the key may do"));
         }
-        // In the order of the list, and each once.
-        let scopes = Scope::ALL
-            .into_iter()
-            .filter(|scope| scopes.contains(scope))
-            .map(Scope::as_str)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let scopes = scope_words(scopes);
         let secret = Secret::new(format!("{PREFIX}{}", Secret::random(RANDOM_BYTES).expose()));
         let row = api_key::Model {
             id: ApiKeyId::new(),

@@ -4,7 +4,9 @@
 //! other room asks for one of them, so a query without a tenant does not compile.
 
 mod api_keys;
+mod by;
 mod fields;
+mod limits;
 mod membership;
 mod passwords;
 mod provider_apps;
@@ -12,15 +14,20 @@ mod roles;
 mod sign_in;
 mod sign_up;
 mod throttle;
+mod tokens;
 mod wishes;
 
-pub use api_keys::{Host, Scope};
+pub use api_keys::{Authority, Host, Scope};
+pub use by::By;
+pub use limits::{Allowance, Limits, Policy};
 pub use membership::Member;
 pub use passwords::Passwords;
 pub use provider_apps::{ProviderAppSource, ProviderAppStatus};
 pub use roles::Action;
 pub use sign_in::SignedIn;
 pub use sign_up::NewOwner;
+pub(crate) use tokens::Shown;
+pub use tokens::{Minted, PublicKey, Signing};
 
 pub use crate::store::member::Role;
 

@@ -1,6 +1,6 @@
 //! Roles and actions: the one table of who may do what.
 
-use super::{Member, Role};
+use super::{Member, Role, Scope};
 use crate::{Error, Result};
 
 /// What a member may want to do.
@@ -36,9 +36,37 @@ impl Action {
             .find(|(action, _)| *action == self)
             .map(|(_, role)| *role)
     }
+
+    /// Answers whether somebody with `role` may do this.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] with the least role that may.
+    pub(super) fn of_role(self, role: Role) -> Result<()> {
+        if role.may(self) {
+            return Ok(());
+        }
+        Err(Error::Forbidden {
+            needs: self.least_role().map_or("nobody", Role::as_str),
+        })
+    }
 }
 
 impl Role {
+    /// What the API allows a person of this role. Tokens are lent to keys only:
+    /// who borrowed one is recorded, and a key is what can be revoked.
+    pub(super) fn scopes(self) -> Vec<Scope> {
+        let by_action = [
+            (Action::Look, Scope::ConnectionsRead),
+            (Action::Connect, Scope::ConnectionsWrite),
+            (Action::Look, Scope::CatalogRead),
+        ];
+        by_action
+            .into_iter()
+            .filter(|(action, _)| self.may(*action))
+            .map(|(_, scope)| scope)
+            .collect()
+    }
+
     /// Whether this role may do `action`.
     pub fn may(self, action: Action) -> bool {
         action
@@ -72,12 +100,7 @@ impl Member {
     /// # Errors
     /// [`Error::Forbidden`] with the least role that may.
     pub fn may(&self, action: Action) -> Result<()> {
-        if self.role().may(action) {
-            return Ok(());
-        }
-        Err(Error::Forbidden {
-            needs: action.least_role().map_or("nobody", Role::as_str),
-        })
+        action.of_role(self.role())
     }
 }
 

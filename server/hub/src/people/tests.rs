@@ -55,6 +55,8 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         changes: Changes::default(),
         reads: ReadLog::default(),
         passwords: Passwords::new(clock.clone()),
+        limits: Limits::new(std::num::NonZeroU32::MAX, clock.clone()),
+        signing: Default::default(),
         store,
         clock,
     };
@@ -435,7 +437,10 @@ async fn asvs_11_5_1_keys_are_256_random_bits_and_stored_hashed() {
     assert_eq!(stored.secret_hash, secret.digest());
 
     let host = hub.authenticate_key(plain).await.unwrap().unwrap();
-    assert_eq!((host.tenant(), host.key()), (ana.tenant(), row.id));
+    assert_eq!(
+        (host.tenant(), host.authority()),
+        (ana.tenant(), Authority::Key(row.id))
+    );
     for scope in Scope::ALL {
         assert_eq!(
             host.may(scope).is_ok(),

@@ -124,7 +124,7 @@ fn network(address: IpAddr) -> Network {
 
 /// The hub's clock, as governor reads it: nanoseconds since the epoch.
 #[derive(Clone)]
-struct HubTime(Clock);
+pub(super) struct HubTime(pub(super) Clock);
 
 impl governor::clock::Clock for HubTime {
     type Instant = Nanos;

@@ -1,5 +1,7 @@
 //! What happened: events for others to react to, and who read which token.
 
+pub mod once;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -9,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     hub::Hub,
-    people::{Host, Member},
+    people::Member,
     store::{ApiKeyId, ConnectionId, Store, TenantId, api_key, event, token_read},
 };
 
@@ -59,10 +61,16 @@ struct ReadLogInner {
 }
 
 impl ReadLog {
-    pub(crate) fn note(&self, host: &Host, connection: ConnectionId, at: DateTime<Utc>) {
+    pub(crate) fn note(
+        &self,
+        tenant: TenantId,
+        key: ApiKeyId,
+        connection: ConnectionId,
+        at: DateTime<Utc>,
+    ) {
         self.pending().push(TokenRead {
-            tenant: host.tenant(),
-            key: host.key(),
+            tenant,
+            key,
             connection,
             at,
         });

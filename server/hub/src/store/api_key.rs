@@ -1,7 +1,7 @@
 //! One key of a host application: stored hashed, shown once, revocable.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{IntoActiveModel, QueryOrder, entity::prelude::*};
+use sea_orm::{Condition, ExprTrait, IntoActiveModel, QueryOrder, entity::prelude::*};
 
 use super::{ApiKeyId, PersonId, TenantId};
 
@@ -31,16 +31,31 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The living key with that digest.
-pub async fn by_secret(
-    db: &impl ConnectionTrait,
-    secret_hash: Vec<u8>,
-) -> Result<Option<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::SecretHash.eq(secret_hash))
-        .filter(Column::RevokedAt.is_null())
-        .one(db)
-        .await
+/// How a key was named by who showed it.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// By itself: its digest.
+    Secret(Vec<u8>),
+    /// By a token that was made from it.
+    Id(ApiKeyId),
+}
+
+impl Named {
+    /// The living key of that name.
+    pub(super) fn condition(self) -> Condition {
+        let named = match self {
+            Self::Secret(hash) => Expr::col((Entity, Column::SecretHash)).eq(hash),
+            Self::Id(id) => Expr::col((Entity, Column::Id)).eq(id),
+        };
+        Condition::all()
+            .add(named)
+            .add(Expr::col((Entity, Column::RevokedAt)).is_null())
+    }
+}
+
+/// The living key of that name.
+pub async fn shown(db: &impl ConnectionTrait, named: Named) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(named.condition()).one(db).await
 }
 
 /// Adds a key.

@@ -3,16 +3,43 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use sea_orm::{FromJsonQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, PersonId, TenantId};
+use super::{ConnectionId, PersonId, TenantId, credential};
 use crate::failure::Failure;
 
 /// What fills an entry's `{variables}`: a shop's name, a realm, an API host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct Variables(pub BTreeMap<String, String>);
+
+/// What the host application calls the columns it reads; only it understands it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Mapping(pub serde_json::Map<String, serde_json::Value>);
+
+/// How often the host application wants a connection to be read.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))")]
+#[serde(rename_all = "snake_case")]
+pub enum SyncFrequency {
+    /// Only when it is asked for.
+    #[default]
+    #[sea_orm(string_value = "manual")]
+    Manual,
+    /// Every hour.
+    #[sea_orm(string_value = "hourly")]
+    Hourly,
+    /// Every day.
+    #[sea_orm(string_value = "daily")]
+    Daily,
+    /// Every week.
+    #[sea_orm(string_value = "weekly")]
+    Weekly,
+}
 
 /// What became of the grant at the provider when the connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -75,6 +102,8 @@ pub struct Model {
     pub failed_at: Option<DateTime<Utc>>,
     pub disconnected_at: Option<DateTime<Utc>>,
     pub revocation: Option<Revocation>,
+    pub sync_frequency: SyncFrequency,
+    pub mapping: Mapping,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -115,4 +144,44 @@ pub async fn of_account(
         .filter(Column::ExternalId.eq(external_id))
         .one(db)
         .await
+}
+
+/// The connections of a tenant with their credentials, newest first, after
+/// `after` and about `limit` of them: one statement. An id tells its time, so
+/// that a page stays where it is while others are made and deleted.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    after: Option<ConnectionId>,
+    limit: Option<u64>,
+) -> Result<Vec<(Model, Vec<credential::Model>)>, DbErr> {
+    let to_credentials = credential::Entity::belongs_to(Entity)
+        .from(credential::Column::ConnectionId)
+        .to(Column::Id);
+    let to_credentials: RelationDef = to_credentials.into();
+    let mut query = Entity::find()
+        .join(JoinType::LeftJoin, to_credentials.rev())
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_desc(Column::Id)
+        .order_by_asc(credential::Column::Slot);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.lt(after));
+    }
+    if let Some(limit) = limit {
+        // A connection has at most two credentials, so that these rows have at
+        // least `limit` connections whole.
+        query = query.limit(2 * limit);
+    }
+    let rows = query.select_also(credential::Entity).all(db).await?;
+    let mut page: Vec<(Model, Vec<credential::Model>)> = Vec::new();
+    for (connection, credential) in rows {
+        match page.last_mut() {
+            Some((last, credentials)) if last.id == connection.id => credentials.extend(credential),
+            _ => page.push((connection, credential.into_iter().collect())),
+        }
+    }
+    if let Some(limit) = limit {
+        page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(page)
 }

@@ -193,11 +193,11 @@ pub struct Lendable {
     pub failure: Option<Failure>,
 }
 
-/// The key with that digest and, if it is the key's tenant's, the credential.
+/// The key of that name and, if it is the key's tenant's, the credential.
 /// One SELECT: the hot path.
 pub async fn lendable(
     db: &impl ConnectionTrait,
-    secret_hash: Vec<u8>,
+    key: api_key::Named,
     connection_id: ConnectionId,
     slot: &str,
 ) -> Result<Option<Lendable>, DbErr> {
@@ -247,8 +247,7 @@ pub async fn lendable(
                 .equals((connection::Entity, connection::Column::Id))
                 .and(Expr::col((Entity, Column::Slot)).eq(slot)),
         )
-        .and_where(Expr::col((api_key::Entity, api_key::Column::SecretHash)).eq(secret_hash))
-        .and_where(Expr::col((api_key::Entity, api_key::Column::RevokedAt)).is_null())
+        .cond_where(key.condition())
         .to_owned();
     Lendable::find_by_statement(db.get_database_backend().build(&statement))
         .one(db)

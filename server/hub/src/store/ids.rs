@@ -64,6 +64,8 @@ id! {
     NodeId,
     /// One event of a tenant's history.
     EventId,
+    /// One key that signs short-lived tokens.
+    SigningKeyId,
 }
 
 impl TenantId {

@@ -2,11 +2,10 @@
 //! `linkwell catalog list --json`.
 
 use axum::{
-    Router,
+    Extension,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use hub::{
     Hub,
@@ -14,15 +13,14 @@ use hub::{
         AuthKind, Category, Confidence, Incremental, Provider, RefreshMode, SignIn, oauth::Rotates,
         value::Span,
     },
-    people::Scope,
+    people::{Host, Scope},
     secret::digest,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    api::host,
-    problem::{Answer, Problem},
-};
+use super::super::problem::{self, Answer, Problem};
 
 /// How many entries one answer has where nobody says.
 const PAGE: usize = 100;
@@ -30,14 +28,15 @@ const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 500;
 
 /// The two routes.
-pub fn router() -> Router<Hub> {
-    Router::new()
-        .route("/catalog", get(list))
-        .route("/catalog/{id}", get(entry))
+pub fn router() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(entry))
 }
 
 /// A line of the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CatalogLine)]
 pub struct Line<'a> {
     id: &'a str,
     name: &'a str,
@@ -57,8 +56,8 @@ pub struct Line<'a> {
 }
 
 /// An entry, whole. There are no secrets in the catalog.
-#[derive(Serialize)]
-struct Whole<'a> {
+#[derive(Serialize, ToSchema)]
+struct CatalogEntry<'a> {
     #[serde(flatten)]
     line: Line<'a>,
     icon: &'a str,
@@ -68,7 +67,7 @@ struct Whole<'a> {
     scopes: Vec<ScopeLine<'a>>,
     variables: Vec<Question<'a>>,
     fields: Vec<FieldLine<'a>>,
-    token: Option<Token>,
+    token: Option<TokenLife>,
     /// Whether disconnecting ends the access at the provider by itself.
     revoked_by_call: bool,
     remove_url: &'a str,
@@ -80,7 +79,7 @@ struct Whole<'a> {
     sources: &'a [String],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ScopeLine<'a> {
     name: &'a str,
     meaning: &'a str,
@@ -89,7 +88,7 @@ struct ScopeLine<'a> {
     technical: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Question<'a> {
     name: &'a str,
     label: &'a str,
@@ -101,7 +100,7 @@ struct Question<'a> {
     choices: Vec<(&'a str, &'a str)>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct FieldLine<'a> {
     name: &'a str,
     label: &'a str,
@@ -115,8 +114,8 @@ struct FieldLine<'a> {
 
 /// What is known of the life of tokens. Durations are in seconds; `unknown`
 /// and `endless` are words.
-#[derive(Serialize)]
-struct Token {
+#[derive(Serialize, ToSchema)]
+struct TokenLife {
     refresh: &'static str,
     lifetime: String,
     refresh_lifetime: Option<String>,
@@ -125,7 +124,7 @@ struct Token {
     incremental: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SetupLines<'a> {
     name: &'a str,
     register_url: Option<&'a str>,
@@ -166,11 +165,11 @@ fn sign_in(how: SignIn) -> &'static str {
     }
 }
 
-fn whole(provider: &Provider) -> Whole<'_> {
+fn whole(provider: &Provider) -> CatalogEntry<'_> {
     let about = &provider.about;
     let asked = provider.scopes.iter().filter(|scope| scope.default);
     let from_scopes = asked.map(|scope| scope.meaning.as_str());
-    Whole {
+    CatalogEntry {
         line: line(provider),
         icon: &provider.brand.icon,
         colour: provider.brand.colour.as_str(),
@@ -240,14 +239,14 @@ fn whole(provider: &Provider) -> Whole<'_> {
     }
 }
 
-fn token(provider: &Provider) -> Token {
+fn token(provider: &Provider) -> TokenLife {
     let span = |span: Span| match span {
         Span::Lasts(span) => span.num_seconds().to_string(),
         Span::Endless => "endless".to_owned(),
         Span::Unknown => "unknown".to_owned(),
     };
     let refresh = &provider.refresh;
-    Token {
+    TokenLife {
         refresh: match refresh.mode {
             RefreshMode::RefreshToken => "refresh_token",
             RefreshMode::Exchange => "exchange",
@@ -273,27 +272,30 @@ fn token(provider: &Provider) -> Token {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Asked {
     /// Words to search by.
     #[serde(default)]
     q: String,
     /// A category's word, as in provider files.
+    #[param(value_type = Option<String>)]
     category: Option<Category>,
     /// `global`, `eu` or a country; whatever serves it, as global ones do.
     region: Option<String>,
     /// `one_click`, `key`, `database` or `browser`.
     sign_in: Option<String>,
     /// A kind of entry: `oauth2`, `api_key` …
+    #[param(value_type = Option<String>)]
     auth: Option<AuthKind>,
     limit: Option<usize>,
     /// The last id of the page before.
     after: Option<String>,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, ToSchema)]
+struct CatalogList<'a> {
     data: Vec<Line<'a>>,
     /// How many answer to the filters, on all pages together.
     total: usize,
@@ -302,12 +304,27 @@ struct List<'a> {
     next: Option<&'a str>,
 }
 
+/// List and search what can be connected
+#[utoipa::path(
+    get, path = "/", tag = "catalog", operation_id = "list_catalog",
+    params(Asked),
+    responses(
+        (status = 200, description = "A page of entries, the likeliest first", body = CatalogList),
+        (status = 304, description = "Nothing has changed since the answer that `If-None-Match` names"),
+        (status = 401, response = problem::Unauthenticated),
+        (status = 403, response = problem::Forbidden),
+        (status = 422, response = problem::Invalid),
+        (status = 429, response = problem::Throttled),
+    ),
+    security(("key" = ["catalog:read"])),
+)]
 async fn list(
     State(hub): State<Hub>,
+    Extension(host): Extension<Host>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    host(&hub, &headers).await?.may(Scope::CatalogRead)?;
+    host.may(Scope::CatalogRead)?;
     let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
     let found = match asked.q.trim() {
         "" => hub.catalog.iter().collect(),
@@ -338,7 +355,7 @@ async fn list(
     let limit = asked.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let page = &found[from..found.len().min(from + limit)];
     let is_last = from + page.len() == found.len();
-    let answer = List {
+    let answer = CatalogList {
         data: page.iter().map(|provider| line(provider)).collect(),
         total: found.len(),
         next: page
@@ -349,12 +366,27 @@ async fn list(
     Ok(unless_known(&headers, &answer))
 }
 
+/// See one entry whole: what it asks for, what it will do, how its tokens live
+#[utoipa::path(
+    get, path = "/{id}", tag = "catalog", operation_id = "get_catalog_entry",
+    params(("id" = String, Path, description = "The provider's id")),
+    responses(
+        (status = 200, description = "The entry", body = CatalogEntry),
+        (status = 304, description = "Nothing has changed since the answer that `If-None-Match` names"),
+        (status = 401, response = problem::Unauthenticated),
+        (status = 403, response = problem::Forbidden),
+        (status = 404, response = problem::NotFound),
+        (status = 429, response = problem::Throttled),
+    ),
+    security(("key" = ["catalog:read"])),
+)]
 async fn entry(
     State(hub): State<Hub>,
+    Extension(host): Extension<Host>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    host(&hub, &headers).await?.may(Scope::CatalogRead)?;
+    host.may(Scope::CatalogRead)?;
     let provider = hub.catalog.get(&id).ok_or_else(Problem::not_found)?;
     Ok(unless_known(&headers, &whole(provider)))
 }

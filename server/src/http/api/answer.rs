@@ -1,0 +1,173 @@
+//! What several routes answer.
+
+use chrono::{DateTime, Utc};
+use hub::{
+    Hub,
+    catalog::Provider,
+    connect::Listed,
+    failure::{Failure, FailureCode},
+    keep::health::Status,
+    prompt::{During, Prompt, Subject},
+    store::{
+        ConnectionId,
+        connection::{Mapping, SyncFrequency},
+        words,
+    },
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::schema;
+
+/// Whose account it is.
+#[derive(Serialize, ToSchema)]
+pub struct Account {
+    /// Its identity at the provider; none until it was asked
+    pub id: Option<String>,
+    /// What it is called
+    pub label: String,
+}
+
+/// A connection and how it is.
+#[derive(Serialize, ToSchema)]
+pub struct Connection {
+    #[schema(value_type = uuid::Uuid)]
+    id: ConnectionId,
+    /// Its provider's id in the catalog
+    provider: String,
+    account: Account,
+    /// A person's name for it
+    display_name: Option<String>,
+    #[schema(schema_with = schema::status)]
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::failure_code)]
+    code: Option<FailureCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::prompt)]
+    prompt: Option<Prompt>,
+    /// When it is worth trying again
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<DateTime<Utc>>,
+    /// The permissions that were asked for
+    scopes_asked: Vec<String>,
+    /// The permissions that were given; none when the provider does not say
+    scopes_granted: Option<Vec<String>>,
+    /// The permissions that were asked for and not given
+    scopes_missing: Vec<String>,
+    #[schema(schema_with = schema::sync_frequency)]
+    sync_frequency: SyncFrequency,
+    #[schema(schema_with = schema::mapping)]
+    mapping: Mapping,
+    created_at: DateTime<Utc>,
+    /// When a call with its token last succeeded
+    last_ok_at: Option<DateTime<Utc>>,
+    token_expires_at: Option<DateTime<Utc>>,
+    next_refresh_at: Option<DateTime<Utc>>,
+}
+
+impl Connection {
+    /// As it is answered.
+    pub fn of(hub: &Hub, listed: Listed) -> Self {
+        let Listed { connection, health } = listed;
+        let prompt = health.failure.as_ref().map(|failure| {
+            Prompt::of(
+                failure,
+                &Subject {
+                    provider_name: provider_name(hub, &connection.provider),
+                    account: Some(connection.name()),
+                    at: health.since.unwrap_or_else(|| hub.clock.now()),
+                    during: During::Keeping,
+                    missing: &[],
+                },
+            )
+        });
+        Self {
+            id: connection.id,
+            status: health.status,
+            code: health.failure.as_ref().map(|failure| failure.code),
+            retry_at: health.failure.as_ref().and_then(|failure| failure.retry_at),
+            prompt,
+            scopes_asked: words(&connection.scopes_asked),
+            scopes_granted: connection.scopes_granted.as_deref().map(words),
+            scopes_missing: health.missing_scopes,
+            sync_frequency: connection.sync_frequency,
+            mapping: connection.mapping,
+            created_at: connection.created_at,
+            last_ok_at: connection.last_ok_at,
+            token_expires_at: health.expires_at,
+            next_refresh_at: health.next_refresh_at,
+            provider: connection.provider,
+            account: Account {
+                id: connection.external_id,
+                label: connection.account_label,
+            },
+            display_name: connection.display_name,
+        }
+    }
+}
+
+/// How a test ended.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It works.
+    Passed,
+    /// It does not; `code` and `prompt` say why.
+    Failed,
+}
+
+/// What a test found.
+#[derive(Serialize, ToSchema)]
+pub struct Tested {
+    outcome: Outcome,
+    tested_at: DateTime<Utc>,
+    /// Whose account it opens
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<Account>,
+    /// The permissions that were given; none when the provider does not say
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes_granted: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::failure_code)]
+    code: Option<FailureCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::prompt)]
+    prompt: Option<Prompt>,
+    /// When it is worth trying again
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<DateTime<Utc>>,
+}
+
+impl Tested {
+    /// It works.
+    pub fn passed(hub: &Hub, account: Account, scopes_granted: Option<Vec<String>>) -> Self {
+        Self {
+            outcome: Outcome::Passed,
+            tested_at: hub.clock.now(),
+            account: Some(account),
+            scopes_granted,
+            code: None,
+            prompt: None,
+            retry_at: None,
+        }
+    }
+
+    /// It does not.
+    pub fn failed(hub: &Hub, failure: &Failure, subject: &Subject<'_>) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            tested_at: hub.clock.now(),
+            account: None,
+            scopes_granted: None,
+            code: Some(failure.code),
+            prompt: Some(Prompt::of(failure, subject)),
+            retry_at: failure.retry_at,
+        }
+    }
+}
+
+/// What a provider is called, as far as the catalog knows it.
+pub fn provider_name<'h>(hub: &'h Hub, id: &'h str) -> &'h str {
+    hub.catalog.get(id).map_or(id, Provider::name)
+}

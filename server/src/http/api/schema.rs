@@ -1,0 +1,82 @@
+//! Closed lists and types of the hub, as the document describes them: written
+//! from the lists themselves.
+
+use hub::{
+    failure::FailureCode, keep::health::Status, people::Scope, store::connection::SyncFrequency,
+};
+use sea_orm::{ActiveEnum, Iterable};
+use utoipa::openapi::{
+    ObjectBuilder, RefOr, Schema, Type,
+    schema::{ArrayBuilder, SchemaType},
+};
+
+fn words(about: &str, words: impl IntoIterator<Item = String>) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(about))
+        .enum_values(Some(words))
+        .into()
+}
+
+/// How a connection is.
+pub fn status() -> Schema {
+    let all = Status::ALL.map(|status| status.as_str().to_owned());
+    words("How the connection is", all)
+}
+
+/// What failed.
+pub fn failure_code() -> Schema {
+    let all = FailureCode::ALL.map(|code| code.as_str().to_owned());
+    words("What failed, from a closed list", all)
+}
+
+/// How often a connection is to be read.
+pub fn sync_frequency() -> Schema {
+    words(
+        "How often the host application wants it to be read",
+        SyncFrequency::iter().map(|one| one.to_value()),
+    )
+}
+
+/// What a key may do.
+pub fn scopes() -> Schema {
+    let all = Scope::ALL.map(|scope| scope.as_str().to_owned());
+    ArrayBuilder::new()
+        .items(RefOr::T(words("What the token may do", all)))
+        .into()
+}
+
+/// What a person is told about a failure.
+pub fn prompt() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let optional = |kind| SchemaType::from_iter([kind, Type::Null]);
+    let button = || {
+        ObjectBuilder::new()
+            .schema_type(optional(Type::Object))
+            .property("label", text())
+            .property("kind", text())
+    };
+    ObjectBuilder::new()
+        .description(Some(
+            "What a person is told: what failed, why, and the one thing to do",
+        ))
+        .property("what", text())
+        .required("what")
+        .property("why", text())
+        .required("why")
+        .property("effect", text().schema_type(optional(Type::String)))
+        .property("action", button())
+        .property("secondary", button())
+        .property("who", text())
+        .required("who")
+        .into()
+}
+
+/// An object whose members only the host application understands.
+pub fn mapping() -> Schema {
+    ObjectBuilder::new()
+        .description(Some(
+            "What the host application calls what it reads; 16 kB of JSON at most",
+        ))
+        .into()
+}
