@@ -178,7 +178,7 @@ test('two accounts of one provider are two connections', async ({ page, owner: _
 });
 
 test('no other address leads anywhere', async ({ page }) => {
-  for (const address of ['https://example.com/', 'http://github.com/', 'https://github.com:8443/']) {
+  for (const address of ['https://example.com/', 'http://alder-ash.okta.com/', 'https://github.com:8443/']) {
     // An empty answer leads to an error page of the browser's own.
     const [answer] = await Promise.all([page.waitForResponse(address), page.goto(address).catch(() => null)]);
     expect(answer.status(), address).toBe(403);

@@ -376,7 +376,8 @@ fn Control(asked: Asked) -> impl IntoView {
             placeholder
             suffix=suffix.unwrap_or_default()
             value
-            may_be_empty={optional || kept}
+            may_be_empty=optional
+            kept
             multiline
         />
     }

@@ -39,6 +39,10 @@ pub fn Field(
     /// Whether it may stay empty.
     #[prop(optional)]
     may_be_empty: bool,
+    /// Whether it holds something already that is not shown, and is kept when it
+    /// stays empty.
+    #[prop(optional)]
+    kept: bool,
     /// Whether it has several lines.
     #[prop(optional)]
     multiline: bool,
@@ -84,7 +88,7 @@ pub fn Field(
                         autocomplete="off"
                         spellcheck="false"
                         placeholder=placeholder.clone()
-                        required=!may_be_empty
+                        required={!may_be_empty && !kept}
                         aria-describedby=(!described.is_empty()).then(|| described.clone())
                         aria-invalid=wrong.then_some("true")
                     ></textarea>
@@ -98,7 +102,7 @@ pub fn Field(
                     autocapitalize=(kind != "text").then_some("none")
                     placeholder=placeholder
                     minlength=minlength
-                    required=!may_be_empty
+                    required={!may_be_empty && !kept}
                     aria-describedby=(!described.is_empty()).then_some(described)
                     aria-invalid=wrong.then_some("true")
                 /> })}

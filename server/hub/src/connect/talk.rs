@@ -149,12 +149,18 @@ fn secret_in(questions: &[Question<'_>], asked: Option<Question<'_>>, said: &str
     None
 }
 
-/// Long, without blanks, and of letters and digits, as no word of a sentence is.
+/// Long, without blanks, and of letters and digits, or written as no word of a
+/// sentence is.
 fn looks_secret(piece: &str) -> bool {
     const LONG: usize = 12;
     let is_block = piece.starts_with("-----BEGIN");
-    let mixed = piece.chars().any(|letter| letter.is_ascii_digit())
-        && piece.chars().any(char::is_alphabetic);
+    let letters: Vec<char> = piece.chars().collect();
+    let digits = letters.iter().any(char::is_ascii_digit);
+    let humps = letters
+        .windows(2)
+        .any(|pair| pair[0].is_lowercase() && pair[1].is_uppercase());
+    let mixed = letters.iter().any(|letter| letter.is_alphabetic())
+        && (digits || humps || piece.contains('_'));
     let is_address = piece.contains("://") || piece.contains('@') && piece.contains('.');
     is_block
         || piece.chars().count() >= LONG
@@ -172,6 +178,7 @@ mod tests {
         for secret in [
             "sk_live_51HabcDEF",
             "AKIA1234567890EXAMPLE",
+            "sk_test_AlderAndAsh",
             "-----BEGIN PRIVATE KEY-----",
         ] {
             assert!(looks_secret(secret), "{secret}");
