@@ -26,6 +26,8 @@ use axum::{
 use hub::Hub;
 use url::{Host, Url};
 
+use super::problem::Problem;
+
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
@@ -56,6 +58,9 @@ async fn pass(public_url: &Url, request: Request, next: Next) -> Response {
             security = true, ?refusal, http.method = %request.method(),
             "a request that no page of ours caused was refused"
         );
+        if request.uri().path().starts_with("/v1/") {
+            return Problem::no_authority().into_response();
+        }
         let message = format!(
             "This request did not come from a page of Linkwell. Open {} and try again there.\n",
             origin(public_url)

@@ -110,6 +110,14 @@ impl Problem {
         )
     }
 
+    /// Nothing shows that the caller may change something: no key, and no page of
+    /// ours.
+    pub fn no_authority() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed").detail(
+            "Send a living API key, or a token made from one, as `Authorization: Bearer lw_…`.",
+        )
+    }
+
     /// The address exists, the thing does not, or not for this caller.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found")

@@ -101,6 +101,8 @@ async fn whatever_is_wrong_is_a_problem() {
             problem(answer, StatusCode::UNAUTHORIZED).await;
         }
     }
+    let bare = world.browser().http.post(world.url("/v1/connections"));
+    problem(bare.send().await.unwrap(), StatusCode::FORBIDDEN).await;
     let reader = world.host(&[Scope::CatalogRead]).await;
     problem(reader.get(&one).await, StatusCode::FORBIDDEN).await;
 }
@@ -248,6 +250,13 @@ async fn what_is_sent_twice_is_done_once() {
         assert_eq!(theirs.status(), StatusCode::CREATED);
         assert!(!theirs.headers().contains_key("idempotency-replayed"));
     }
+    // A token that may do less is not told what its key was answered.
+    let narrow = host.post("/v1/tokens", json!({ "scopes": ["connections:read"] }));
+    let narrow: Value = narrow.await.json().await.unwrap();
+    let mut less = world.any_host().await;
+    less.key = narrow["access_token"].as_str().unwrap().to_owned();
+    let peeking = post_once(&less, "one", "/v1/connections", &body).await;
+    problem(peeking, StatusCode::UNPROCESSABLE_ENTITY).await;
     // After a day it is forgotten.
     world.advance(TimeDelta::hours(1));
     let later = post_once(&host, "one", "/v1/connections", &github).await;

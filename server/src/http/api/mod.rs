@@ -3,7 +3,7 @@
 //! | What | Where |
 //! |---|---|
 //! | who calls, how often, and whether it was sent before | [`admit`], [`once`] |
-//! | connections, also as `/v1/connectors` | [`connections`] |
+//! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
 //! | working tokens of connections | [`lending`] |
 //! | what can be connected | [`catalog`] |
 //! | short-lived tokens for the API itself | [`tokens`] |
@@ -14,6 +14,7 @@ mod answer;
 mod body;
 pub mod catalog;
 mod connections;
+mod create;
 mod docs;
 mod lending;
 mod once;

@@ -43,9 +43,11 @@ async fn run_once(hub: &Hub, host: &Host, request: Request, next: Next) -> Answe
         .extensions
         .get::<OriginalUri>()
         .map_or(&parts.uri, |OriginalUri(uri)| uri);
+    // A token that may do less is not told what one that may do more was.
     let same = Secret::new(format!(
-        "{} {address}\n{}",
+        "{} {address} {:?}\n{}",
         parts.method,
+        host.scopes(),
         String::from_utf8_lossy(&body)
     ));
     // What is kept tells requests apart and is no copy of one.
