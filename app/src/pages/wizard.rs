@@ -356,6 +356,8 @@ fn Control(asked: Asked) -> impl IntoView {
             suffix: None,
             help: Some(why).filter(|why| !why.is_empty()),
             value,
+            secret: false,
+            optional: false,
         };
         return view! { <Choose field choices/> }.into_any();
     }
