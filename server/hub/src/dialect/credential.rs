@@ -61,7 +61,7 @@ impl Entered {
     pub(super) fn fingerprint(&self, provider: &Provider) -> String {
         let secrets = provider.fields.iter().filter(|field| field.secret);
         let text: Vec<&str> = secrets.filter_map(|field| self.get(&field.name)).collect();
-        let digest = digest(&text.join("\n"));
+        let digest = digest(text.join("\n"));
         let hex = digest[..FINGERPRINT]
             .iter()
             .map(|byte| format!("{byte:02x}"));

@@ -76,7 +76,7 @@ impl MasterKey {
         );
         let bytes: Zeroizing<[u8; 32]> =
             Zeroizing::new(bytes.as_slice().try_into().map_err(|_| malformed())?);
-        let mut fingerprint = digest(&format!("linkwell master key {}", BASE64.encode(*bytes)));
+        let mut fingerprint = digest(format!("linkwell master key {}", BASE64.encode(*bytes)));
         fingerprint.truncate(8);
         Ok(Self {
             id: format!("local:{}", hex(&fingerprint)),
