@@ -52,7 +52,7 @@ struct Config {
     "credential": { "access_token": "gho_example", "refresh_token": "ghr_example" },
     "account": { "id": "42", "label": "ana" },
 }))]
-struct CreateBody {
+pub(super) struct CreateBody {
     /// The provider's id in the catalog
     provider: String,
     #[serde(default)]
@@ -266,7 +266,7 @@ fn connecting<'a>(hub: &Hub, provider_name: &'a str) -> Subject<'a> {
 /// What is to be tested. It has no `Debug`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TestBody {
+pub(super) struct TestBody {
     /// The provider's id in the catalog
     provider: String,
     config: Config,
