@@ -593,7 +593,7 @@ pub async fn connect_page(
     let readiness = if let Some(readiness) = entered(entry, known_to(&repairs)) {
         match (readiness, hub.draft(member, &entry.id, repaired).await?) {
             (Readiness::Enter(begun), Some(draft)) => {
-                Readiness::Enter(wizard::so_far(hub, begun, draft))
+                Readiness::Enter(Box::new(wizard::so_far(hub, *begun, draft)))
             }
             (readiness, _) => readiness,
         }
@@ -739,7 +739,7 @@ fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readiness> {
         }
     }
     let known = known.cloned().unwrap_or_default();
-    Some(Readiness::Enter(wizard::before(entry, &known)))
+    Some(Readiness::Enter(Box::new(wizard::before(entry, &known))))
 }
 
 /// Each provider app.

@@ -516,7 +516,7 @@ pub enum Readiness {
     /// Its provider app is there.
     Ready,
     /// It is connected with something a person enters.
-    Enter(Wizard),
+    Enter(Box<Wizard>),
     /// There is no such connection yet, and why.
     NotYet(String),
     /// Its provider app is missing.

@@ -67,7 +67,7 @@ pub fn ConnectView(
         }
         .into_any(),
         Readiness::Enter(page) => view! {
-            <WizardView provider=plate.id.clone() name=name.clone() connection page takes/>
+            <WizardView provider=plate.id.clone() name=name.clone() connection page=*page takes/>
         }
         .into_any(),
         Readiness::NotYet(why) => view! {

@@ -130,23 +130,24 @@ pub fn end_of(secret: &str) -> String {
 }
 
 fn secret_in(questions: &[Question<'_>], asked: Option<Question<'_>>, said: &str) -> Option<Meant> {
-    let secrets = || questions.iter().filter(|question| question.is_secret());
-    let pieces = || std::iter::once(said.trim()).chain(said.split_whitespace());
-    for piece in pieces().filter(|piece| looks_secret(piece)) {
-        // The one that is asked for comes first: patterns may be alike.
-        let asked = asked.into_iter().filter(|question| question.is_secret());
-        let of = asked
-            .chain(secrets().copied())
-            .find(|question| question.read(piece).is_ok());
-        return Some(match of {
-            Some(question) => Meant::Secret {
-                key: question.key(),
-                value: Secret::new(piece),
-            },
-            None => Meant::UnknownSecret,
-        });
+    let pieces = std::iter::once(said.trim()).chain(said.split_whitespace());
+    let looking: Vec<&str> = pieces.filter(|piece| looks_secret(piece)).collect();
+    if looking.is_empty() {
+        return None;
     }
-    None
+    // The one that is asked for comes first: patterns may be alike.
+    let secrets = asked.into_iter().chain(questions.iter().copied());
+    let secrets: Vec<Question<'_>> = secrets.filter(Question::is_secret).collect();
+    let found = looking.into_iter().find_map(|piece| {
+        let of = secrets
+            .iter()
+            .find(|question| question.read(piece).is_ok())?;
+        Some(Meant::Secret {
+            key: of.key(),
+            value: Secret::new(piece),
+        })
+    });
+    Some(found.unwrap_or(Meant::UnknownSecret))
 }
 
 /// Long, without blanks, and of letters and digits, or written as no word of a
