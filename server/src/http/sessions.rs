@@ -142,7 +142,7 @@ fn backend(error: impl fmt::Display) -> session_store::Error {
 
 /// What a session's row is found by, and what a flow is bound to.
 pub fn id_hash(id: &Id) -> Vec<u8> {
-    digest(&id.to_string())
+    digest(id.to_string())
 }
 
 /// Gives every request its session; nothing is read until somebody asks.

@@ -66,12 +66,15 @@ fn put(body: &mut Value, at: &str, value: Value) {
     *here = value;
 }
 
+/// Its name and its value.
+type Header = (String, String);
+
 /// The answers in which a provider may say what a line is about.
 fn answers(
     line: &Line,
     errors: &[Pointer],
     texts: &[Pointer],
-) -> Vec<(StatusCode, Value, Option<(String, String)>)> {
+) -> Vec<(StatusCode, Value, Option<Header>)> {
     let status = match line.code.as_str() {
         "5xx" => Some(500),
         code if code.len() == 3 => code.parse::<u16>().ok(),

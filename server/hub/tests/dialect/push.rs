@@ -78,7 +78,7 @@ impl Message {
         assert_eq!(told.meaning, Some(meaning));
         assert!(told.accounts.iter().any(|one| one == account), "{told:?}");
 
-        let body = std::mem::replace(&mut self.body, String::new());
+        let body = std::mem::take(&mut self.body);
         self.body = body.replacen('1', "2", 1);
         assert_ne!(self.body, body, "there is something to change");
         assert_eq!(self.read(), None, "{}: another body", self.id);
