@@ -222,12 +222,10 @@ impl Walk<'_> {
                 grant.refresh_token.as_ref().map(Secret::expose)
             ));
         }
-        if grant
-            .second
-            .as_ref()
-            .map(|second| second.access_token.expose())
-            != second.as_deref()
-        {
+        let documented = self.fact.second_token.as_ref();
+        let kind = grant.second.as_ref().map(|second| second.kind.as_str());
+        let kept = grant.second.as_ref().map(|kept| kept.access_token.expose());
+        if kept != second.as_deref() || kind != documented.map(|it| it.kind.as_str()) {
             self.wrong(format!("{step}: the second token was not kept"));
         }
         let announced = expires_in.map(|seconds| self.bench.now() + TimeDelta::seconds(seconds));
