@@ -38,6 +38,12 @@ export class Watch {
       if (request.isNavigationRequest() || this.isOurs(asked) || !/^(http|ws)/.test(asked)) {
         return;
       }
+      // A window may still bear our address while the provider's page in it
+      // already asks its own server.
+      const itsOwn = request.headers()['sec-fetch-site'] === 'same-origin';
+      if (itsOwn || new URL(asked).hostname === 'localhost') {
+        return;
+      }
       const page = request.frame().page().url();
       if (this.isOurs(page)) {
         this.strangers.push(`${page} asked ${asked}`);
