@@ -212,7 +212,11 @@ impl Tracker {
         if self.phase.with_untracked(|now| *now == phase) {
             return;
         }
-        if let Some(line) = self.name.with_value(|name| phase.line(name)) {
+        // Checking lasts a moment: what is said of it could come after the outcome.
+        let spoken = phase != Phase::Checking;
+        if let Some(line) = self.name.with_value(|name| phase.line(name))
+            && spoken
+        {
             browser::announce(&line);
         }
         self.phase.set(phase);
