@@ -1,7 +1,7 @@
 //! A request that is sent twice is done once: idempotency keys.
 //!
 //! The answer is kept for [a day](idempotent_request::KEPT), sealed: it may
-//! name accounts, and a connect link is in it.
+//! name accounts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

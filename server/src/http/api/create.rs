@@ -119,8 +119,8 @@ impl Moment {
 /// Make a connection
 ///
 /// An account that is connected already gets the new credentials (200) and no
-/// second connection. Accounts that are connected in a browser, by their
-/// person, need a connect link.
+/// second connection. Accounts that are connected in a browser are connected by
+/// their person, on the hub.
 #[utoipa::path(
     post, path = "/", tag = "connections", operation_id = "create_connection",
     params(problem::IdempotencyKey),
