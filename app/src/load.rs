@@ -725,18 +725,14 @@ fn asked_field(question: &Variable) -> ConnectField {
 
 /// How an entry without one-click sign-in is connected; none for one with it.
 fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readiness> {
-    match (entry.sign_in(), &entry.service) {
-        (SignIn::OneClick, _) => return None,
-        (SignIn::Browser, _) => {
+    match entry.sign_in() {
+        SignIn::OneClick => return None,
+        SignIn::Browser => {
             let why =
                 "It has no official way in. A sign-in in a real browser is not available here yet.";
             return Some(Readiness::NotYet(why.to_owned()));
         }
-        (SignIn::Key, None) => {}
-        (SignIn::Database, _) | (SignIn::Key, Some(_)) => {
-            let why = "Connecting databases and mail servers is not available here yet.";
-            return Some(Readiness::NotYet(why.to_owned()));
-        }
+        SignIn::Key | SignIn::Database => {}
     }
     let known = known.cloned().unwrap_or_default();
     Some(Readiness::Enter(Box::new(wizard::before(entry, &known))))

@@ -102,7 +102,14 @@ fn main() -> ExitCode {
             &name,
             &fs::read_to_string(&path).expect("a catalog file in UTF-8"),
         );
-        writeln!(code, "    ({name:?}, include_str!({path:?})),").expect("writing to memory");
+        // By the crate's directory and not its address: a checkout that moves
+        // with its build directory stays built.
+        writeln!(
+            code,
+            "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),",
+            format!("/catalog/{name}"),
+        )
+        .expect("writing to memory");
         sources.insert(source.id().to_owned(), source);
     }
     code.push_str("];\n");

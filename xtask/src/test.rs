@@ -13,7 +13,7 @@ use crate::{
     site, tools,
     workspace::{Workspace, run},
 };
-use postgres::Postgres;
+use postgres::{Postgres, Programs};
 
 /// The crash tests kill the process at named points. Every stage builds with
 /// them, so that one compilation serves all.
@@ -39,16 +39,19 @@ enum Stage {
     Rust,
     /// The whole-application tests again, on PostgreSQL.
     Postgres,
+    /// Connections to real databases and mail servers.
+    Services,
     /// The browser suite in end2end/.
     E2e,
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Site,
         Self::Lint,
         Self::Rust,
         Self::Postgres,
+        Self::Services,
         Self::E2e,
     ];
 
@@ -58,6 +61,7 @@ impl Stage {
             Self::Lint => "lint",
             Self::Rust => "rust",
             Self::Postgres => "postgres",
+            Self::Services => "services",
             Self::E2e => "e2e",
         }
     }
@@ -68,6 +72,7 @@ impl Stage {
             Self::Lint => lint(workspace),
             Self::Rust => run(&mut workspace.cargo(&["test", "--workspace", FAILPOINTS])),
             Self::Postgres => postgres(workspace),
+            Self::Services => services(workspace),
             Self::E2e => e2e(workspace),
         }
     }
@@ -129,6 +134,14 @@ fn postgres(workspace: &Workspace) -> Result<()> {
     run(workspace
         .cargo(&["test", "--workspace", FAILPOINTS, "--test=suite"])
         .env("LINKWELL_TEST_DATABASE", postgres.url()))
+}
+
+fn services(workspace: &Workspace) -> Result<()> {
+    tools::services()?;
+    let postgres = Programs::install(workspace)?;
+    run(workspace
+        .cargo(&["test", "--workspace", FAILPOINTS, "--test=services"])
+        .env("LINKWELL_TEST_SERVICES", postgres.directory()))
 }
 
 fn e2e(workspace: &Workspace) -> Result<()> {

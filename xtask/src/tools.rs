@@ -143,6 +143,32 @@ pub fn browsers() -> Result<Browsers> {
     )
 }
 
+/// Makes sure of the servers that connections are tested against, installing
+/// Debian's when they are missing and we may. PostgreSQL comes with the tests.
+pub fn services() -> Result<()> {
+    const SERVERS: [(&str, &str); 4] = [
+        ("mariadbd", "mariadb-server"),
+        ("redis-server", "redis-server"),
+        ("dovecot", "dovecot-imapd"),
+        ("pgbouncer", "pgbouncer"),
+    ];
+    // Debian keeps servers where only root looks.
+    let is_there =
+        |program: &str| find(program).is_some() || Path::new("/usr/sbin").join(program).exists();
+    let missing = || SERVERS.iter().filter(|(program, _)| !is_there(program));
+    let packages: Vec<&str> = missing().map(|(_, package)| *package).collect();
+    if !packages.is_empty() {
+        apt_install(&packages)?;
+    }
+    match missing().next() {
+        None => Ok(()),
+        Some((program, package)) => bail!(
+            "the tests of services need {program} \
+             (Debian: apt-get install --no-install-recommends {package})"
+        ),
+    }
+}
+
 /// Installs Debian packages, where there are any and we may.
 fn apt_install(packages: &[&str]) -> Result<()> {
     if !is_root() || find("apt-get").is_none() {

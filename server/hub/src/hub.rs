@@ -7,6 +7,7 @@ use url::Url;
 use crate::{
     catalog::Catalog,
     clock::Clock,
+    connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
     people::{Limits, Passwords, Signing},
@@ -44,6 +45,7 @@ pub struct Parts {
     /// How often the API may be called.
     pub limits: Limits,
     pub signing: Signing,
+    pub rejections: Rejections,
 }
 
 impl Hub {

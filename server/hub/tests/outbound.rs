@@ -261,7 +261,7 @@ async fn a_proxy_is_asked_for_what_is_far_and_never_for_what_is_private() {
     // It says yes to CONNECT and then speaks no TLS.
     assert_eq!(
         error(get(&outbound, "https://1.1.1.1/").await),
-        SendError::NotSent(NotSent::Connect)
+        SendError::NotSent(NotSent::Tls)
     );
     assert_eq!((proxy.requests(), near.requests()), (1, 1));
 }
@@ -383,7 +383,7 @@ async fn no_tls_no_request() {
     let url = format!("https://{}/", plain.address);
     assert_eq!(
         error(get(&allowing(&[&plain]), &url).await),
-        SendError::NotSent(NotSent::Connect)
+        SendError::NotSent(NotSent::Tls)
     );
 }
 

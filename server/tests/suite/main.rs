@@ -21,6 +21,7 @@ mod people;
 mod push;
 mod refresh;
 mod secrets;
+mod services;
 mod surface;
 mod tokens;
 mod ways;

@@ -29,7 +29,30 @@ pub struct Postgres {
     server: Child,
     /// Everything it has on disk.
     directory: Directory,
+    _programs: Programs,
     port: u16,
+}
+
+/// PostgreSQL's programs where an unprivileged user can run them: the target
+/// directory may well be root's own.
+pub struct Programs(Directory);
+
+impl Programs {
+    /// Installs them for the length of a test run.
+    pub fn install(workspace: &Workspace) -> Result<Self> {
+        let package = install(workspace)?;
+        let directory = Directory::create("programs")?;
+        run(Command::new("cp")
+            .arg("-a")
+            .arg(package.join("native"))
+            .arg(&directory.0))?;
+        Ok(Self(directory))
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> PathBuf {
+        self.0.0.join("native/bin")
+    }
 }
 
 /// A directory that is removed with everything in it.
@@ -39,21 +62,17 @@ impl Postgres {
     /// Starts a server on a free port of the loopback address.
     ///
     /// Its files live under the temporary directory, where an unprivileged user
-    /// can reach them: the target directory may well be root's own.
+    /// can reach them.
     pub fn start(workspace: &Workspace) -> Result<Self> {
-        let package = install(workspace)?;
-        let directory = Directory::create()?;
-        let (programs, data) = (directory.0.join("native"), directory.0.join("data"));
-        run(Command::new("cp")
-            .arg("-a")
-            .arg(package.join("native"))
-            .arg(&programs))?;
+        let installed = Programs::install(workspace)?;
+        let directory = Directory::create("data")?;
+        let (programs, data) = (installed.directory(), directory.0.join("data"));
         fs::create_dir(&data)?;
         if tools::is_root() {
             chown(&data, Some(NOBODY), Some(NOBODY))?;
         }
 
-        run(unprivileged(&programs.join("bin/initdb"))
+        run(unprivileged(&programs.join("initdb"))
             .arg("--pgdata")
             .arg(&data)
             .args([
@@ -67,7 +86,7 @@ impl Postgres {
 
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let log = fs::File::create(directory.0.join("log"))?;
-        let server = unprivileged(&programs.join("bin/postgres"))
+        let server = unprivileged(&programs.join("postgres"))
             .arg("-D")
             .arg(&data)
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
@@ -93,6 +112,7 @@ impl Postgres {
         let mut postgres = Self {
             server,
             directory,
+            _programs: installed,
             port,
         };
         postgres.wait_until_ready(&data)?;
@@ -142,8 +162,8 @@ impl Drop for Postgres {
 }
 
 impl Directory {
-    fn create() -> Result<Self> {
-        let path = env::temp_dir().join(format!("linkwell-postgres-{}", process::id()));
+    fn create(what: &str) -> Result<Self> {
+        let path = env::temp_dir().join(format!("linkwell-postgres-{what}-{}", process::id()));
         fs::create_dir(&path).with_context(|| format!("creating {}", path.display()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         Ok(Self(path))

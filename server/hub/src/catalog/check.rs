@@ -672,6 +672,16 @@ impl Checker<'_> {
                     {
                         self.near(name, format!("the field `{name}` is not declared"));
                     }
+                    FactSource::Fields(text) => {
+                        let open = own.fields.iter().filter(|field| !field.secret);
+                        let open: Vec<_> = open.map(|field| field.name.as_str()).collect();
+                        for name in text.names().filter(|name| !open.contains(name)) {
+                            self.near(
+                                "\"fields:",
+                                format!("`{name}` is not declared as a field that is no secret"),
+                            );
+                        }
+                    }
                     FactSource::Probe(_) if own.probe.is_none() => {
                         self.near("\"probe:", "there is no [probe] to answer");
                     }

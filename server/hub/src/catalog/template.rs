@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 pub type Variables = BTreeMap<String, String>;
 
 /// Text in which `{name}` stands for a variable; `{{` and `}}` are braces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
     source: String,
@@ -16,7 +16,7 @@ pub struct Template {
     at: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
     Name(String),

@@ -7,6 +7,8 @@ use chrono::TimeDelta;
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::template::Template;
+
 /// A regular expression that must match a whole value. `\d` and `\s` are ASCII.
 /// Hundreds are read at every start, so the engine is one that compiles fast;
 /// the values it sees are short.
@@ -102,7 +104,7 @@ impl<'de> Deserialize<'de> for Pointer {
 
 /// Where a fact about an account is found: `token:/team/id`, `id_token:/sub`,
 /// `answer:/id`, `probe:/name`, `header:X-OAuth-Scopes`, `variable:realmId`,
-/// `field:user`, `last_four:api_key` or `fingerprint`.
+/// `field:user`, `fields:{user} at {host}`, `last_four:api_key` or `fingerprint`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// In the answer of the token endpoint.
@@ -121,6 +123,8 @@ pub enum Source {
     IdToken(Pointer),
     /// What was entered into a field that is no secret.
     Field(String),
+    /// Several such fields in a text: `{database} at {host}`.
+    Fields(Template),
     /// The last four characters of what was entered, for people to recognise.
     LastFour(String),
     /// A digest of the secrets entered, where the provider names no account.
@@ -139,11 +143,15 @@ impl<'de> Deserialize<'de> for Source {
             Some(("variable", name)) => Ok(Self::Variable(name.to_owned())),
             Some(("id_token", at)) => Ok(Self::IdToken(pointer(at)?)),
             Some(("field", name)) => Ok(Self::Field(name.to_owned())),
+            Some(("fields", text)) => {
+                let text = Template::parse(text).map_err(D::Error::custom)?;
+                Ok(Self::Fields(text))
+            }
             Some(("last_four", name)) => Ok(Self::LastFour(name.to_owned())),
             None if source == "fingerprint" => Ok(Self::Fingerprint),
             _ => Err(D::Error::custom(format!(
                 "`{source}` must be fingerprint or begin with token:, id_token:, answer:, \
-                 probe:, header:, variable:, field: or last_four:"
+                 probe:, header:, variable:, field:, fields: or last_four:"
             ))),
         }
     }

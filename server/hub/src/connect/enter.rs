@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 
 use super::{
     prepare::read_variables,
+    rejections::STOPPED_AFTER_THREE,
     save::{Account, Connected},
 };
 use crate::{
     Error, FieldProblem, Result,
     catalog::{Provider, SignIn, Variables},
-    dialect::{Entered, Grant, Identity, ProviderApp, RefreshAnswer},
+    dialect::{Entered, Identity, Trial, Watch},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::By,
     secret::Secret,
-    store::{ConnectionId, connection},
+    store::{ConnectionId, TenantId, connection},
 };
 
 /// What a person typed into the form of a provider.
@@ -55,7 +56,7 @@ impl Hub {
         provider: &str,
         typed: Typed,
     ) -> Result<Tested> {
-        let proven = self.prove(by.into(), provider, typed).await?;
+        let proven = self.prove(by.into(), provider, typed, &|_| {}).await?;
         Ok(Tested {
             account: proven.identity,
             scopes: proven.connected.scopes_granted,
@@ -73,19 +74,39 @@ impl Hub {
         provider: &str,
         typed: Typed,
     ) -> Result<ConnectionId> {
+        self.enter_watched(by, provider, typed, &|_| {}).await
+    }
+
+    /// [`Hub::enter`], telling `watch` of every step of the trial.
+    ///
+    /// # Errors
+    /// As [`Hub::enter`].
+    pub async fn enter_watched(
+        &self,
+        by: impl Into<By<'_>>,
+        provider: &str,
+        typed: Typed,
+        watch: Watch<'_>,
+    ) -> Result<ConnectionId> {
         let Proven {
             connected,
             identity,
             existing,
-        } = self.prove(by.into(), provider, typed).await?;
+        } = self.prove(by.into(), provider, typed, watch).await?;
         self.save(connected, Account::Named(identity), existing)
             .await
     }
 
-    async fn prove(&self, by: By<'_>, provider: &str, typed: Typed) -> Result<Proven<'_>> {
+    async fn prove(
+        &self,
+        by: By<'_>,
+        provider: &str,
+        typed: Typed,
+        watch: Watch<'_>,
+    ) -> Result<Proven<'_>> {
         by.may_connect()?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
-        if provider.sign_in() != SignIn::Key || provider.service.is_some() {
+        if !matches!(provider.sign_in(), SignIn::Key | SignIn::Database) {
             return Err(Error::NotFound);
         }
         let existing = self.existing(by, provider, typed.connection).await?;
@@ -100,17 +121,16 @@ impl Hub {
                 ));
             }
         };
-        let grant = self.grant_of(provider, &variables, &entered).await?;
-        let identity = self
-            .dialect
-            .identify(
-                provider,
-                &Variables::new(),
-                &variables,
-                &grant.access_token,
-                grant.account.as_ref(),
-            )
-            .await?;
+        let trial = self.try_out(by.tenant(), provider, &variables, &entered, watch);
+        let Trial {
+            account: Some(identity),
+            grant: Some(grant),
+            granted,
+            ..
+        } = trial.await?
+        else {
+            return Err(Failure::inferred(FailureCode::HubInternal, "trial_without_end").into());
+        };
         if let Some(before) = existing.as_ref().and_then(|row| row.external_id.as_ref())
             // A fingerprint changes with the key; an account does not.
             && !provider.is_named_by_its_key()
@@ -127,7 +147,7 @@ impl Hub {
             provider,
             variables,
             scopes_asked: provider.default_scopes(),
-            scopes_granted: grant.scopes.clone().or(identity.granted_scopes.clone()),
+            scopes_granted: granted,
             grant,
         };
         connected.variables.extend(identity.variables.clone());
@@ -138,35 +158,42 @@ impl Hub {
         })
     }
 
-    /// What calls will carry: what was entered, or a token made from it.
-    async fn grant_of(
+    /// Tries out what was entered, unless it was rejected too often already:
+    /// providers lock accounts that somebody guesses at.
+    async fn try_out(
         &self,
+        tenant: TenantId,
         provider: &Provider,
         variables: &Variables,
         entered: &Entered,
-    ) -> Result<Grant> {
-        if provider.carries_fields() {
-            return Ok(Grant::of_token(&entered.to_stored()));
+        watch: Watch<'_>,
+    ) -> Result<Trial> {
+        let account = entered.account(provider, variables);
+        let now = self.clock.now();
+        if let Some(until) = self.rejections.stopped(tenant, &account, now) {
+            let code = FailureCode::CredentialsRejected;
+            let failure = Failure::told(code, STOPPED_AFTER_THREE);
+            return Err(failure.with_retry_at(Some(until)).into());
         }
-        let nobody = ProviderApp {
-            client_id: String::new(),
-            client_secret: Secret::new(""),
-            settings: Variables::new(),
-        };
-        match self
+        let settings = Variables::new();
+        let trial = self
             .dialect
-            .mint(provider, &nobody, variables, Some(entered))
-            .await
-        {
-            RefreshAnswer::Renewed(grant) => Ok(Grant {
-                // What the next token is made from.
-                refresh_token: Some(entered.to_stored()),
-                ..grant
-            }),
-            RefreshAnswer::Refused(failure)
-            | RefreshAnswer::NotSent(failure)
-            | RefreshAnswer::Unclear(failure)
-            | RefreshAnswer::Later(failure) => Err(failure.into()),
+            .try_out(provider, &settings, variables, entered, watch)
+            .await;
+        let failure = trial.failure().cloned();
+        let is_rejected = failure
+            .as_ref()
+            .is_some_and(|failure| failure.code == FailureCode::CredentialsRejected);
+        let now = self.clock.now();
+        match (is_rejected, &failure) {
+            (true, _) => self.rejections.count(tenant, account, now),
+            (false, None) => self.rejections.forget(tenant, &account),
+            // A network that fails says nothing about the password.
+            (false, Some(_)) => {}
+        }
+        match failure {
+            Some(failure) => Err(failure.into()),
+            None => Ok(trial),
         }
     }
 }

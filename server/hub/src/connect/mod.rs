@@ -14,6 +14,7 @@ mod launch;
 mod list;
 mod prepare;
 mod question;
+mod rejections;
 mod save;
 mod talk;
 mod usual;
@@ -26,6 +27,7 @@ pub use import::Import;
 pub use list::{FlowView, Listed, Page};
 pub use prepare::{Ask, Prepared};
 pub use question::{Question, questions};
+pub use rejections::{Rejections, STOPPED_AFTER_THREE};
 pub use usual::UsualTimes;
 
 use chrono::TimeDelta;

@@ -7,7 +7,7 @@ use super::{
     request::{Draft, misconfigured},
 };
 use crate::{
-    catalog::{Place, Provider, Template, Variables},
+    catalog::{Place, Provider, Template, Variables, value::Source},
     failure::Failure,
     secret::{Secret, digest},
 };
@@ -50,15 +50,47 @@ impl Entered {
         self.0.get(name).map(Secret::expose)
     }
 
+    /// Whose password is tried: the provider with everything that was said and
+    /// is no secret, as a digest.
+    pub fn account(&self, provider: &Provider, variables: &Variables) -> Vec<u8> {
+        let open = provider.fields.iter().filter(|field| !field.secret);
+        let open = open.filter_map(|field| Some((&field.name, self.get(&field.name)?)));
+        let said = variables.iter().map(|(name, value)| (name, value.as_str()));
+        let all: Vec<_> = said.chain(open).collect();
+        digest(serde_json::to_string(&(&provider.id, all)).expect("texts are JSON"))
+    }
+
+    /// A fact about the account that stands in what was entered.
+    pub(super) fn fact(&self, provider: &Provider, source: &Source) -> Option<String> {
+        match source {
+            Source::Field(name) => Some(self.get(name)?.to_owned()),
+            Source::Fields(text) => self.filled(text),
+            Source::LastFour(name) => self.last_four(name),
+            Source::Fingerprint => Some(self.fingerprint(provider)),
+            _ => None,
+        }
+    }
+
+    /// A text with what was entered in its places; a host is the same in
+    /// capitals, and an optional end may be empty.
+    fn filled(&self, text: &Template) -> Option<String> {
+        let host = self.get("host").map(str::to_ascii_lowercase);
+        let filled = text.fill(|name| match name {
+            "host" => host.as_deref(),
+            name => self.get(name),
+        });
+        Some(filled.ok()?.trim().to_owned())
+    }
+
     /// The end of what was entered into a field, for people to recognise it by.
-    pub(super) fn last_four(&self, name: &str) -> Option<String> {
+    fn last_four(&self, name: &str) -> Option<String> {
         let value = self.get(name)?;
         let end = value.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
         Some(format!("…{}", &value[end..]))
     }
 
     /// Tells one set of secrets from another without telling them.
-    pub(super) fn fingerprint(&self, provider: &Provider) -> String {
+    fn fingerprint(&self, provider: &Provider) -> String {
         let secrets = provider.fields.iter().filter(|field| field.secret);
         let text: Vec<&str> = secrets.filter_map(|field| self.get(&field.name)).collect();
         let digest = digest(text.join("\n"));
@@ -66,6 +98,12 @@ impl Entered {
             .iter()
             .map(|byte| format!("{byte:02x}"));
         hex.collect()
+    }
+
+    /// The secrets in it.
+    pub(super) fn secrets(&self, provider: &Provider) -> Vec<&Secret> {
+        let secret = provider.fields.iter().filter(|field| field.secret);
+        secret.filter_map(|field| self.0.get(&field.name)).collect()
     }
 
     /// The client a person entered, where it is their own.
@@ -121,12 +159,7 @@ impl<'a> Carried<'a> {
     pub fn secrets(&self, provider: &Provider) -> Vec<&Secret> {
         match self {
             Self::Token(token) => vec![token],
-            Self::Entered(Entered(values)) => provider
-                .fields
-                .iter()
-                .filter(|field| field.secret)
-                .filter_map(|field| values.get(&field.name))
-                .collect(),
+            Self::Entered(entered) => entered.secrets(provider),
         }
     }
 

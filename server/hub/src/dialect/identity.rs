@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    Dialect, DialectError, Identity, Organisation, TOKEN_EXPIRED,
+    Dialect, DialectError, Entered, Identity, Organisation, TOKEN_EXPIRED,
     answer::{is_page, parse, split_scopes, text_at, told_variables},
     credential::Carried,
     reading::{Reading, retry_at, scrub},
     request::{Draft, Sent, misconfigured},
+    trial::of_typed_host,
 };
 use crate::{
     catalog::{
@@ -19,6 +20,13 @@ use crate::{
     outbound::Answer,
     secret::Secret,
 };
+
+/// Which of the calls that name an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Identity,
+    Probe,
+}
 
 impl Dialect {
     /// Asks the provider who the token belongs to. `settings` are the provider app's; `known` is what the token
@@ -35,38 +43,67 @@ impl Dialect {
         access_token: &Secret,
         known: Option<&Identity>,
     ) -> Result<Identity, Failure> {
+        if provider.service.is_some() {
+            let entered = Entered::read(access_token)?;
+            return self.identify_service(provider, &entered).await;
+        }
+        self.ask_who(provider, settings, variables, access_token, known)
+            .await
+            .map_err(|(_, failure)| failure)
+    }
+
+    /// [`Dialect::identify`] over HTTP, with the call that failed.
+    pub(super) async fn ask_who(
+        &self,
+        provider: &Provider,
+        settings: &Variables,
+        variables: &Variables,
+        access_token: &Secret,
+        known: Option<&Identity>,
+    ) -> Result<Identity, (Asked, Failure)> {
+        let first = |failure| (Asked::Identity, failure);
         let rule = &provider.identity;
-        let carried = Carried::of(provider, access_token)?;
+        let carried = Carried::of(provider, access_token).map_err(first)?;
         let mut values = provider.values(variables);
         values.extend(settings.clone());
         let Some(call) = &rule.call else {
-            return Err(misconfigured(DialectError::NotOAuth));
+            return Err(first(misconfigured(DialectError::NotOAuth)));
         };
-        let (answer, body) = self.call(provider, &values, &carried, call).await?;
-        let mut told = told_variables(provider, Origin::Identity, &body)?;
+        let (answer, body) = self
+            .call(provider, &values, &carried, call)
+            .await
+            .map_err(first)?;
+        let mut told = told_variables(provider, Origin::Identity, &body).map_err(first)?;
         values.extend(told.clone());
         let probed = match &provider.probe {
-            Some(probe) => Some(self.call(provider, &values, &carried, probe).await?.1),
+            Some(probe) => {
+                let probed = self.call(provider, &values, &carried, probe).await;
+                Some(probed.map_err(|failure| (Asked::Probe, failure))?.1)
+            }
             None => None,
         };
         if let Some(body) = &probed {
-            told.extend(told_variables(provider, Origin::Probe, body)?);
+            let probed = told_variables(provider, Origin::Probe, body);
+            told.extend(probed.map_err(|failure| (Asked::Probe, failure))?);
         }
         let find = |source: &Source| match source {
             Source::Answer(at) => text_at(&body, at),
             Source::Probe(at) => text_at(probed.as_ref()?, at),
             Source::Variable(name) => values.get(name).cloned(),
             Source::Header(name) => Some(answer.headers.get(name)?.to_str().ok()?.to_owned()),
-            Source::Field(name) => Some(carried.entered()?.get(name)?.to_owned()),
-            Source::LastFour(name) => carried.entered()?.last_four(name),
-            Source::Fingerprint => Some(carried.entered()?.fingerprint(provider)),
             Source::Token(_) | Source::IdToken(_) => None,
+            entered => carried.entered()?.fact(provider, entered),
         };
         let found = facts(rule, find)
             .or_else(|| known.map(|known| (known.id.clone(), known.label.clone())));
         let Some((id, label)) = found else {
             // Some providers answer errors with 200: then there is no id to find.
-            return Err(self.refusal_of(provider, &answer, Some(&body), &carried));
+            return Err(first(self.refusal_of(
+                provider,
+                &answer,
+                Some(&body),
+                &carried,
+            )));
         };
         Ok(Identity {
             id,
@@ -122,7 +159,7 @@ impl Dialect {
     }
 
     /// Makes one call with the token and reads a good answer.
-    async fn call(
+    pub(super) async fn call(
         &self,
         provider: &Provider,
         values: &Variables,
@@ -219,8 +256,8 @@ fn unknown_host(provider: &Provider, call: &Call, failure: Failure) -> Failure {
         let asked = provider.questions().any(|question| question.name == name);
         asked || provider.fields.iter().any(|field| field.name == name)
     };
-    match failure.detail == "dns" && call.url.template().names().any(is_typed) {
-        true => Failure::inferred(FailureCode::AccountOrTargetMismatch, "host"),
+    match call.url.template().names().any(is_typed) {
+        true => of_typed_host(failure),
         false => failure,
     }
 }

@@ -13,7 +13,10 @@ mod push;
 mod reading;
 mod request;
 mod revoke;
+mod sample;
+mod service;
 mod token;
+mod trial;
 
 use chrono::{DateTime, Utc};
 
@@ -140,6 +143,8 @@ pub use push::{PushMessage, Told, read_push};
 
 /// What a person entered, by field.
 pub use credential::Entered;
+pub use sample::{Column, Kind, Note, ROWS, Sample, TABLES, describe};
+pub use trial::{Outcome, Step, Trial, Tried, Watch};
 
 impl Grant {
     /// A credential that came by itself and does not end.

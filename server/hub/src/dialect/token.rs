@@ -390,8 +390,9 @@ fn account(
         Source::IdToken(at) => text_at(claims.as_ref()?, at),
         Source::Variable(name) => variables.get(name).cloned(),
         Source::Field(name) => entered?.get(name).map(str::to_owned),
-        Source::LastFour(name) => entered?.last_four(name),
-        Source::Fingerprint => Some(entered?.fingerprint(provider)),
+        entered_fact @ (Source::Fields(_) | Source::LastFour(_) | Source::Fingerprint) => {
+            entered?.fact(provider, entered_fact)
+        }
         _ => None,
     };
     let (id, label) = facts(&provider.identity, find)?;

@@ -5,12 +5,13 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use super::{Need, Renewal, outcome::transition};
 use crate::{
     Error, Result,
-    catalog::Provider,
+    catalog::{Provider, Variables},
     connect::Listed,
     dialect::{Identity, TOKEN_EXPIRED},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::By,
+    secret::Secret,
     store::{
         ConnectionId, connection, credential,
         event::{self, Kind},
@@ -98,19 +99,7 @@ impl Hub {
         provider: &Provider,
         row: &credential::Model,
     ) -> Result<Result<Identity, Failure>> {
-        let place = Place::credential(
-            row.tenant_id,
-            row.connection_id,
-            &row.slot,
-            "access",
-            row.version,
-        );
-        let token = self.vault.open(place, &row.access_sealed).await?;
-        let settings = match provider.authorize() {
-            Some(_) => self.provider_app(row.tenant_id, provider).await?,
-            None => None,
-        };
-        let settings = settings.map(|app| app.settings).unwrap_or_default();
+        let (token, settings) = self.access_of(provider, row).await?;
         let known = connection.external_id.clone().map(|id| Identity {
             id,
             label: connection.account_label.clone(),
@@ -127,6 +116,27 @@ impl Hub {
                 known.as_ref(),
             )
             .await)
+    }
+
+    /// What calls carry, and the settings of the provider app behind it.
+    pub(super) async fn access_of(
+        &self,
+        provider: &Provider,
+        row: &credential::Model,
+    ) -> Result<(Secret, Variables)> {
+        let place = Place::credential(
+            row.tenant_id,
+            row.connection_id,
+            &row.slot,
+            "access",
+            row.version,
+        );
+        let token = self.vault.open(place, &row.access_sealed).await?;
+        let settings = match provider.authorize() {
+            Some(_) => self.provider_app(row.tenant_id, provider).await?,
+            None => None,
+        };
+        Ok((token, settings.map(|app| app.settings).unwrap_or_default()))
     }
 
     pub(super) async fn record_check(

@@ -11,6 +11,7 @@ mod outcome;
 mod push;
 mod recovery;
 mod refresh;
+mod sample;
 pub mod schedule;
 pub mod spool;
 

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::OutboundPolicy;
+
 /// Never reached unless allowed: the IANA special-purpose registry (RFC 6890 and
 /// successors), multicast, and what clouds answer metadata on.
 const DENIED_V4: [Ipv4Net; 17] = [
@@ -74,6 +76,19 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// The policy's rule for a port that `allow_exact` may speak of.
+    pub fn at_port(policy: &OutboundPolicy, port: Option<u16>) -> Self {
+        let exact = policy.allow_exact.iter();
+        Self {
+            allow: policy.allow.clone(),
+            exact: exact
+                .filter(|at| Some(at.port()) == port)
+                .map(|at| at.ip().to_canonical())
+                .collect(),
+            allowed_only: false,
+        }
+    }
+
     pub fn admits(&self, ip: IpAddr) -> bool {
         self.names(ip) || (!self.allowed_only && is_public(ip))
     }

@@ -1,4 +1,5 @@
-//! The one HTTP client: every call that leaves the hub goes through here.
+//! The one way out: every call that leaves the hub goes through here, be it
+//! over HTTP or, to databases and mail servers, over a [`Connection`].
 //!
 //! It reaches public addresses only, checked at the moment of connecting, so
 //! that a name which changes its address between check and use gains nothing.
@@ -6,13 +7,15 @@
 //! waits at most [`Timeouts::total`]; it sends a request once. A proxy is used
 //! only when the operator names one, never because of the environment.
 
+mod connection;
 mod guard;
+mod names;
 
 use std::{
     collections::{BTreeMap, HashMap},
     error::Error as StdError,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -21,10 +24,14 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+pub use connection::{Connection, MAX_READ};
 pub use guard::is_public;
+pub use names::Names;
 
 use crate::failure::{Failure, FailureCode};
+use connection::handshake_problem;
 use guard::Guard;
+use names::is_no_such_name;
 
 /// The most that is read of any answer, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -45,6 +52,8 @@ pub struct OutboundPolicy {
     pub roots: Vec<Vec<u8>>,
     /// How long calls may take.
     pub timeouts: Timeouts,
+    /// What looks names up.
+    pub names: Names,
 }
 
 /// How long calls may take. A refresh lease lasts longer than `total`.
@@ -74,6 +83,8 @@ struct Inner {
     clients: BTreeMap<Route, (Guard, reqwest::Client)>,
     through_proxy: Option<reqwest::Client>,
     unknown: Mutex<Unknown>,
+    /// What connections are encrypted with; made when it is first needed.
+    tls: OnceLock<Arc<rustls::ClientConfig>>,
 }
 
 /// Names that this machine did not find a moment ago. Where only the proxy can
@@ -151,15 +162,30 @@ pub enum NotSent {
     /// Plain http to an address that is not allowed by name.
     #[error("https_required")]
     HttpsRequired,
-    /// The name has no address.
+    /// Nobody could be asked for the address.
     #[error("dns")]
     Dns,
-    /// No connection, or no TLS session on it.
+    /// There is no such name.
+    #[error("no_such_host")]
+    NoSuchHost,
+    /// No connection.
     #[error("connect")]
     Connect,
-    /// The certificate is not good for this name.
-    #[error("certificate")]
-    Certificate,
+    /// No TLS session on the connection.
+    #[error("tls")]
+    Tls,
+    /// The certificate belongs to another name.
+    #[error("certificate_name")]
+    CertificateName,
+    /// The certificate has ended, or has not begun.
+    #[error("certificate_expired")]
+    CertificateExpired,
+    /// The certificate comes from an authority that is not trusted.
+    #[error("certificate_untrusted")]
+    CertificateUntrusted,
+    /// What was given as the authority's certificate is none.
+    #[error("ca_unreadable")]
+    CaUnreadable,
 }
 
 /// Why no complete answer came.
@@ -180,9 +206,9 @@ impl SendError {
     /// The failure a person is told of.
     pub fn failure(self) -> Failure {
         let (code, detail) = match self {
-            Self::NotSent(why @ (NotSent::AddressNotAllowed | NotSent::HttpsRequired)) => {
-                (FailureCode::AccountOrTargetMismatch, why.to_string())
-            }
+            Self::NotSent(
+                why @ (NotSent::AddressNotAllowed | NotSent::HttpsRequired | NotSent::CaUnreadable),
+            ) => (FailureCode::AccountOrTargetMismatch, why.to_string()),
             Self::NotSent(why) => (FailureCode::NetworkOrTimeout, why.to_string()),
             Self::NoAnswer(why @ NoAnswer::TooLarge) => {
                 (FailureCode::ProviderLimitedOrDown, why.to_string())
@@ -214,20 +240,14 @@ impl Outbound {
         for port in ports {
             for plain_http in [false, true] {
                 let guard = Guard {
-                    allow: policy.allow.clone(),
-                    exact: policy
-                        .allow_exact
-                        .iter()
-                        .filter(|at| Some(at.port()) == port)
-                        .map(|at| at.ip().to_canonical())
-                        .collect(),
                     allowed_only: plain_http,
+                    ..Guard::at_port(&policy, port)
                 };
                 if plain_http && guard.allow.is_empty() && guard.exact.is_empty() {
                     continue;
                 }
                 let client = client(&policy)?
-                    .dns_resolver(Resolver(Arc::new(guard.clone())))
+                    .dns_resolver(Resolver(Arc::new((guard.clone(), policy.names.clone()))))
                     .no_proxy()
                     .build()?;
                 clients.insert(Route { plain_http, port }, (guard, client));
@@ -246,7 +266,13 @@ impl Outbound {
             clients,
             through_proxy,
             unknown: Mutex::default(),
+            tls: OnceLock::new(),
         })))
+    }
+
+    /// How long calls may take.
+    pub fn timeouts(&self) -> Timeouts {
+        self.0.policy.timeouts
     }
 
     /// Sends a request once and reads the whole answer.
@@ -293,15 +319,16 @@ impl Outbound {
         if unknown.lock().is_ok_and(|unknown| unknown.holds(host)) {
             return Ok(false);
         }
-        let looked_up = tokio::net::lookup_host((host, port.unwrap_or(443)));
-        let limit = self.0.policy.timeouts.connect;
+        let policy = &self.0.policy;
+        let looked_up = policy.names.look_up(host, port.unwrap_or(443));
+        let limit = policy.timeouts.connect;
         let Ok(Ok(found)) = tokio::time::timeout(limit, looked_up).await else {
             if let Ok(mut unknown) = unknown.lock() {
                 unknown.add(host);
             }
             return Ok(false);
         };
-        let admitted = guard.filter(found);
+        let admitted = guard.filter(found.into_iter());
         if admitted.is_empty() {
             return Err(SendError::NotSent(NotSent::AddressNotAllowed));
         }
@@ -354,8 +381,8 @@ fn client(policy: &OutboundPolicy) -> Result<reqwest::ClientBuilder, reqwest::Er
         .retry(reqwest::retry::never()))
 }
 
-/// Asks the operating system and keeps only what the guard admits.
-struct Resolver(Arc<Guard>);
+/// Looks names up and keeps only what the guard admits.
+struct Resolver(Arc<(Guard, Names)>);
 
 /// A name had addresses, all of them forbidden.
 #[derive(Debug, thiserror::Error)]
@@ -364,10 +391,11 @@ struct Forbidden;
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
+        let parts = self.0.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let admitted = guard.filter(found);
+            let (guard, names) = &*parts;
+            let found = names.look_up(name.as_str(), 0).await?;
+            let admitted = guard.filter(found.into_iter());
             if admitted.is_empty() {
                 return Err(Forbidden.into());
             }
@@ -385,14 +413,15 @@ fn classify(error: &reqwest::Error) -> SendError {
     if causes().any(|cause| cause.is::<Forbidden>()) {
         SendError::NotSent(NotSent::AddressNotAllowed)
     } else if error.is_dns() {
-        SendError::NotSent(NotSent::Dns)
-    } else if error.is_connect() {
-        let certificate = causes().any(|cause| cause.to_string().contains("certificate"));
-        SendError::NotSent(if certificate {
-            NotSent::Certificate
-        } else {
-            NotSent::Connect
+        let mut causes = causes().filter_map(|cause| cause.downcast_ref());
+        SendError::NotSent(match causes.any(is_no_such_name) {
+            true => NotSent::NoSuchHost,
+            false => NotSent::Dns,
         })
+    } else if error.is_connect() {
+        let mut causes = causes().filter_map(|cause| cause.downcast_ref());
+        let handshake = causes.find_map(handshake_problem);
+        SendError::NotSent(handshake.unwrap_or(NotSent::Connect))
     } else if error.is_builder() {
         SendError::NotSent(NotSent::Connect)
     } else if error.is_timeout() {

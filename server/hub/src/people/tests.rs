@@ -17,6 +17,7 @@ use crate::{
     Error, Hub, Parts, Result,
     catalog::{Catalog, Variables},
     clock::Clock,
+    connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
@@ -57,6 +58,7 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         passwords: Passwords::new(clock.clone()),
         limits: Limits::new(std::num::NonZeroU32::MAX, clock.clone()),
         signing: Default::default(),
+        rejections: Rejections::default(),
         store,
         clock,
     };

@@ -195,6 +195,19 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             ),
             None,
         ),
+        (Code::NetworkOrTimeout, detail @ ("certificate_expired" | "certificate_untrusted")) => {
+            heals(
+                Entry::new(
+                    Who::Provider,
+                    format!("The certificate of {p} is not good"),
+                    fact(match detail {
+                        "certificate_expired" => "It has expired, or is not valid yet",
+                        _ => "It comes from an authority that we do not know",
+                    }),
+                ),
+                Some((Check, "Check now")),
+            )
+        }
         (Code::NetworkOrTimeout, _) => heals(
             Entry::new(
                 Who::Provider,
@@ -246,6 +259,18 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, "Enter a live key"),
+        (Code::CredentialsRejected, "stopped_after_three") => Entry::new(
+            Who::You,
+            format!("{p} rejected the key or password three times in a row"),
+            fact(match failure.retry_at {
+                Some(until) => format!(
+                    "We do not ask again before {}, so that the account is not locked",
+                    date(until)
+                ),
+                None => "We wait a while, so that the account is not locked".into(),
+            }),
+        )
+        .effect(UNCHANGED),
         (Code::CredentialsRejected, _) => Entry::new(
             Who::You,
             format!("{p} rejected the key or password"),
@@ -256,6 +281,12 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, "Enter new credentials"),
+        (Code::PermissionMissing, "no_readable_table" | "no_such_table") => Entry::new(
+            Who::You,
+            "This user may not read the tables",
+            fact(format!("{p} has them, and keeps them from this user")),
+        )
+        .action(Connect, "Add permission"),
         (Code::PermissionMissing, _) => Entry::new(
             Who::You,
             match subject.missing {
@@ -343,6 +374,46 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, "Use an encrypted address"),
+        (Code::AccountOrTargetMismatch, "encryption_not_offered") => Entry::new(
+            Who::You,
+            format!("{p} offers no encryption"),
+            fact("We send no password that others on the way could read"),
+        )
+        .effect(stopped)
+        .action(Connect, "Use an encrypted address"),
+        (
+            Code::AccountOrTargetMismatch,
+            detail @ ("host"
+            | "port"
+            | "certificate"
+            | "ca_unreadable"
+            | "other_service"
+            | "asked_for_our_files"
+            | "unknown_sign_in"
+            | "no_such_folder"),
+        ) => Entry::new(
+            Who::You,
+            match detail {
+                "ca_unreadable" => "We cannot read the CA certificate".to_owned(),
+                "no_such_folder" => "This folder does not exist".to_owned(),
+                "unknown_sign_in" => format!("{p} wants a way of signing in that we do not know"),
+                _ => "This is not the right address".to_owned(),
+            },
+            fact(match detail {
+                "host" => "There is no server of this name",
+                "port" => "Ports are numbers from 1 to 65535",
+                "certificate" => "The server's certificate is for another name",
+                "ca_unreadable" => "It is a text that begins with -----BEGIN CERTIFICATE-----",
+                "asked_for_our_files" => {
+                    "The server asked for files of ours, which no honest one does"
+                }
+                "unknown_sign_in" => "A user with a password of the usual kind will do",
+                "no_such_folder" => "It was mistyped, renamed or removed",
+                _ => "Something else answers there: the port may be another",
+            }),
+        )
+        .effect(stopped)
+        .action(Connect, "Correct it"),
         (Code::AccountOrTargetMismatch, "environment") => Entry::new(
             Who::You,
             format!("This belongs to another environment of {p}"),

@@ -332,13 +332,7 @@ const CORPUS: &[(&str, Heard, Code, &str)] = &[
 
 /// What nobody reads yet, by the subject of the work that will.
 const WAITING: &[(&str, &str)] = &[
-    ("PostgreSQL 28P01 28000 42501 3D000 53300 57P03", DATABASES),
-    ("MySQL 1045 1044 1142 1049 1040", DATABASES),
-    ("a test key in live mode", DATABASES),
-    (
-        "the certificate of another name, told from one that has ended",
-        DATABASES,
-    ),
+    ("a test key in live mode", WIZARD),
     ("redirected to a login page", BROWSERS),
     ("OTP, captcha or push asked for", BROWSERS),
     ("unusual activity, account locked", BROWSERS),
@@ -353,7 +347,7 @@ const WAITING: &[(&str, &str)] = &[
         BROWSERS,
     ),
 ];
-const DATABASES: &str =
+const WIZARD: &str =
     "The chat-guided wizard, credentials tested before they are kept, and the `/v1` surface";
 const BROWSERS: &str = "Browser-session connections";
 
@@ -525,9 +519,29 @@ fn what_the_network_does_is_told_from_what_a_provider_does() {
             "connect",
         ),
         (
-            SendError::NotSent(NotSent::Certificate),
+            SendError::NotSent(NotSent::NoSuchHost),
             Code::NetworkOrTimeout,
-            "certificate",
+            "no_such_host",
+        ),
+        (
+            SendError::NotSent(NotSent::Tls),
+            Code::NetworkOrTimeout,
+            "tls",
+        ),
+        (
+            SendError::NotSent(NotSent::CertificateName),
+            Code::NetworkOrTimeout,
+            "certificate_name",
+        ),
+        (
+            SendError::NotSent(NotSent::CertificateExpired),
+            Code::NetworkOrTimeout,
+            "certificate_expired",
+        ),
+        (
+            SendError::NotSent(NotSent::CertificateUntrusted),
+            Code::NetworkOrTimeout,
+            "certificate_untrusted",
         ),
         (
             SendError::NoAnswer(NoAnswer::Timeout),
@@ -555,15 +569,13 @@ fn what_the_network_does_is_told_from_what_a_provider_does() {
 fn what_waits_is_named_with_the_work_it_waits_for() {
     let signals: std::collections::BTreeSet<_> = WAITING.iter().map(|(signal, _)| signal).collect();
     assert_eq!(signals.len(), WAITING.len());
-    // Nothing that waits is offered meanwhile: neither databases nor browser sign-in.
+    // Nothing that waits is offered meanwhile.
     let catalog = Catalog::embedded().unwrap();
-    for id in ["postgresql", "mysql", "instagram-session"] {
-        let provider = catalog.get(id).unwrap();
-        assert!(
-            provider.identity.call.is_none(),
-            "{id} is asked: its signals have a reader now"
-        );
-    }
+    let provider = catalog.get("instagram-session").unwrap();
+    assert!(
+        provider.identity.call.is_none(),
+        "it is asked: its signals have a reader now"
+    );
 }
 
 /// A query signed as Shopify signs it.

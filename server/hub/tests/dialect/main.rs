@@ -24,3 +24,4 @@ mod rows_d;
 mod rows_e;
 mod rows_f;
 mod scopes;
+mod trial;

@@ -1,0 +1,52 @@
+//! A look at the data behind a connection.
+
+use super::{Need, Renewal};
+use crate::{
+    Error, Result,
+    dialect::Sample,
+    failure::{Failure, FailureCode},
+    hub::Hub,
+    people::By,
+    store::{ConnectionId, connection, credential},
+};
+
+impl Hub {
+    /// The first rows or objects behind a connection: of `table`, or of what
+    /// comes first. They are read for whoever looks now; nothing is stored and
+    /// nothing is logged of them.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what the provider said.
+    pub async fn sample(
+        &self,
+        by: impl Into<By<'_>>,
+        id: ConnectionId,
+        table: Option<&str>,
+    ) -> Result<Sample> {
+        let by = by.into();
+        by.may_connect()?;
+        let connection = connection::of_tenant(self.store.db(), by.tenant(), id)
+            .await?
+            .filter(|connection| connection.disconnected_at.is_none())
+            .ok_or(Error::NotFound)?;
+        let provider = self.catalog.get(&connection.provider).ok_or_else(|| {
+            Failure::told(FailureCode::AppConfigInvalid, "provider_not_in_catalog")
+        })?;
+        let row = match &*self.renew(id, credential::MAIN, Need::Now).await {
+            Ok(Renewal::Current(row)) => row.clone(),
+            Ok(Renewal::Failed(failure)) => return Err(failure.clone().into()),
+            Err(Error::NotFound) => return Err(Error::NotFound),
+            Err(error) => {
+                tracing::error!(connection.id = %id, %error, "a sample could not start");
+                let failure = Failure::inferred(FailureCode::HubInternal, "sample_not_started");
+                return Err(failure.into());
+            }
+        };
+        let (token, settings) = self.access_of(provider, &row).await?;
+        let variables = &connection.variables.0;
+        let sample = self
+            .dialect
+            .sample(provider, &settings, variables, &token, table);
+        Ok(sample.await?)
+    }
+}

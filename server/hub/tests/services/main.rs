@@ -1,0 +1,10 @@
+//! Databases, mail servers and storage: real ones, and hostile ones.
+
+mod bench;
+mod hostile;
+mod mail;
+mod mariadb;
+mod postgres;
+mod reach;
+mod redis;
+mod storage;

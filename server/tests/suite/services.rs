@@ -1,0 +1,159 @@
+//! A service from the form to its check, on the whole hub. The service is a
+//! scripted Redis; real ones are tested with the engine.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use chrono::TimeDelta;
+use hub::{
+    Error,
+    connect::{STOPPED_AFTER_THREE, Typed},
+    failure::FailureCode as Code,
+    secret::Secret,
+    store::ConnectionId,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::harness::{Setup, World};
+
+const RIGHT: &str = "correct-horse-7-battery";
+
+/// Answers like Redis, as far as it is asked; counts who wants to sign in.
+async fn answer(stream: TcpStream, asked: Arc<AtomicUsize>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut words = Vec::new();
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        let Some(count) = line.trim().strip_prefix('*') else {
+            return Ok(());
+        };
+        for _ in 0..count.parse().unwrap_or(0) {
+            stream.read_line(&mut line).await?;
+            let mut word = String::new();
+            stream.read_line(&mut word).await?;
+            words.push(word.trim().to_owned());
+        }
+        let answer = match words[0].as_str() {
+            "AUTH" => {
+                asked.fetch_add(1, Ordering::SeqCst);
+                match words.last().is_some_and(|password| password == RIGHT) {
+                    true => "+OK\r\n",
+                    false => "-WRONGPASS invalid username-password pair\r\n",
+                }
+            }
+            "SCAN" => "*2\r\n$1\r\n0\r\n*1\r\n$8\r\ngreeting\r\n",
+            "TYPE" => "+string\r\n",
+            _ => "+PONG\r\n",
+        };
+        stream.write_all(answer.as_bytes()).await?;
+    }
+}
+
+struct Service {
+    world: World,
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, counter.clone()));
+            }
+        });
+        let world = World::with(Setup {
+            peers: vec![address],
+            ..Setup::default()
+        })
+        .await;
+        Self {
+            world,
+            address,
+            asked,
+        }
+    }
+
+    async fn enter(&self, user: &str, password: &str) -> Result<ConnectionId, Error> {
+        let port = self.address.port().to_string();
+        let fields = [
+            ("host", "localhost"),
+            ("port", &port),
+            ("user", user),
+            ("password", password),
+        ];
+        let typed = Typed {
+            fields: fields
+                .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+                .into(),
+            ..Typed::default()
+        };
+        let (hub, member) = (&self.world.app.hub, self.world.member());
+        hub.enter(member, "redis", typed).await
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn a_service_is_entered_checked_and_sampled() {
+    let service = Service::start().await;
+    let (hub, member) = (&service.world.app.hub, service.world.member());
+    let id = service.enter("default", RIGHT).await.unwrap();
+    assert_eq!(service.enter("default", RIGHT).await.unwrap(), id);
+    assert_ne!(service.enter("reader", RIGHT).await.unwrap(), id);
+
+    let sample = hub.sample(member, id, None).await.unwrap();
+    let cell = |text: &str| Some(text.to_owned());
+    assert_eq!(sample.rows, [[cell("greeting"), cell("string")]]);
+
+    let before = service.asked();
+    hub.check(member, id).await.unwrap();
+    assert_eq!(service.asked(), before + 1, "a check signs in again");
+    let host = service.world.any_host().await;
+    let path = format!("/v1/connections/{id}");
+    let shown: serde_json::Value = host.get(&path).await.json().await.unwrap();
+    assert_eq!(shown["status"], "connected", "{shown}");
+    assert!(!shown.to_string().contains(RIGHT));
+}
+
+#[tokio::test]
+async fn three_rejections_in_a_row_are_enough() {
+    let service = Service::start().await;
+    let rejected = async |user: &str| match service.enter(user, "wrong").await {
+        Err(Error::Failed(failure)) => *failure,
+        _ => panic!("a rejection was expected"),
+    };
+    for _ in 0..3 {
+        assert_eq!(rejected("default").await.detail, "WRONGPASS");
+    }
+    assert_eq!(service.asked(), 3);
+    let stopped = rejected("default").await;
+    assert_eq!(stopped.code, Code::CredentialsRejected);
+    assert_eq!(stopped.detail, STOPPED_AFTER_THREE);
+    let now = service.world.clock.now();
+    assert_eq!(stopped.retry_at, Some(now + TimeDelta::minutes(15)));
+    // Not even the right one, which cannot be told from a guess; another
+    // account is not concerned.
+    assert!(service.enter("default", RIGHT).await.is_err());
+    assert_eq!(service.asked(), 3, "nobody was asked");
+    assert_eq!(rejected("reader").await.detail, "WRONGPASS");
+
+    service.world.advance(TimeDelta::minutes(15));
+    assert!(service.enter("default", RIGHT).await.is_ok());
+}
