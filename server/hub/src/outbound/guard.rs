@@ -1,6 +1,6 @@
 //! Which addresses a call may reach.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -64,6 +64,22 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is this machine's own, public as it may be: what listens
+/// here is not for those who type addresses into the hub. Asks the routing
+/// table; nothing is sent.
+fn is_own(ip: IpAddr) -> bool {
+    let anywhere: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let source = UdpSocket::bind((anywhere, 0)).and_then(|socket| {
+        // Any port will do.
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == ip)
+}
+
 /// The rule of one client.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
@@ -90,7 +106,7 @@ impl Guard {
     }
 
     pub fn admits(&self, ip: IpAddr) -> bool {
-        self.names(ip) || (!self.allowed_only && is_public(ip))
+        self.names(ip) || (!self.allowed_only && is_public(ip) && !is_own(ip))
     }
 
     /// Whether the operator allowed this very address.
@@ -110,6 +126,17 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_knows_itself() {
+        assert!(is_own(Ipv4Addr::LOCALHOST.into()));
+        assert!(!is_own("198.41.0.4".parse().unwrap()));
+        // The address it shows to the internet, when it has a way there.
+        let way = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if way.connect("198.41.0.4:9").is_ok() {
+            assert!(is_own(way.local_addr().unwrap().ip()));
+        }
+    }
 
     #[test]
     fn only_the_public_internet_is_public() {

@@ -26,6 +26,9 @@ enum Act {
     },
     /// Reads a length of three bytes, a number and what is announced.
     ReadPacket,
+    /// Reads a PostgreSQL message that begins a SCRAM sign-in, and answers with
+    /// a challenge that continues its nonce and asks for so much hashing.
+    Challenge(&'static str),
     Send(Vec<u8>),
     /// Sends this for as long as anybody takes it.
     SendForever(Vec<u8>),
@@ -34,7 +37,7 @@ enum Act {
     Hang,
     HangUp,
 }
-use Act::{Drip, Hang, HangUp, Read, ReadMessage, ReadPacket, Send, SendForever};
+use Act::{Challenge, Drip, Hang, HangUp, Read, ReadMessage, ReadPacket, Send, SendForever};
 
 async fn play(mut stream: TcpStream, script: &[Act], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
     let take = async |stream: &mut TcpStream, length: usize| {
@@ -55,6 +58,16 @@ async fn play(mut stream: TcpStream, script: &[Act], heard: &Mutex<Vec<u8>>) -> 
                 let head = take(&mut stream, 4).await?;
                 let length = u32::from_le_bytes([head[0], head[1], head[2], 0]);
                 take(&mut stream, length as usize).await?;
+            }
+            Challenge(iterations) => {
+                take(&mut stream, 1).await?;
+                let length = take(&mut stream, 4).await?.try_into().unwrap();
+                let first = take(&mut stream, u32::from_be_bytes(length) as usize - 4).await?;
+                let first = String::from_utf8_lossy(&first);
+                let (_, nonce) = first.split_once("r=").unwrap();
+                let challenge = format!("r={nonce}x,s=c2FsdA==,i={iterations}");
+                let challenge = authentication(11, challenge.as_bytes());
+                stream.write_all(&challenge).await?;
             }
             Send(bytes) => stream.write_all(bytes).await?,
             SendForever(bytes) => loop {
@@ -128,16 +141,10 @@ fn signed_in(then: impl IntoIterator<Item = Act>) -> Vec<Act> {
     postgres(begin.into_iter().chain(then))
 }
 
-/// The nonce has to continue the client's, which only a server that listens
-/// knows; this one is refused before that matters.
-fn scram(iterations: &str) -> Vec<Act> {
+fn scram(iterations: &'static str) -> Vec<Act> {
     postgres([
         Send(authentication(10, b"SCRAM-SHA-256\0\0")),
-        ReadMessage { tagged: true },
-        Send(authentication(
-            11,
-            format!("r=x,s=c2FsdA==,i={iterations}").as_bytes(),
-        )),
+        Challenge(iterations),
     ])
 }
 
@@ -195,6 +202,9 @@ async fn a_hostile_postgresql_gains_nothing() {
             postgres([Send(b"R\0\0\0\0".to_vec()), Hang]),
             other,
         ),
+        // What is asked for is done: then it is the server's turn.
+        ("hashing as usual", scram("4096"), slow),
+        ("hashing for seconds", scram("2000000"), other),
         ("hashing for years", scram("4294967295"), other),
         ("hashing for ever", scram("99999999999999999999"), other),
         (

@@ -4,8 +4,7 @@
 //! it says half a dozen sentences in each, over a connection that the guard
 //! opened, and every length the other side names is bounded before anything is
 //! reserved for it. A client library opens its own connections, believes
-//! lengths and iteration counts, and offers what we must never do, such as
-//! handing over local files.
+//! lengths, and offers what we must never do, such as handing over local files.
 
 mod imap;
 mod lines;
