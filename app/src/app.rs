@@ -51,6 +51,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route
+                    path=(StaticSegment("settings"), StaticSegment("webhooks"))
+                    view=WebhooksPage
+                    ssr=SsrMode::Async
+                />
+                <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
                     ssr=SsrMode::Async
@@ -208,6 +213,17 @@ fn ApiKeysPage() -> impl IntoView {
         async move { load::api_keys(&hub(), &member()?).await },
         move |keys| {
             view! { <ApiKeysView now keys/> }
+        },
+    )
+}
+
+#[component]
+fn WebhooksPage() -> impl IntoView {
+    let now = hub().clock.now().timestamp();
+    page(
+        async move { load::webhooks(&hub(), &member()?).await },
+        move |page| {
+            view! { <WebhooksView now page/> }
         },
     )
 }

@@ -299,16 +299,37 @@ pub fn fragment(
 
 /// The one page that ever shows a new API key.
 pub fn new_key(site: &Site, theme: Theme, name: &str, key: &str) -> String {
-    page(site, theme, "New API key", None, || {
+    let why = format!(
+        "It is the key for {name}. Linkwell keeps only a fingerprint of it and cannot show it again."
+    );
+    copy_now(site, theme, "API key", why, key, paths::API_KEYS)
+}
+
+/// The one page that ever shows what a webhook's messages are signed with.
+pub fn new_signing_secret(site: &Site, theme: Theme, url: &str, secret: &str) -> String {
+    let why = format!(
+        "Messages to {url} are signed with it, so that your system can tell them from forged ones. \
+         Linkwell does not show it again."
+    );
+    copy_now(site, theme, "signing secret", why, secret, paths::WEBHOOKS)
+}
+
+fn copy_now(
+    site: &Site,
+    theme: Theme,
+    what: &'static str,
+    why: String,
+    secret: &str,
+    back: &'static str,
+) -> String {
+    page(site, theme, &format!("New {what}"), None, || {
         view! {
             <main class="lone" data-wide="true">
                 <span class="plate"><Icon name="key-round"/></span>
-                <h1>"Copy this key now"</h1>
-                <p class="muted">
-                    {format!("It is the key for {name}. Linkwell keeps only a fingerprint of it and cannot show it again.")}
-                </p>
-                <Copyable value=key what="API key"/>
-                <a class="btn" data-kind="primary" href=paths::API_KEYS>"I have copied it"</a>
+                <h1>{format!("Copy this {what} now")}</h1>
+                <p class="muted">{why}</p>
+                <Copyable value=secret what=what/>
+                <a class="btn" data-kind="primary" href=back>"I have copied it"</a>
             </main>
         }
     })

@@ -17,8 +17,10 @@ use hub::{
     },
 };
 
+mod webhooks;
 mod wizard;
 
+pub use webhooks::webhooks;
 pub use wizard::drafts;
 
 use crate::{

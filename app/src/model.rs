@@ -716,6 +716,44 @@ pub struct ApiKeyRow {
     pub last_used: Option<Moment>,
 }
 
+/// The webhooks of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Each of them.
+    pub rows: Vec<WebhookRow>,
+    /// What one can be told of, with what that means.
+    pub kinds: Vec<(String, String)>,
+    /// The number of the newest event.
+    pub newest: i64,
+}
+
+/// One webhook and how it fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookRow {
+    /// Its id.
+    pub id: String,
+    /// Where messages are posted.
+    pub url: String,
+    /// What it is told of; none means everything.
+    pub kinds: Vec<String>,
+    /// When it was added.
+    pub created: Moment,
+    /// When it last took a message.
+    pub last_ok: Option<Moment>,
+    /// Why it does not take messages, in words.
+    pub problem: Option<String>,
+    /// Since when it does not.
+    pub failed: Option<Moment>,
+    /// Whether it said that it is gone for good.
+    pub gone: bool,
+    /// How many messages wait.
+    pub waiting: u64,
+    /// How many were given up.
+    pub given_up: u64,
+    /// Until when two secrets sign.
+    pub both_until: Option<Moment>,
+}
+
 /// The person who is signed in, as far as pages show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {

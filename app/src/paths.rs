@@ -13,6 +13,8 @@ pub const ACCOUNT: &str = "/settings/account";
 pub const PROVIDER_APPS: &str = "/settings/provider-apps";
 /// API keys.
 pub const API_KEYS: &str = "/settings/api-keys";
+/// Webhooks.
+pub const WEBHOOKS: &str = "/settings/webhooks";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
@@ -81,6 +83,11 @@ pub fn organisation(id: &str) -> String {
 /// Where an attempt is given up.
 pub fn cancel(handle: &str) -> String {
     format!("/flows/{handle}/cancel")
+}
+
+/// Where a webhook gets a new secret.
+pub fn webhook_secret(id: &str) -> String {
+    format!("{WEBHOOKS}/{id}/secret")
 }
 
 /// The page of a provider app.

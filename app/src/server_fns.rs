@@ -31,6 +31,10 @@ fn tell(page: &str, done: Result<Notice>, typed: Flash) {
         Ok(notice) => Flash::notice(notice),
         Err(error) => explain(typed, error),
     };
+    say(page, flash);
+}
+
+fn say(page: &str, flash: Flash) {
     if let Some(response) = use_context::<ResponseOptions>() {
         response.append_header(http::header::SET_COOKIE, flash.to_header());
     }
@@ -178,6 +182,61 @@ pub async fn remove_provider_app(app: String) -> Result<(), ServerFnError> {
     let removed = async { hub().remove_provider_app(&member()?, &app).await };
     let done = removed.await.map(|_| Notice::AppRemoved);
     tell(&paths::provider_app(&app), done, Flash::default());
+    Ok(())
+}
+
+fn webhook_id(id: &str) -> Result<hub::store::WebhookId> {
+    id.parse().map_err(|_| Error::NotFound)
+}
+
+/// Sends a webhook a message that tells nothing.
+#[server(endpoint = "test_webhook")]
+pub async fn test_webhook(id: String) -> Result<(), ServerFnError> {
+    let tested = async { hub().test_webhook(&member()?, webhook_id(&id)?).await };
+    match tested.await.map(|tested| tested.problem) {
+        Ok(Some(problem)) => {
+            let problem = crate::words::not_taken(&problem);
+            let problem = format!("The test message was not taken: {problem}");
+            say(paths::WEBHOOKS, Flash::rejected("", problem));
+        }
+        taken => tell(
+            paths::WEBHOOKS,
+            taken.map(|_| Notice::WebhookTested),
+            Flash::default(),
+        ),
+    }
+    Ok(())
+}
+
+/// Has sent again what was given up.
+#[server(endpoint = "revive_webhook")]
+pub async fn revive_webhook(id: String) -> Result<(), ServerFnError> {
+    let revived = async { hub().revive_webhook(&member()?, webhook_id(&id)?).await };
+    let done = revived.await.map(|_| Notice::WebhookRevived);
+    tell(paths::WEBHOOKS, done, Flash::default());
+    Ok(())
+}
+
+/// Tells a webhook once more what it was told.
+#[server(endpoint = "replay_webhook")]
+pub async fn replay_webhook(id: String, after: String) -> Result<(), ServerFnError> {
+    let replayed = async {
+        let after = after.trim().parse();
+        let after = after.map_err(|_| Error::invalid("", "Enter the number of an event"))?;
+        let id = webhook_id(&id)?;
+        hub().replay_webhook(&member()?, id, after).await
+    };
+    let done = replayed.await.map(|()| Notice::WebhookReplayed);
+    tell(paths::WEBHOOKS, done, Flash::default());
+    Ok(())
+}
+
+/// Takes a webhook away.
+#[server(endpoint = "remove_webhook")]
+pub async fn remove_webhook(id: String) -> Result<(), ServerFnError> {
+    let removed = async { hub().remove_webhook(&member()?, webhook_id(&id)?).await };
+    let done = removed.await.map(|()| Notice::WebhookRemoved);
+    tell(paths::WEBHOOKS, done, Flash::default());
     Ok(())
 }
 

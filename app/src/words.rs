@@ -93,6 +93,29 @@ pub fn nothing(filter: &Filter) -> String {
     }
 }
 
+/// Why a webhook did not take a message, in words.
+pub fn not_taken(problem: &str) -> String {
+    if let Some(status) = problem.strip_prefix("answered_") {
+        return format!("it answered {status}");
+    }
+    let said = match problem {
+        "address_not_allowed" => "the address is not on the public internet",
+        "https_required" => "the address has to begin with https://",
+        "dns" => "the name could not be looked up",
+        "no_such_host" => "there is no such name",
+        "connect" => "nobody answers there",
+        "tls" => "the connection could not be encrypted",
+        "certificate_name" => "the certificate belongs to another name",
+        "certificate_expired" => "the certificate has ended",
+        "certificate_untrusted" => "the certificate is not trusted",
+        "timeout_after_send" => "it took too long to answer",
+        "cut_after_send" => "the connection broke before it answered",
+        "answer_too_large" => "it answered with too much",
+        _ => "something unexpected happened",
+    };
+    said.to_owned()
+}
+
 /// How long ago, roughly: `4 min ago`.
 pub fn ago(now: i64, then: i64) -> String {
     match now - then {

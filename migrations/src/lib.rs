@@ -12,6 +12,7 @@ mod m20261121_000005_draft;
 mod m20261121_100001_connection_settings;
 mod m20261121_100002_signing_key;
 mod m20261121_100003_idempotent_request;
+mod m20261121_200001_webhook;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_100001_connection_settings::Migration),
             Box::new(m20261121_100002_signing_key::Migration),
             Box::new(m20261121_100003_idempotent_request::Migration),
+            Box::new(m20261121_200001_webhook::Migration),
         ]
     }
 }

@@ -118,9 +118,11 @@ impl Application {
             spool,
             rate_limit,
         } = ingredients;
+        let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
             vault: Vault::new(store.clone(), clock.clone(), wrapper),
-            dialect: Dialect::new(Outbound::new(outbound)?, clock.clone()),
+            dialect: Dialect::new(outbound.clone(), clock.clone()),
+            outbound,
             passwords: Passwords::new(clock.clone()),
             limits: Limits::new(rate_limit, clock.clone()),
             signing: Default::default(),

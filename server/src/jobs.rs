@@ -23,6 +23,8 @@ const KEEP_EVERY: &str = "*/10 * * * * *";
 const SWEEP_EVERY: &str = "0 */10 * * * *";
 /// How long reads of tokens are gathered before they are written.
 const GATHER_READS: Duration = Duration::from_millis(500);
+/// How often webhooks are looked after when nothing happens here.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long requests, jobs and refreshes have to end when the process stops.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -30,6 +32,7 @@ const GRACE: Duration = Duration::from_secs(8);
 pub struct Background {
     monitor: JoinHandle<()>,
     reads: JoinHandle<()>,
+    telling: JoinHandle<()>,
 }
 
 /// Starts the background; it ends when the application is stopping.
@@ -79,7 +82,29 @@ pub fn start(application: &Application) -> Background {
             flush_reads(&hub).await;
         }
     });
-    Background { monitor, reads }
+    let telling = tokio::spawn(tell(application.clone()));
+    Background {
+        monitor,
+        reads,
+        telling,
+    }
+}
+
+/// Tells webhooks what happened: as soon as something did in this process, and
+/// every few seconds what did in another or is to be tried again.
+async fn tell(Application { hub, stopping, .. }: Application) {
+    let mut changes = hub.changes.watch();
+    loop {
+        if let Err(error) = hub.tell_webhooks().await {
+            tracing::error!(%error, "webhooks could not be told; they are the next time");
+        }
+        let something = async {
+            let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
+        };
+        if stopping.run_until_cancelled(something).await.is_none() {
+            return;
+        }
+    }
 }
 
 fn schedule(expression: &str) -> Schedule {
@@ -116,6 +141,7 @@ impl Background {
         let ended = tokio::time::timeout(GRACE, async {
             tasks.wait().await;
             let _ = self.monitor.await;
+            let _ = self.telling.await;
         });
         if ended.await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up at the next start");

@@ -11,6 +11,7 @@ mod provider_app;
 mod provider_apps;
 mod setup;
 mod sign_in;
+mod webhooks;
 mod wizard;
 
 pub use account::AccountView;
@@ -24,3 +25,4 @@ pub use provider_app::ProviderAppView;
 pub use provider_apps::ProviderAppsView;
 pub use setup::SetupView;
 pub use sign_in::SignInView;
+pub use webhooks::WebhooksView;

@@ -179,6 +179,7 @@ pub fn SettingsFrame(
     let links = [
         (paths::PROVIDER_APPS, "Provider apps", true),
         (paths::API_KEYS, "API keys", true),
+        (paths::WEBHOOKS, "Webhooks", true),
         (paths::ACCOUNT, "Your account", false),
     ]
     .into_iter()

@@ -10,6 +10,7 @@ use crate::{
     connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
+    outbound::Outbound,
     people::{Limits, Passwords, Signing},
     record::{Changes, ReadLog},
     store::Store,
@@ -17,8 +18,8 @@ use crate::{
 };
 
 /// Everything the product does, as methods grouped in the rooms
-/// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend)
-/// and [`people`](crate::people). Cheap to clone.
+/// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend),
+/// [`people`](crate::people) and [`tell`](crate::tell). Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -30,6 +31,8 @@ pub struct Parts {
     pub vault: Vault,
     pub catalog: Catalog,
     pub dialect: Dialect,
+    /// What other calls leave by than those to providers.
+    pub outbound: Outbound,
     /// Where people and providers reach this hub; the only source of every
     /// address it hands out.
     pub public_url: Url,

@@ -4,7 +4,7 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`connect`], [`keep`], [`lend`], [`people`] | make or repair · refresh and check · hand out tokens · members and sessions |
+//! | [`connect`], [`keep`], [`lend`], [`people`], [`tell`] | make or repair · refresh and check · hand out tokens · members and sessions · webhooks |
 //! | [`dialect`], [`record`] | speak to a provider as its entry says · events and token reads |
 //! | [`catalog`], [`vault`], [`store`], [`outbound`] | providers as data · sealing · rows · the one HTTP client |
 //! | [`clock`], [`failure`], [`secret`] | time · the closed list of failure codes · values that cannot leak by type |
@@ -24,6 +24,7 @@ pub mod prompt;
 pub mod record;
 pub mod secret;
 pub mod store;
+pub mod tell;
 pub mod vault;
 
 pub use error::{Error, FieldProblem, Result};

@@ -28,6 +28,7 @@ mod pages;
 pub mod problem;
 pub mod sessions;
 mod trace;
+mod webhooks;
 mod wizard;
 
 use std::sync::Arc;
@@ -80,6 +81,7 @@ pub fn router(application: &Application) -> Router {
         .merge(account::router())
         .merge(oauth::router())
         .merge(wizard::router())
+        .merge(webhooks::router())
         .merge(events::router(hub.clone(), stopping))
         .layer(Extension(hub.clone()))
         .layer(axum::middleware::from_fn_with_state(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use hub::{people::Scope, store::credential, vault::Place};
+use hub::{people::Scope, store::credential, tell::NewWebhook, vault::Place};
 use reqwest::{Response, StatusCode};
 use sandbox::{Endpoint, ExpiresIn, Fault, FaultKind, Garbage};
 use sea_orm::EntityTrait;
@@ -363,6 +363,10 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     let prepared = browser
         .prepare("sandbox", json!({ "handle": handle }))
         .await;
+    let url = "https://127.0.0.1/hooks";
+    let new = NewWebhook { url, kinds: &[] };
+    let (webhook, secret) = hub.add_webhook(world.member(), new).await.unwrap();
+    watch.hide(secret.expose());
     let things = Things {
         connection: hub.connections(world.member()).await.unwrap()[0]
             .connection
@@ -373,6 +377,7 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
         key: hub.api_keys(world.member()).await.unwrap()[0]
             .id
             .to_string(),
+        webhook: webhook.id.to_string(),
     };
     for things in [Things::nowhere(), things] {
         for (method, route, body) in ROUTES

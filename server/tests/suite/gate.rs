@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hub::{
     people::Scope,
     store::{ConnectionId, FlowId, Store},
+    tell::NewWebhook,
 };
 use leptos::server_fn::axum::server_fn_paths;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -63,6 +64,17 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/settings/api-keys", Nothing),
     ("GET", "/settings/provider-apps", Nothing),
     ("GET", "/settings/provider-apps/{app}", Nothing),
+    ("GET", "/settings/webhooks", Nothing),
+    (
+        "POST",
+        "/settings/webhooks",
+        Form("url=https%3A%2F%2Fevil.example%2F"),
+    ),
+    ("POST", "/settings/webhooks/{id}/secret", Nothing),
+    ("POST", "/api/test_webhook", Form("id=<webhook>")),
+    ("POST", "/api/revive_webhook", Form("id=<webhook>")),
+    ("POST", "/api/replay_webhook", Form("id=<webhook>&after=0")),
+    ("POST", "/api/remove_webhook", Form("id=<webhook>")),
     ("GET", "/setup", Nothing),
     ("GET", "/sign-in", Nothing),
     ("GET", "/v1/catalog", Nothing),
@@ -202,6 +214,7 @@ pub struct Things {
     pub flow: String,
     pub handle: String,
     pub key: String,
+    pub webhook: String,
 }
 
 impl Things {
@@ -226,7 +239,13 @@ impl Things {
         )
         .await
         .expect("a provider app");
+        let new = NewWebhook {
+            url: "https://example.com/hooks",
+            kinds: &[],
+        };
+        let webhook = hub.add_webhook(world.member(), new).await;
         Self {
+            webhook: webhook.expect("a webhook").0.id.to_string(),
             connection,
             flow: prepared["flow_id"].as_str().expect("an id").to_owned(),
             handle,
@@ -242,12 +261,14 @@ impl Things {
             flow: id(),
             handle: id(),
             key: id(),
+            webhook: id(),
         }
     }
 
     /// A route's address.
     pub fn path(&self, route: &str) -> String {
         let id = match route {
+            "/settings/webhooks/{id}/secret" => &self.webhook,
             "/v1/catalog/{id}" | "/connections/{id}/prepare" => "sandbox",
             "/flows/{id}/cancel" => &self.handle,
             route if route.starts_with("/flows/") => &self.flow,
@@ -269,6 +290,7 @@ impl Things {
     fn text(&self, body: &str) -> String {
         body.replace("<connection>", &self.connection)
             .replace("<key>", &self.key)
+            .replace("<webhook>", &self.webhook)
     }
 
     /// A request to a route, with its body.

@@ -25,4 +25,5 @@ mod services;
 mod surface;
 mod tokens;
 mod ways;
+mod webhooks;
 mod wizard;

@@ -7,6 +7,7 @@ use hub::{
     people::{Member, Role, Scope},
     secret::Secret,
     store::{ConnectionId, member, person},
+    tell::NewWebhook,
 };
 use reqwest::{Response, StatusCode};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
@@ -366,7 +367,7 @@ async fn row_30_asvs_6_3_8_known_and_unknown_addresses_are_answered_alike() {
 }
 
 /// What a member may do, with the least role for it.
-const RIGHTS: [(Role, &str, &str, &str); 16] = [
+const RIGHTS: [(Role, &str, &str, &str); 23] = [
     (Role::Viewer, "GET", "/", ""),
     (Role::Viewer, "GET", "/connections/<id>", ""),
     (Role::Viewer, "GET", "/api/view/hub", ""),
@@ -389,6 +390,28 @@ const RIGHTS: [(Role, &str, &str, &str); 16] = [
         "name=Till&scope=tokens%3Aread&current=<password>",
     ),
     (Role::Admin, "POST", "/api/revoke_api_key", "id=<key>"),
+    (Role::Admin, "GET", "/settings/webhooks", ""),
+    (
+        Role::Admin,
+        "POST",
+        "/settings/webhooks",
+        "url=https%3A%2F%2Fexample.com%2Fhooks",
+    ),
+    (
+        Role::Admin,
+        "POST",
+        "/settings/webhooks/<webhook>/secret",
+        "",
+    ),
+    (Role::Admin, "POST", "/api/test_webhook", "id=<webhook>"),
+    (Role::Admin, "POST", "/api/revive_webhook", "id=<webhook>"),
+    (
+        Role::Admin,
+        "POST",
+        "/api/replay_webhook",
+        "id=<webhook>&after=0",
+    ),
+    (Role::Admin, "POST", "/api/remove_webhook", "id=<webhook>"),
     (
         Role::Admin,
         "POST",
@@ -463,12 +486,21 @@ async fn row_33_asvs_8_2_1_every_role_may_exactly_what_is_listed() {
         )
         .await
         .unwrap();
+        let new = NewWebhook {
+            url: "https://127.0.0.1/hooks",
+            kinds: &[],
+        };
+        let (webhook, _) = hub.add_webhook(owner, new).await.unwrap();
+        let mut gone = webhook.clone().into_active_model();
+        gone.ended_at = Set(Some(world.clock.now()));
+        gone.update(hub.store.db()).await.unwrap();
         give_role(&world, role).await;
         let browser = world.signed_in().await;
         for (least, method, path, body) in RIGHTS {
             let fill = |text: &str| {
                 text.replace("<id>", &id.to_string())
                     .replace("<key>", &key.id.to_string())
+                    .replace("<webhook>", &webhook.id.to_string())
                     .replace("<password>", &PASSWORD.replace(' ', "+"))
             };
             let before = rows(&hub.store).await;

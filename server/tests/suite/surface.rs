@@ -5,6 +5,7 @@ use hub::{
     people::{Member, Scope},
     secret::Secret,
     store::FlowId,
+    tell::NewWebhook,
 };
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -286,11 +287,17 @@ pub async fn neighbour(world: &World) -> (Member, Things, HostApp) {
     let prepared = browser
         .prepare("sandbox", json!({ "handle": handle }))
         .await;
+    let new = NewWebhook {
+        url: "https://example.com/SENTINEL",
+        kinds: &[],
+    };
+    let (webhook, _) = hub.add_webhook(&bo, new).await.unwrap();
     let things = Things {
         connection: connection.to_string(),
         flow: prepared["flow_id"].as_str().unwrap().to_owned(),
         handle,
         key: key.id.to_string(),
+        webhook: webhook.id.to_string(),
     };
     (bo, things, host)
 }
@@ -303,6 +310,7 @@ async fn shown(answer: Response, things: &Things) -> (StatusCode, String, String
             &things.flow,
             &things.handle,
             &things.key,
+            &things.webhook,
         ];
         let text = ids
             .into_iter()

@@ -143,6 +143,7 @@ pub use push::{PushMessage, Told, read_push};
 
 /// What a person entered, by field.
 pub use credential::Entered;
+pub(crate) use reading::retry_at;
 pub use sample::{Column, Kind, Note, ROWS, Sample, TABLES, describe};
 pub use trial::{Outcome, Step, Trial, Tried, Watch};
 

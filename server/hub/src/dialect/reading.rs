@@ -181,7 +181,7 @@ pub(super) fn scrub(mut failure: Failure, secrets: &[&Secret]) -> Failure {
 }
 
 /// When the provider asked us to come back: seconds from `now`, or a date.
-pub(super) fn retry_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn retry_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let told = header(answer, &RETRY_AFTER)?.trim();
     let wait = match told.parse::<f64>() {
         Ok(seconds) => TimeDelta::seconds(seconds.clamp(0.0, 1e9).ceil() as i64),

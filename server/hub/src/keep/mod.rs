@@ -30,8 +30,8 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, credential, draft, flow, flow_outcome, idempotent_request, push_message,
-        refresh_attempt,
+        ConnectionId, credential, delivery, draft, flow, flow_outcome, idempotent_request,
+        push_message, refresh_attempt,
     },
 };
 
@@ -160,6 +160,7 @@ impl Hub {
         push_message::sweep(self.store.db(), before).await?;
         let forgotten = now - idempotent_request::KEPT;
         idempotent_request::sweep(self.store.db(), forgotten).await?;
+        delivery::sweep(self.store.db(), now - crate::tell::KEPT).await?;
         self.rotate_signing_keys().await?;
         Ok(())
     }

@@ -275,6 +275,13 @@ impl Outbound {
         self.0.policy.timeouts
     }
 
+    /// Whether there is a way to speak to such an address at all: by https, or
+    /// by plain http where the operator allowed some of it. What the name leads
+    /// to is seen when it is connected to.
+    pub fn may_speak_to(&self, url: &Url) -> bool {
+        self.client(url).is_ok()
+    }
+
     /// Sends a request once and reads the whole answer.
     ///
     /// # Errors

@@ -14,17 +14,20 @@ pub enum Action {
     ManageProviderApps,
     /// Make and revoke keys for host applications.
     ManageApiKeys,
+    /// Say which systems are told of events.
+    ManageWebhooks,
     /// Delete a connection together with its history.
     DeleteConnection,
 }
 
 /// The least role that may do each action. An action that is not listed is
 /// denied to everybody.
-const LEAST_ROLE: [(Action, Role); 5] = [
+const LEAST_ROLE: [(Action, Role); 6] = [
     (Action::Look, Role::Viewer),
     (Action::Connect, Role::Member),
     (Action::ManageProviderApps, Role::Admin),
     (Action::ManageApiKeys, Role::Admin),
+    (Action::ManageWebhooks, Role::Admin),
     (Action::DeleteConnection, Role::Admin),
 ];
 
@@ -122,6 +125,7 @@ mod tests {
                     Connect,
                     ManageProviderApps,
                     ManageApiKeys,
+                    ManageWebhooks,
                     DeleteConnection,
                 ],
             ),
@@ -132,6 +136,7 @@ mod tests {
                     Connect,
                     ManageProviderApps,
                     ManageApiKeys,
+                    ManageWebhooks,
                     DeleteConnection,
                 ],
             ),
@@ -142,6 +147,7 @@ mod tests {
                 Connect,
                 ManageProviderApps,
                 ManageApiKeys,
+                ManageWebhooks,
                 DeleteConnection,
             ] {
                 assert_eq!(

@@ -47,7 +47,8 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         catalog: Catalog::embedded()
             .unwrap()
             .with_global("sandbox_origin", "http://127.0.0.1:1"),
-        dialect: Dialect::new(outbound, clock.clone()),
+        dialect: Dialect::new(outbound.clone(), clock.clone()),
+        outbound,
         public_url: "https://hub.example.com".parse().unwrap(),
         operator_apps: BTreeMap::new(),
         open_sign_up: false,

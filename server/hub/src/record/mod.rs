@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     hub::Hub,
     people::Member,
-    store::{ApiKeyId, ConnectionId, Store, TenantId, api_key, event, token_read},
+    store::{ApiKeyId, ConnectionId, Store, TenantId, api_key, event, tenant, token_read},
 };
 
 /// Wakes those who watch a tenant, after something of it was committed. Only a
@@ -149,9 +149,6 @@ impl Hub {
 
     /// The number of the tenant's newest event; 0 when there is none.
     pub async fn newest_event(&self, member: &Member) -> crate::Result<i64> {
-        Ok(crate::store::tenant::Entity::find_by_id(member.tenant())
-            .one(self.store.db())
-            .await?
-            .map_or(0, |tenant| tenant.event_seq))
+        Ok(tenant::event_seq(self.store.db(), member.tenant()).await?)
     }
 }

@@ -131,6 +131,22 @@ pub async fn of_tenant(
         .await
 }
 
+/// Those of the tenant among `ids`.
+pub async fn some_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    ids: Vec<ConnectionId>,
+) -> Result<Vec<Model>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Id.is_in(ids))
+        .all(db)
+        .await
+}
+
 /// The tenant's connection to that account of that provider.
 pub async fn of_account(
     db: &impl ConnectionTrait,

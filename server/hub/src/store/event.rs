@@ -49,6 +49,25 @@ pub enum Kind {
     FlowChanged,
 }
 
+impl Kind {
+    /// Whether systems outside hear of it. A flow is between the hub and the
+    /// person in front of it, and a check that changed nothing is no news.
+    pub fn is_told(self) -> bool {
+        !matches!(self, Self::FlowChanged | Self::ConnectionChecked)
+    }
+
+    /// Every kind that systems outside may hear of.
+    pub fn told() -> impl Iterator<Item = Self> {
+        use sea_orm::Iterable;
+        Self::iter().filter(|kind| kind.is_told())
+    }
+}
+
+/// A kind as it is written: `connection.healed`.
+pub fn name(kind: Kind) -> String {
+    sea_orm::ActiveEnum::to_value(&kind)
+}
+
 /// What an event carries besides its subject; never a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[expect(missing_docs, reason = "the names are the documentation")]
@@ -145,6 +164,15 @@ pub async fn after(
         .limit(limit)
         .all(db)
         .await
+}
+
+/// The tenant's event of that number, if it is still there.
+pub async fn numbered(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    seq: i64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find_by_id((tenant, seq)).all(db).await
 }
 
 /// The newest events of a connection, newest first.

@@ -66,6 +66,8 @@ id! {
     EventId,
     /// One key that signs short-lived tokens.
     SigningKeyId,
+    /// One address that is told of events.
+    WebhookId,
 }
 
 impl TenantId {

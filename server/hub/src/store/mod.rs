@@ -14,6 +14,7 @@ pub mod api_key;
 pub mod connection;
 pub mod credential;
 pub mod data_key;
+pub mod delivery;
 pub mod draft;
 pub mod event;
 pub mod flow;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod signing_key;
 pub mod tenant;
 pub mod token_read;
+pub mod webhook;
 pub mod wish;
 
 pub use ids::*;

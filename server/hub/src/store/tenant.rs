@@ -29,6 +29,12 @@ pub async fn by_name(db: &impl ConnectionTrait, name: &str) -> Result<Option<Mod
     Entity::find().filter(Column::Name.eq(name)).one(db).await
 }
 
+/// The number of the tenant's newest event; 0 when there is none.
+pub async fn event_seq(db: &impl ConnectionTrait, id: TenantId) -> Result<i64, DbErr> {
+    let row = Entity::find_by_id(id).one(db).await?;
+    Ok(row.map_or(0, |tenant| tenant.event_seq))
+}
+
 /// Adds a tenant.
 pub async fn insert(
     db: &impl ConnectionTrait,

@@ -1,0 +1,215 @@
+//! Which systems are told what happens.
+
+use leptos::prelude::*;
+
+use crate::{
+    model::{WebhookRow, Webhooks},
+    parts::{
+        Icon, SettingsFrame, Time,
+        form::{Field, ProblemSummary},
+    },
+    paths, words,
+};
+
+/// The list of webhooks, and the form for a new one.
+#[component]
+pub fn WebhooksView(
+    /// When this was read, in seconds since the epoch.
+    now: i64,
+    /// What there is.
+    page: Webhooks,
+) -> impl IntoView {
+    let Webhooks {
+        rows,
+        kinds,
+        newest,
+    } = page;
+    let none = rows.is_empty();
+    let rows = rows
+        .into_iter()
+        .map(|row| view! { <Webhook now row newest/> })
+        .collect_view();
+    let choices = kinds
+        .into_iter()
+        .map(|(kind, meaning)| {
+            view! {
+                <label class="choice">
+                    <input type="checkbox" name="kind" value=kind.clone()/>
+                    <span>{meaning} " " <code class="muted">{kind}</code></span>
+                </label>
+            }
+        })
+        .collect_view();
+    view! {
+        <SettingsFrame title="Webhooks" here=paths::WEBHOOKS>
+            <ProblemSummary/>
+            <div class="title">
+                <h1>"Webhooks"</h1>
+                <p>
+                    "Your own systems hear at once when a connection breaks, heals or changes. \
+                     Messages are signed by the "
+                    <a href="https://www.standardwebhooks.com/" rel="noreferrer">"Standard Webhooks"</a>
+                    " scheme and tried for a day."
+                </p>
+            </div>
+            <div class="stack">
+                {match none {
+                    true => view! {
+                        <div class="empty">
+                            <p class="empty-title">"Nobody is told yet"</p>
+                            <p>"Add the address of a system that should hear what happens here."</p>
+                        </div>
+                    }
+                    .into_any(),
+                    false => view! { <ul class="rows">{rows}</ul> }.into_any(),
+                }}
+                <section class="card" aria-labelledby="new-webhook">
+                    <h2 id="new-webhook">"New webhook"</h2>
+                    <form class="form" method="post" action=paths::WEBHOOKS>
+                        <Field
+                            name="url"
+                            label="Address"
+                            help="Messages are posted there as JSON."
+                            placeholder="https://example.com/hooks/linkwell"
+                            autocomplete="off"
+                        />
+                        <fieldset class="choices" id="kind" tabindex="-1">
+                            <legend>"What it is told of"</legend>
+                            <p class="help">"Choose none to be told of everything."</p>
+                            {choices}
+                        </fieldset>
+                        <div class="actions">
+                            <button class="btn" data-kind="primary">"Add webhook"</button>
+                        </div>
+                    </form>
+                </section>
+            </div>
+        </SettingsFrame>
+    }
+}
+
+#[component]
+fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
+    let fares = fares(now, &row);
+    let told_of = match row.kinds.is_empty() {
+        true => view! { <li>"everything"</li> }.into_any(),
+        false => row
+            .kinds
+            .iter()
+            .map(|kind| view! { <li><code>{kind.clone()}</code></li> })
+            .collect_view()
+            .into_any(),
+    };
+    let (id, url) = (row.id.clone(), row.url.clone());
+    let hidden = format!(" {url}");
+    let small = move |action: String, label: &'static str, kind: Option<&'static str>| {
+        view! {
+            <form method="post" action=action>
+                <input type="hidden" name="id" value=id.clone()/>
+                <button class="btn" data-kind=kind>
+                    {label}
+                    <span class="visually-hidden">{hidden.clone()}</span>
+                </button>
+            </form>
+        }
+    };
+    let again = row.given_up > 0 || row.gone;
+    let replay_field = format!("after-{}", row.id);
+    view! {
+        <li class="row" data-layout="simple">
+            <span class="plate"><Icon name="webhook"/></span>
+            <div class="row-main">
+                <p class="row-title"><strong>{url}</strong></p>
+                {fares}
+                <ul class="tags">{told_of}</ul>
+                <div class="actions">
+                    {small("/api/test_webhook".into(), "Send a test", None)}
+                    {again.then(|| small("/api/revive_webhook".into(), "Send again", None))}
+                    {small(paths::webhook_secret(&row.id), "New secret", None)}
+                    {small("/api/remove_webhook".into(), "Remove", Some("danger"))}
+                </div>
+                <details>
+                    <summary>"Tell once more what was told before"</summary>
+                    <form class="form" method="post" action="/api/replay_webhook">
+                        <input type="hidden" name="id" value=row.id.clone()/>
+                        <div class="field">
+                            <label for=replay_field.clone()>"After event number"</label>
+                            <p class="help">
+                                {format!("The newest is {newest}. Each message carries its number as data.sequence.")}
+                            </p>
+                            <div class="input">
+                                <input
+                                    id=replay_field
+                                    name="after"
+                                    type="number"
+                                    min="0"
+                                    max=newest.to_string()
+                                    inputmode="numeric"
+                                    required=true
+                                />
+                            </div>
+                        </div>
+                        <div class="actions"><button class="btn">"Tell once more"</button></div>
+                    </form>
+                </details>
+            </div>
+        </li>
+    }
+}
+
+/// How a webhook fares, in one line, and what waits for it in another.
+fn fares(now: i64, row: &WebhookRow) -> impl IntoView + use<> {
+    let (tone, icon, said) = match (&row.problem, &row.last_ok) {
+        _ if row.gone => (
+            "bad",
+            view! { <Icon name="triangle-alert"/> },
+            "It said that it is gone for good. Nothing is sent to it any more.".to_owned(),
+        ),
+        (Some(problem), _) => {
+            let since = row
+                .failed
+                .as_ref()
+                .map(|failed| words::ago(now, failed.unix));
+            let since = since.map_or(String::new(), |since| format!(" since {since}"));
+            (
+                "warn",
+                view! { <Icon name="refresh-cw"/> },
+                format!("Messages are not taken{since}: {problem}. We keep trying."),
+            )
+        }
+        (None, Some(last)) => (
+            "good",
+            view! { <Icon name="circle-check"/> },
+            format!("Works. Last message taken {}.", words::ago(now, last.unix)),
+        ),
+        (None, None) => (
+            "quiet",
+            view! { <Icon name="circle-dashed"/> },
+            "Nothing was sent yet.".to_owned(),
+        ),
+    };
+    let queue: Vec<String> = [
+        (row.waiting, "waiting"),
+        (row.given_up, "given up after a day"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    let both = row.both_until.as_ref().map(|until| {
+        format!(
+            "Signed with the old and the new secret, the old one ending {}.",
+            words::until(now, until.unix)
+        )
+    });
+    let created = row.created.clone();
+    let made = format!("Added {}", words::ago(now, created.unix));
+    view! {
+        <p class="status" data-tone=tone>{icon}<span>{said}</span></p>
+        <p class="fact">
+            <Time moment=created said=made/>
+            {(!queue.is_empty()).then(|| format!(", {}", queue.join(", ")))}
+        </p>
+        {both.map(|both| view! { <p class="fact">{both}</p> })}
+    }
+}

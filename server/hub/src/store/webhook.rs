@@ -1,0 +1,157 @@
+//! An address where a tenant's system is told of events.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ExprTrait, IntoActiveModel, QueryOrder, entity::prelude::*};
+
+use super::{PersonId, TenantId, WebhookId, delivery, event, tenant};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "webhook")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: WebhookId,
+    pub tenant_id: TenantId,
+    #[sea_orm(column_type = "Text")]
+    pub url: String,
+    /// The kinds of events it is told of, space-separated; none means all.
+    #[sea_orm(column_type = "Text")]
+    pub kinds: String,
+    /// What messages are signed with.
+    #[sea_orm(column_type = "Text")]
+    pub secret_sealed: String,
+    /// The secret before it, with which messages are signed, too, until
+    /// `previous_until`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub previous_sealed: Option<String>,
+    pub previous_until: Option<DateTime<Utc>>,
+    /// Counts the secrets.
+    pub version: i64,
+    /// The number of the newest event that was queued for it.
+    pub told_seq: i64,
+    /// How often in a row it did not take a message.
+    pub failures: i32,
+    /// Nothing is sent before this.
+    pub paused_until: Option<DateTime<Utc>>,
+    pub last_ok_at: Option<DateTime<Utc>>,
+    /// Why it did not take the last message, until it takes one.
+    pub problem: Option<String>,
+    pub failed_at: Option<DateTime<Utc>>,
+    /// When it said that it is gone for good.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub created_by: Option<PersonId>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether it wants to hear of this kind.
+    pub fn wants(&self, kind: event::Kind) -> bool {
+        let name = event::name(kind);
+        self.kinds.is_empty() || self.kinds.split(' ').any(|wanted| wanted == name)
+    }
+}
+
+/// A webhook, only if it is the tenant's.
+pub async fn of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    id: WebhookId,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id)
+        .filter(Column::TenantId.eq(tenant))
+        .one(db)
+        .await
+}
+
+/// The tenant's webhooks, oldest first.
+pub async fn all_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
+/// Adds a webhook.
+pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    Entity::insert(row.into_active_model())
+        .exec_without_returning(db)
+        .await
+        .map(|_| ())
+}
+
+/// Takes a webhook away with all that waits for it; false when it is not the
+/// tenant's.
+pub async fn delete(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    id: WebhookId,
+) -> Result<bool, DbErr> {
+    let gone = Entity::delete_many()
+        .filter(Column::Id.eq(id))
+        .filter(Column::TenantId.eq(tenant))
+        .exec(db)
+        .await?;
+    if gone.rows_affected == 0 {
+        return Ok(false);
+    }
+    delivery::Entity::delete_many()
+        .filter(delivery::Column::WebhookId.eq(id))
+        .exec(db)
+        .await?;
+    Ok(true)
+}
+
+/// Those of any tenant for which events have not been queued yet.
+pub async fn behind(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .inner_join_tenant()
+        .filter(Column::EndedAt.is_null())
+        .filter(
+            Expr::col((tenant::Entity, tenant::Column::EventSeq))
+                .gt(Expr::col((Entity, Column::ToldSeq))),
+        )
+        .all(db)
+        .await
+}
+
+trait WithTenant {
+    fn inner_join_tenant(self) -> Self;
+}
+
+impl WithTenant for Select<Entity> {
+    fn inner_join_tenant(self) -> Self {
+        use sea_orm::{QuerySelect, sea_query::JoinType};
+        let relation = Entity::belongs_to(tenant::Entity)
+            .from(Column::TenantId)
+            .to(tenant::Column::Id)
+            .into();
+        self.join(JoinType::InnerJoin, relation)
+    }
+}
+
+/// Notes that events up to `seq` are queued, if nobody did meanwhile.
+pub async fn told(
+    db: &impl ConnectionTrait,
+    id: WebhookId,
+    before: i64,
+    seq: i64,
+) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::ToldSeq, Expr::value(seq))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ToldSeq.eq(before))
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected == 1)
+}

@@ -1,0 +1,123 @@
+//! An event as systems outside are told of it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::{
+    Hub, Result,
+    catalog::Provider,
+    failure::FailureCode,
+    prompt::{During, Prompt, Subject},
+    store::{
+        ConnectionId, EventId, TenantId, connection,
+        event::{self, Kind},
+    },
+};
+
+/// What is told. It names a connection and what became of it, and carries no
+/// secret: whoever wants more asks the API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Message {
+    /// What happened: `connection.healed`.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// When it happened.
+    pub timestamp: DateTime<Utc>,
+    /// About what.
+    pub data: Telling,
+}
+
+/// About what a message is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Telling {
+    /// The event's id, the same however often it is told.
+    pub event_id: EventId,
+    /// The event's number in the tenant, without gaps: a system that has seen
+    /// this one asks for what came after.
+    pub sequence: i64,
+    /// The connection; none when it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<About>,
+    /// What failed, from the closed list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<FailureCode>,
+    /// The same in words, with the one thing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Prompt>,
+}
+
+/// A connection, as far as it is still there.
+#[derive(Clone, Debug, Serialize)]
+pub struct About {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its provider's id in the catalog.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The account's identity at the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// What a person calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Hub {
+    /// Events as they are told. One statement, for the connections.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn messages(
+        &self,
+        tenant: TenantId,
+        events: Vec<event::Model>,
+    ) -> Result<Vec<Message>> {
+        let ids = events.iter().filter_map(|event| event.connection_id);
+        let about = connection::some_of_tenant(self.store.db(), tenant, ids.collect()).await?;
+        let about: HashMap<ConnectionId, connection::Model> =
+            about.into_iter().map(|row| (row.id, row)).collect();
+        Ok(events
+            .into_iter()
+            .map(|event| {
+                let connection = event.connection_id.and_then(|id| about.get(&id));
+                self.message(event, connection)
+            })
+            .collect())
+    }
+
+    fn message(&self, event: event::Model, row: Option<&connection::Model>) -> Message {
+        let failure = event.data.failure.as_ref();
+        let prompt = failure.map(|failure| {
+            let provider = row.map_or("the provider", |row| {
+                let known = self.catalog.get(&row.provider);
+                known.map_or(row.provider.as_str(), Provider::name)
+            });
+            let subject = Subject {
+                provider_name: provider,
+                account: row.map(connection::Model::name),
+                at: event.at,
+                during: During::Keeping,
+                missing: &[],
+            };
+            Prompt::of(failure, &subject)
+        });
+        Message {
+            kind: event.kind,
+            timestamp: event.at,
+            data: Telling {
+                event_id: event.id,
+                sequence: event.seq,
+                connection: event.connection_id.map(|id| About {
+                    id,
+                    provider: row.map(|row| row.provider.clone()),
+                    account_id: row.and_then(|row| row.external_id.clone()),
+                    name: row.map(|row| row.name().to_owned()),
+                }),
+                code: failure.map(|failure| failure.code),
+                prompt,
+            },
+        }
+    }
+}
