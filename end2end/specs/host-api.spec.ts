@@ -14,7 +14,7 @@ test('a key is shown once, borrows a token, and ends when it is revoked', async 
   await page.getByLabel('See connections and how they are').check();
   await page.getByLabel('Borrow working tokens').check();
   await page.getByRole('button', { name: 'Create key' }).click();
-  await expect(page.getByRole('heading', { name: 'Copy this key now' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Copy this API key now' })).toBeVisible();
   const key = await page.locator('.copyable-value').innerText();
 
   const list = await (await callApi(hub, key, '/connections')).json();

@@ -174,9 +174,14 @@ test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
   await page.getByLabel('Name').fill('Automations');
   await page.getByLabel('Borrow working tokens').check();
   await page.getByRole('button', { name: 'Create key' }).click();
-  await expect(page.getByRole('heading', { name: 'Copy this key now' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Copy this API key now' })).toBeVisible();
   await inspect('a new key');
   await visit('/settings/api-keys', 'API keys with one');
+  await visit('/settings/webhooks', 'webhooks');
+  await page.getByLabel('Address').fill('https://hooks.example.com/a-rather-long-path/that-has/no-place-to-break');
+  await page.getByRole('button', { name: 'Add webhook' }).click();
+  await inspect('a new signing secret');
+  await visit('/settings/webhooks', 'webhooks with one');
   await visit('/settings/account', 'the account');
   await page.getByLabel('E-mail').fill('elsewhere@alder.example');
   await page.getByRole('button', { name: 'Save' }).click();

@@ -102,7 +102,7 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
     };
     let (id, url) = (row.id.clone(), row.url.clone());
     let hidden = format!(" {url}");
-    let small = move |action: String, label: &'static str, kind: Option<&'static str>| {
+    let small = move |action: String, label: &'static str, kind: &'static str| {
         view! {
             <form method="post" action=action>
                 <input type="hidden" name="id" value=id.clone()/>
@@ -118,18 +118,18 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
     view! {
         <li class="row" data-layout="simple">
             <span class="plate"><Icon name="webhook"/></span>
-            <div class="row-main">
+            <div class="row-main lines">
                 <p class="row-title"><strong>{url}</strong></p>
                 {fares}
                 <ul class="tags">{told_of}</ul>
                 <div class="actions">
-                    {small("/api/test_webhook".into(), "Send a test", None)}
-                    {again.then(|| small("/api/revive_webhook".into(), "Send again", None))}
-                    {small(paths::webhook_secret(&row.id), "New secret", None)}
-                    {small("/api/remove_webhook".into(), "Remove", Some("danger"))}
+                    {small("/api/test_webhook".into(), "Send a test", "plain")}
+                    {again.then(|| small("/api/revive_webhook".into(), "Send again", "plain"))}
+                    {small(paths::webhook_secret(&row.id), "New secret", "plain")}
+                    {small("/api/remove_webhook".into(), "Remove", "danger")}
                 </div>
-                <details>
-                    <summary>"Tell once more what was told before"</summary>
+                <details class="disclosure">
+                    <summary><Icon name="chevron-right"/>"Tell once more what was told before"</summary>
                     <form class="form" method="post" action="/api/replay_webhook">
                         <input type="hidden" name="id" value=row.id.clone()/>
                         <div class="field">
@@ -149,7 +149,7 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
                                 />
                             </div>
                         </div>
-                        <div class="actions"><button class="btn">"Tell once more"</button></div>
+                        <div class="actions"><button class="btn" data-kind="plain">"Tell once more"</button></div>
                     </form>
                 </details>
             </div>
@@ -157,12 +157,13 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
     }
 }
 
-/// How a webhook fares, in one line, and what waits for it in another.
+/// How a webhook fares: in a word, in a sentence, and what waits for it.
 fn fares(now: i64, row: &WebhookRow) -> impl IntoView + use<> {
-    let (tone, icon, said) = match (&row.problem, &row.last_ok) {
+    let (tone, icon, word, said) = match (&row.problem, &row.last_ok) {
         _ if row.gone => (
             "bad",
             view! { <Icon name="triangle-alert"/> },
+            "Gone",
             "It said that it is gone for good. Nothing is sent to it any more.".to_owned(),
         ),
         (Some(problem), _) => {
@@ -170,21 +171,24 @@ fn fares(now: i64, row: &WebhookRow) -> impl IntoView + use<> {
                 .failed
                 .as_ref()
                 .map(|failed| words::ago(now, failed.unix));
-            let since = since.map_or(String::new(), |since| format!(" since {since}"));
+            let since = since.map_or(String::new(), |since| format!(" (first {since})"));
             (
                 "warn",
                 view! { <Icon name="refresh-cw"/> },
-                format!("Messages are not taken{since}: {problem}. We keep trying."),
+                "Not taken",
+                format!("Messages are not taken: {problem}{since}. We keep trying."),
             )
         }
         (None, Some(last)) => (
             "good",
             view! { <Icon name="circle-check"/> },
-            format!("Works. Last message taken {}.", words::ago(now, last.unix)),
+            "Works",
+            format!("Last message taken {}.", words::ago(now, last.unix)),
         ),
         (None, None) => (
             "quiet",
             view! { <Icon name="circle-dashed"/> },
+            "Not used yet",
             "Nothing was sent yet.".to_owned(),
         ),
     };
@@ -205,7 +209,8 @@ fn fares(now: i64, row: &WebhookRow) -> impl IntoView + use<> {
     let created = row.created.clone();
     let made = format!("Added {}", words::ago(now, created.unix));
     view! {
-        <p class="status" data-tone=tone>{icon}<span>{said}</span></p>
+        <p class="status" data-tone=tone>{icon}<span>{word}</span></p>
+        <p class="fact">{said}</p>
         <p class="fact">
             <Time moment=created said=made/>
             {(!queue.is_empty()).then(|| format!(", {}", queue.join(", ")))}

@@ -30,10 +30,13 @@ use standardwebhooks::Webhook;
 
 use crate::harness::{Setup, World, serve_peer};
 
+/// What came with one message.
+type Heard = (HeaderMap, Vec<u8>);
+
 /// A system that is told, and answers as a test wants.
 #[derive(Clone, Default)]
 struct Receiver {
-    heard: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     answers: Arc<Mutex<Answers>>,
 }
 
@@ -86,7 +89,7 @@ impl Receiver {
     /// What was heard, message by message: connection and number.
     fn numbers(&self) -> Vec<(String, i64)> {
         let heard = self.heard.lock().unwrap();
-        let message = |(_, body): &(HeaderMap, Vec<u8>)| {
+        let message = |(_, body): &Heard| {
             let message: Value = serde_json::from_slice(body).unwrap();
             let connection = message["data"]["connection"]["id"].as_str();
             (
