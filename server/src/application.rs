@@ -95,6 +95,8 @@ pub enum StartError {
         address: SocketAddr,
         error: std::io::Error,
     },
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
     #[error("the sandbox shop did not start: {0}")]
     Sandbox(std::io::Error),
     #[error("the hub did not start: {0}")]
@@ -397,7 +399,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|error| StartError::Listen { address, error })
 }
 
-fn create_private_directory(path: &Path) -> Result<(), StartError> {
+pub(crate) fn create_private_directory(path: &Path) -> Result<(), StartError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,6 +1,9 @@
 //! The commands.
 
-use std::io::{IsTerminal, Read, Write};
+use std::{
+    io::{IsTerminal, Read, Write},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand};
 use hub::{outbound::OutboundPolicy, people::Scope, secret::Secret};
@@ -8,6 +11,7 @@ use url::Url;
 
 use crate::{
     application::{self, Application, StartError},
+    backup,
     config::{Place, Serve},
 };
 
@@ -29,6 +33,22 @@ pub enum Command {
     Migrate(Place),
     /// Check settings, catalog, database and master key, and say what is wrong
     Check(Serve),
+    /// Copy the database into a file, also while the hub is running
+    Backup {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database; the hub must not be running
+    Restore {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// The file that was made by `backup`
+        file: PathBuf,
+    },
     /// Ask a running hub whether it is ready
     Healthcheck(Healthcheck),
     /// Look at the providers
@@ -127,6 +147,27 @@ pub async fn run(command: Command) -> Result<(), StartError> {
             Ok(())
         }
         Command::Check(settings) => check(settings).await,
+        Command::Backup { place, file } => {
+            backup::write(&place, &file).await?;
+            say(&format!(
+                "{} holds everything but the master key: keep that elsewhere.",
+                file.display()
+            ));
+            Ok(())
+        }
+        Command::Restore { place, file } => {
+            let restored = backup::restore(&place, &file).await?;
+            say(
+                "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",
+            );
+            if let Some(before) = restored.before {
+                say(&format!(
+                    "The database before it is kept as {}.",
+                    before.display()
+                ));
+            }
+            Ok(())
+        }
         Command::Healthcheck(target) => healthcheck(target).await,
         Command::Catalog { command } => catalog(command),
         Command::User {

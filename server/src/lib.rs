@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod assets;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod http;

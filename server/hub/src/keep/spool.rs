@@ -75,6 +75,20 @@ impl Spool {
         })
     }
 
+    /// The same, when no other process has the data directory: while this is
+    /// held, no hub works on it.
+    pub fn alone(directory: &Path) -> io::Result<Option<Self>> {
+        let spool = Self::open(directory)?;
+        let mine = |path: &Path| spool.files().iter().any(|owned| owned.path == *path);
+        for item in fs::read_dir(directory)? {
+            let path = item?.path();
+            if path.extension().is_some_and(|ending| ending == ENDING) && !mine(&path) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(spool))
+    }
+
     /// The node in whose name this process sends.
     pub fn node(&self) -> NodeId {
         self.files()[0].node
