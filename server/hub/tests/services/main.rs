@@ -1,5 +1,7 @@
 //! Databases, mail servers and storage: real ones, and hostile ones.
 
+#[path = "../addresses/mod.rs"]
+mod addresses;
 mod bench;
 mod hostile;
 mod mail;

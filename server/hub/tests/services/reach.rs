@@ -14,7 +14,10 @@ use hub::{
 };
 use tokio::net::TcpListener;
 
-use crate::bench::{dialect, dialect_with, fields, timeouts, told, try_out};
+use crate::{
+    addresses::PRIVATE,
+    bench::{dialect, dialect_with, fields, timeouts, told, try_out},
+};
 
 /// Counts who comes.
 struct Trap {
@@ -194,47 +197,3 @@ async fn steps_are_told_as_they_are_taken() {
         ]
     );
 }
-
-/// The ways to write an address that leads to this machine or its neighbours.
-const PRIVATE: [&str; 40] = [
-    "127.0.0.1",
-    "127.0.0.1.",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0x7f.1",
-    "0177.0.0.1",
-    "017700000001",
-    "127.255.255.254",
-    "localhost",
-    "LOCALHOST",
-    "localhost.",
-    "0",
-    "0.0.0.0",
-    "[::1]",
-    "[0:0:0:0:0:0:0:1]",
-    "[::]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[::127.0.0.1]",
-    "[64:ff9b::127.0.0.1]",
-    "[64:ff9b:1::7f00:1]",
-    "[2002:7f00:1::]",
-    "[2001:0:7f00:1::]",
-    "[fe80::1]",
-    "[fd00::1]",
-    "[fec0::1]",
-    "[ff02::1]",
-    "10.0.0.1",
-    "172.16.0.1",
-    "192.168.0.1",
-    "169.254.169.254",
-    "[fd00:ec2::254]",
-    "100.100.100.200",
-    "168.63.129.16",
-    "192.0.0.192",
-    "224.0.0.1",
-    "255.255.255.255",
-    "[::ffff:0:127.0.0.1]",
-];
