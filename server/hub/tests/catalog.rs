@@ -75,9 +75,10 @@ const PROMISED: &str = "
 #[test]
 fn every_provider_is_there() {
     let catalog = catalog();
+    // There, and offered: none of them is kept back.
     let missing: Vec<_> = PROMISED
         .split_whitespace()
-        .filter(|id| !catalog.all().any(|provider| provider.id == *id))
+        .filter(|id| catalog.get(id).is_none())
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(catalog.all().count() >= 150, "{}", catalog.all().count());
@@ -345,6 +346,40 @@ fn an_extra_file_adds_and_a_like_named_one_overrides() {
         let names = catalog.iter().filter(|p| p.name() == "Shopify").count();
         assert_eq!(names, usize::from(file != "shopify.toml"));
     }
+}
+
+#[test]
+fn what_signs_calls_is_checked() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/tiktok-shop.toml");
+    let text = fs::read_to_string(file).unwrap();
+    for (good, bad, expected) in [
+        (
+            "scheme = \"sorted_query_hmac_sha256\"",
+            "scheme = \"rot13\"",
+            "unknown variant `rot13`",
+        ),
+        (
+            "key = \"app_key\"",
+            "key = \"timestamp\"",
+            "three names of parameters",
+        ),
+        (
+            "expect = { at = \"/code\", is = \"0\" }\n",
+            "params = { sign = \"1\" }\n",
+            "`sign` is sent already",
+        ),
+    ] {
+        assert!(text.contains(good), "{good}");
+        let found = problems("tiktok-shop.toml", &text.replacen(good, bad, 1));
+        let said = found.iter().any(|it| it.message.contains(expected));
+        assert!(said, "{bad}: {}", found[0]);
+    }
+    // A key a person enters is no secret of ours to sign with.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/stripe.toml");
+    let signed = "[api.signing]\nscheme = \"sorted_query_hmac_sha256\"\nkey = \"k\"\ntime = \"t\"\nsignature = \"s\"\n";
+    let text = fs::read_to_string(file).unwrap() + signed;
+    let found = problems("stripe.toml", &text);
+    assert!(found[0].message.contains("[app] signs"), "{}", found[0]);
 }
 
 #[test]

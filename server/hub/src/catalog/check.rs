@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     check_push,
-    entry::{About, AuthKind, Call, Choice, Entry, Origin, Variable},
+    entry::{About, AuthKind, Call, Choice, Entry, Origin, Signing, Variable},
     keys::Field,
     load::Source,
     oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, RefreshMode, TokenRequest},
@@ -637,6 +637,9 @@ impl Checker<'_> {
                 self.template(template, Origin::Tenant, &["access_token", "client_id"]);
             }
         }
+        if let Some(signing) = own.api.as_ref().and_then(|api| api.signing.as_ref()) {
+            self.signing(signing);
+        }
         if let Some(tenants) = &own.tenants {
             self.call(&tenants.call);
             if !own
@@ -694,6 +697,35 @@ impl Checker<'_> {
         }
         if let Some(probe) = &own.probe {
             self.call(probe);
+        }
+    }
+
+    /// A call is signed with a secret only an app has, and what is signed must
+    /// not be there already.
+    fn signing(&mut self, signing: &Signing) {
+        let own = self.own;
+        if own.app.is_none() && self.shared.is_none_or(|shared| shared.app.is_none()) {
+            self.near("[api.signing]", "only the secret of an [app] signs calls");
+        }
+        let names = [&signing.key, &signing.time, &signing.signature];
+        let different: BTreeSet<_> = names.into_iter().collect();
+        if different.len() < names.len() || different.iter().any(|name| name.is_empty()) {
+            let message = "`key`, `time` and `signature` are three names of parameters";
+            self.near("[api.signing]", message);
+        }
+        let calls = [
+            own.identity
+                .as_ref()
+                .and_then(|identity| identity.call.as_ref()),
+            own.probe.as_ref(),
+            own.tenants.as_ref().map(|tenants| &tenants.call),
+        ];
+        let calls = calls.into_iter().flatten();
+        let sent = calls.flat_map(|call| call.params.keys());
+        let query = own.api.iter().flat_map(|api| api.query.keys());
+        if let Some(twice) = sent.chain(query).find(|name| names.contains(name)) {
+            let message = format!("`{twice}` is sent already: it would stand there twice");
+            self.near("[api.signing]", message);
         }
     }
 

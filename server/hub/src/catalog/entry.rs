@@ -476,6 +476,8 @@ pub struct Api {
     pub query: BTreeMap<String, Template>,
     /// Basic authentication from what was entered.
     pub basic: Option<Basic>,
+    /// How calls are signed, where carrying the token is not enough.
+    pub signing: Option<Signing>,
     /// Where an answer may name its error, the most telling first.
     pub errors: Vec<Pointer>,
     /// Where an answer puts its error in words.
@@ -491,6 +493,7 @@ impl Default for Api {
             headers: BTreeMap::new(),
             query: BTreeMap::new(),
             basic: None,
+            signing: None,
             errors: pointers(&[
                 "/error/code",
                 "/error/status",
@@ -511,6 +514,31 @@ pub struct Basic {
     pub user: Template,
     /// Behind it.
     pub password: Template,
+}
+
+/// `[api.signing]`: every call is signed with the secret of the provider app.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// What is signed, and how.
+    pub scheme: SigningScheme,
+    /// The parameter that says which app signs.
+    pub key: String,
+    /// The parameter that says when, in seconds since 1970.
+    pub time: String,
+    /// The parameter that carries the signature.
+    pub signature: String,
+}
+
+/// The ways of signing a call the hub knows. Each is a few lines in
+/// `dialect::signing`; an entry names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SigningScheme {
+    /// HMAC-SHA256 in hexadecimal over the path, the names and values of the
+    /// address's parameters sorted by name, and the body, with the secret
+    /// before and behind it and as key.
+    SortedQueryHmacSha256,
 }
 
 pub(super) fn pointers(list: &[&str]) -> Vec<Pointer> {

@@ -261,7 +261,7 @@ impl Hub {
         let token = &connected.grant.access_token;
         let opened = self
             .dialect
-            .organisations(provider, &app.settings, &connected.variables, token)
+            .organisations(provider, app, &connected.variables, token)
             .await;
         let opened = match opened {
             Ok(opened) => opened,
@@ -367,13 +367,7 @@ impl Hub {
         loop {
             let answer = self
                 .dialect
-                .identify(
-                    provider,
-                    &app.settings,
-                    variables,
-                    &grant.access_token,
-                    hint.as_ref(),
-                )
+                .identify(provider, app, variables, &grant.access_token, hint.as_ref())
                 .await;
             tries += 1;
             match answer {

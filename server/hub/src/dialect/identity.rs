@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Dialect, DialectError, Entered, Identity, Organisation, TOKEN_EXPIRED,
+    Caller, Dialect, DialectError, Entered, Identity, Organisation, TOKEN_EXPIRED,
     answer::{is_page, parse, split_scopes, text_at, told_variables},
     credential::Carried,
     reading::{Reading, retry_at, scrub},
@@ -29,16 +29,17 @@ pub(super) enum Asked {
 }
 
 impl Dialect {
-    /// Asks the provider who the token belongs to. `settings` are the provider app's; `known` is what the token
-    /// endpoint or an earlier check said, for facts that only stand there.
+    /// Asks the provider who the token belongs to, on behalf of `caller`, its
+    /// app. `known` is what the token endpoint or an earlier check said, for
+    /// facts that only stand there.
     ///
     /// # Errors
     /// What the provider said, in our terms; with the detail
     /// [`super::TOKEN_EXPIRED`] the token is to be refreshed and the call repeated.
-    pub async fn identify(
+    pub async fn identify<'a>(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: impl Into<Caller<'a>>,
         variables: &Variables,
         access_token: &Secret,
         known: Option<&Identity>,
@@ -47,7 +48,7 @@ impl Dialect {
             let entered = Entered::read(access_token)?;
             return self.identify_service(provider, &entered).await;
         }
-        self.ask_who(provider, settings, variables, access_token, known)
+        self.ask_who(provider, caller.into(), variables, access_token, known)
             .await
             .map_err(|(_, failure)| failure)
     }
@@ -56,7 +57,7 @@ impl Dialect {
     pub(super) async fn ask_who(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: Caller<'_>,
         variables: &Variables,
         access_token: &Secret,
         known: Option<&Identity>,
@@ -65,19 +66,19 @@ impl Dialect {
         let rule = &provider.identity;
         let carried = Carried::of(provider, access_token).map_err(first)?;
         let mut values = provider.values(variables);
-        values.extend(settings.clone());
+        values.extend(caller.settings.clone());
         let Some(call) = &rule.call else {
             return Err(first(misconfigured(DialectError::NotOAuth)));
         };
         let (answer, body) = self
-            .call(provider, &values, &carried, call)
+            .call(provider, caller, &values, &carried, call)
             .await
             .map_err(first)?;
         let mut told = told_variables(provider, Origin::Identity, &body).map_err(first)?;
         values.extend(told.clone());
         let probed = match &provider.probe {
             Some(probe) => {
-                let probed = self.call(provider, &values, &carried, probe).await;
+                let probed = self.call(provider, caller, &values, &carried, probe).await;
                 Some(probed.map_err(|failure| (Asked::Probe, failure))?.1)
             }
             None => None,
@@ -121,10 +122,10 @@ impl Dialect {
     ///
     /// # Errors
     /// What the provider said, in our terms.
-    pub async fn organisations(
+    pub async fn organisations<'a>(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: impl Into<Caller<'a>>,
         variables: &Variables,
         access_token: &Secret,
     ) -> Result<Vec<Organisation>, Failure> {
@@ -132,12 +133,13 @@ impl Dialect {
         else {
             return Ok(Vec::new());
         };
+        let caller = caller.into();
         // Nothing is chosen yet: the call carries the token alone.
         let carried = Carried::Token(access_token);
         let mut values = provider.values(variables);
-        values.extend(settings.clone());
+        values.extend(caller.settings.clone());
         let (_, body) = self
-            .call(provider, &values, &carried, &tenants.call)
+            .call(provider, caller, &values, &carried, &tenants.call)
             .await?;
         let list = body
             .pointer(tenants.list.as_str())
@@ -162,6 +164,7 @@ impl Dialect {
     pub(super) async fn call(
         &self,
         provider: &Provider,
+        caller: Caller<'_>,
         values: &Variables,
         carried: &Carried<'_>,
         call: &Call,
@@ -178,6 +181,7 @@ impl Dialect {
             draft.json(json.render(&quoted(json, fill)).map_err(misconfigured)?);
         }
         carried.sign(&mut draft, provider, values)?;
+        draft.signed(provider, caller, self.clock.now())?;
         let answer = match self.send(draft).await {
             Sent::Answered(_, answer) => answer,
             Sent::Failed { failure, .. } => return Err(unknown_host(provider, call, failure)),

@@ -15,6 +15,7 @@ mod request;
 mod revoke;
 mod sample;
 mod service;
+mod signing;
 mod token;
 mod trial;
 
@@ -55,6 +56,17 @@ pub struct ProviderApp {
     /// What else the provider gave the operator, by name, and `redirect_uri`,
     /// our callback as it is registered there.
     pub settings: Variables,
+}
+
+impl ProviderApp {
+    /// Nobody's: where a provider wants no registration.
+    pub fn none() -> Self {
+        Self {
+            client_id: String::new(),
+            client_secret: Secret::new(""),
+            settings: Variables::new(),
+        }
+    }
 }
 
 /// What an authorize address is made of.
@@ -145,6 +157,7 @@ pub use push::{PushMessage, Told, read_push};
 pub use credential::Entered;
 pub(crate) use reading::retry_at;
 pub use sample::{Column, Kind, Note, ROWS, Sample, TABLES, describe};
+pub use signing::Caller;
 pub use trial::{Outcome, Step, Trial, Tried, Watch};
 
 impl Grant {

@@ -10,7 +10,7 @@ use http::{
 };
 use url::{Url, form_urlencoded};
 
-use super::{Dialect, DialectError, ProviderApp};
+use super::{Caller, Dialect, DialectError, ProviderApp, signing::Signer};
 use crate::{
     catalog::{
         Provider, Template,
@@ -32,6 +32,7 @@ pub(super) struct Draft<'a> {
     params: Vec<(String, String)>,
     query: Vec<(String, String)>,
     json: Option<String>,
+    signer: Option<Signer<'a>>,
 }
 
 /// A mistake of ours or of the configuration, as the outcome of an attempt.
@@ -61,6 +62,7 @@ impl<'a> Draft<'a> {
             params: Vec::new(),
             query: Vec::new(),
             json: None,
+            signer: None,
         }
     }
 
@@ -132,6 +134,17 @@ impl<'a> Draft<'a> {
         )
     }
 
+    /// Lets the finished call be signed, where the provider's API wants that.
+    pub fn signed(
+        &mut self,
+        provider: &'a Provider,
+        caller: Caller<'a>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        self.signer = Signer::of(provider, caller, at)?;
+        Ok(())
+    }
+
     /// Proves that we are the app.
     pub fn client(&mut self, how: ClientAuth, app: &ProviderApp) -> Result<(), Failure> {
         let secret = app.client_secret.expose();
@@ -176,6 +189,7 @@ impl<'a> Draft<'a> {
             params,
             query,
             json,
+            signer,
             ..
         } = self;
         let mut url = Url::parse(&url).map_err(misconfigured)?;
@@ -214,6 +228,9 @@ impl<'a> Draft<'a> {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             Some(body.into_bytes())
         };
+        if let Some(signer) = signer {
+            signer.sign(&mut url, body.as_deref().unwrap_or_default());
+        }
         Ok(Request {
             method,
             url,

@@ -29,7 +29,14 @@ impl Dialect {
                 remove_url: provider.remove_url(variables),
             };
         };
-        let draft = match draft(provider, app, variables, tokens, entry) {
+        let draft = draft(provider, app, variables, tokens, entry).and_then(|mut draft| {
+            // What carries the token is a call to the API like any other.
+            if entry.bearer {
+                draft.signed(provider, app.into(), self.clock.now())?;
+            }
+            Ok(draft)
+        });
+        let draft = match draft {
             Ok(draft) => draft,
             Err(failure) => return Revocation::Failed(failure),
         };
@@ -61,7 +68,7 @@ impl Dialect {
 
 fn draft<'p>(
     provider: &'p Provider,
-    app: &ProviderApp,
+    app: &'p ProviderApp,
     variables: &Variables,
     tokens: &Tokens<'_>,
     entry: &Revoke,

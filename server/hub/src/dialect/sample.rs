@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Dialect, Entered, credential::Carried};
+use super::{Caller, Dialect, Entered, credential::Carried};
 use crate::{
     catalog::{Provider, Variables},
     failure::Failure,
@@ -225,10 +225,10 @@ impl Dialect {
     ///
     /// # Errors
     /// What the provider said, in our terms.
-    pub async fn sample(
+    pub async fn sample<'a>(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: impl Into<Caller<'a>>,
         variables: &Variables,
         access_token: &Secret,
         table: Option<&str>,
@@ -239,12 +239,13 @@ impl Dialect {
         }
         let carried = Carried::of(provider, access_token)?;
         let mut values = provider.values(variables);
-        values.extend(settings.clone());
+        let caller = caller.into();
+        values.extend(caller.settings.clone());
         let call = provider.probe.as_ref().or(provider.identity.call.as_ref());
         let Some(call) = call else {
             return Ok(Sample::new(Vec::new(), Vec::new()));
         };
-        let (_, body) = self.call(provider, &values, &carried, call).await?;
+        let (_, body) = self.call(provider, caller, &values, &carried, call).await?;
         Ok(of_json(&body))
     }
 }

@@ -1,11 +1,12 @@
 //! Trying out what was entered: five steps in a fixed order, told as they are
 //! taken, so that a person sees where it stops.
 
-use super::{Dialect, Entered, Grant, Identity, ProviderApp, RefreshAnswer, identity::Asked};
+use super::{
+    Caller, Dialect, Entered, Grant, Identity, ProviderApp, RefreshAnswer, identity::Asked,
+};
 use crate::{
     catalog::{Provider, Variables},
     failure::{Failure, FailureCode},
-    secret::Secret,
 };
 
 /// What a trial tests, in this order.
@@ -167,11 +168,11 @@ impl<'w> Progress<'w> {
 
 impl Dialect {
     /// Tries out what was entered and tells `watch` of every step. Nothing is
-    /// stored. `settings` are those of a provider app, where there is one.
-    pub async fn try_out(
+    /// stored. `caller` is the provider app, where there is one.
+    pub async fn try_out<'a>(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: impl Into<Caller<'a>>,
         variables: &Variables,
         entered: &Entered,
         watch: Watch<'_>,
@@ -180,7 +181,7 @@ impl Dialect {
         let found = match &provider.service {
             Some(_) => self.try_service(provider, entered, &mut progress).await,
             None => {
-                self.try_http(provider, settings, variables, entered, &mut progress)
+                self.try_http(provider, caller.into(), variables, entered, &mut progress)
                     .await
             }
         };
@@ -200,7 +201,7 @@ impl Dialect {
     async fn try_http(
         &self,
         provider: &Provider,
-        settings: &Variables,
+        caller: Caller<'_>,
         variables: &Variables,
         entered: &Entered,
         progress: &mut Progress<'_>,
@@ -233,7 +234,7 @@ impl Dialect {
         };
         let known = grant.account.as_ref();
         let token = &grant.access_token;
-        let asked = self.ask_who(provider, settings, variables, token, known);
+        let asked = self.ask_who(provider, caller, variables, token, known);
         let identity = match asked.await {
             Ok(identity) => identity,
             Err((asked, failure)) => {
@@ -267,11 +268,7 @@ impl Dialect {
         if provider.carries_fields() {
             return Ok(Grant::of_token(&entered.to_stored()));
         }
-        let nobody = ProviderApp {
-            client_id: String::new(),
-            client_secret: Secret::new(""),
-            settings: Variables::new(),
-        };
+        let nobody = ProviderApp::none();
         match self.mint(provider, &nobody, variables, Some(entered)).await {
             RefreshAnswer::Renewed(grant) => Ok(Grant {
                 // What the next token is made from.

@@ -5,9 +5,9 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use super::{Need, Renewal, outcome::transition};
 use crate::{
     Error, Result,
-    catalog::{Provider, Variables},
+    catalog::Provider,
     connect::Listed,
-    dialect::{Identity, TOKEN_EXPIRED},
+    dialect::{Identity, ProviderApp, TOKEN_EXPIRED},
     failure::{Failure, FailureCode},
     hub::Hub,
     people::By,
@@ -99,7 +99,7 @@ impl Hub {
         provider: &Provider,
         row: &credential::Model,
     ) -> Result<Result<Identity, Failure>> {
-        let (token, settings) = self.access_of(provider, row).await?;
+        let (token, app) = self.access_of(provider, row).await?;
         let known = connection.external_id.clone().map(|id| Identity {
             id,
             label: connection.account_label.clone(),
@@ -110,7 +110,7 @@ impl Hub {
             .dialect
             .identify(
                 provider,
-                &settings,
+                &app,
                 &connection.variables.0,
                 &token,
                 known.as_ref(),
@@ -118,12 +118,12 @@ impl Hub {
             .await)
     }
 
-    /// What calls carry, and the settings of the provider app behind it.
+    /// What calls carry, and the provider app behind it.
     pub(super) async fn access_of(
         &self,
         provider: &Provider,
         row: &credential::Model,
-    ) -> Result<(Secret, Variables)> {
+    ) -> Result<(Secret, ProviderApp)> {
         let place = Place::credential(
             row.tenant_id,
             row.connection_id,
@@ -132,11 +132,11 @@ impl Hub {
             row.version,
         );
         let token = self.vault.open(place, &row.access_sealed).await?;
-        let settings = match provider.authorize() {
+        let app = match provider.authorize() {
             Some(_) => self.provider_app(row.tenant_id, provider).await?,
             None => None,
         };
-        Ok((token, settings.map(|app| app.settings).unwrap_or_default()))
+        Ok((token, app.unwrap_or_else(ProviderApp::none)))
     }
 
     pub(super) async fn record_check(

@@ -42,11 +42,11 @@ impl Hub {
                 return Err(failure.into());
             }
         };
-        let (token, settings) = self.access_of(provider, &row).await?;
+        let (token, app) = self.access_of(provider, &row).await?;
         let variables = &connection.variables.0;
         let sample = self
             .dialect
-            .sample(provider, &settings, variables, &token, table);
+            .sample(provider, &app, variables, &token, table);
         Ok(sample.await?)
     }
 }

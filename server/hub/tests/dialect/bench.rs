@@ -74,12 +74,17 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
+        Self::start_at("2026-11-20T10:00:00Z").await
+    }
+
+    /// One whose clock stands at `now`.
+    pub(crate) async fn start_at(now: &str) -> Self {
         let script = Script::default();
         let app = Router::new().fallback(answer).with_state(script.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let clock = Clock::manual("2026-11-20T10:00:00Z".parse().unwrap());
+        let clock = Clock::manual(now.parse().unwrap());
         let outbound = Outbound::new(OutboundPolicy {
             allow_exact: vec![address],
             ..OutboundPolicy::default()
@@ -294,9 +299,7 @@ impl Bench {
 /// The shipped entries.
 pub(crate) fn shipped() -> Catalog {
     let catalog = Catalog::embedded().unwrap_or_else(|problems| panic!("{}", problems[0]));
-    catalog
-        .with_global("sandbox_origin", "http://localhost:3001")
-        .with_global("tiktok_shop_signing", "hmac-sha256")
+    catalog.with_global("sandbox_origin", "http://localhost:3001")
 }
 
 /// An engine that is asked for addresses only.

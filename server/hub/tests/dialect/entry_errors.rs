@@ -135,7 +135,7 @@ async fn reading(bench: &Bench, catalog: &Catalog, provider: &Provider, place: &
             };
             let asked = bench
                 .dialect
-                .identify(provider, &values, &values, &token, None);
+                .identify(provider, &app, &values, &token, None);
             failed(asked.await)
         }
         _ if provider.refresh.mode == RefreshMode::Mint && installs => {
@@ -162,9 +162,7 @@ fn is_read(failure: &Failure, meaning: &str, is_key: bool) -> bool {
 #[tokio::test]
 async fn every_line_of_every_shipped_entry_is_reached() {
     let bench = Bench::start().await;
-    let catalog = bench
-        .shipped()
-        .with_global("tiktok_shop_signing", "hmac-sha256");
+    let catalog = bench.shipped();
     let mut unreached = BTreeMap::new();
     let mut reached = 0;
     // What is not spoken to over HTTP has no reader yet: see the corpus.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hub::{
     catalog::{Catalog, Variables},
-    dialect::{Entered, RefreshAnswer},
+    dialect::{Entered, Identity, ProviderApp, RefreshAnswer, Revocation, Tokens},
     secret::Secret,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -13,6 +13,9 @@ use crate::bench::*;
 
 /// The id and the secret of the bench's app, form-encoded (RFC 6749 §2.3.1).
 const BASIC: &str = "Basic Y2xpZW50JTNBMTpodXNo";
+
+/// HMAC-SHA256 over `hush/byeapp_keyclient:1timestamp1623812664zoneeu 1{"why":"asked"}hush`.
+const SIGNED_REVOCATION: &str = "4016d6cc3982b1b51dacd4561422ae242b0cf6374349fb5dff6c7b91ef18dbde";
 
 /// What a shipped entry sends to exchange a code that is answered with `answer`.
 async fn asked(id: &str, answer: &str) -> Seen {
@@ -388,22 +391,95 @@ async fn c13_further_headers_go_along() {
     }
 }
 
-#[test]
-fn c14_what_must_sign_every_call_is_not_offered() {
-    let catalog = Catalog::embedded().unwrap();
-    let shop = "tiktok-shop";
-    assert!(catalog.all().any(|provider| provider.id == shop));
-    assert!(catalog.get(shop).is_none());
-    assert!(
-        catalog
-            .search("tiktok")
-            .iter()
-            .all(|found| found.id != shop)
+/// The example TikTok Shop works through, byte by byte: its path is the one the
+/// shipped entry asks at.
+/// <https://partner.tiktokshop.com/docv2/page/sign-your-api-request>
+#[tokio::test]
+async fn c14_calls_are_signed_as_in_tiktok_shops_own_example() {
+    let bench = Bench::start_at("2021-06-16T03:04:24Z").await;
+    let catalog = bench.shipped();
+    let provider = catalog.get("tiktok-shop").unwrap();
+    let app = ProviderApp {
+        client_id: "29a39d".into(),
+        client_secret: Secret::new("e59af819cc"),
+        settings: bench.values(provider),
+    };
+    let (values, token) = (bench.values(provider), Secret::new("tok"));
+    let known = Identity {
+        id: "7".into(),
+        label: "Mia's".into(),
+        granted_scopes: None,
+        variables: Variables::new(),
+    };
+    bench.will_answer(json(r#"{"code":0,"data":{"shops":[]}}"#));
+    let asked = bench
+        .dialect
+        .identify(provider, &app, &values, &token, Some(&known));
+    assert_eq!(asked.await.unwrap(), known);
+    let seen = bench.seen().remove(0);
+    assert_eq!(seen.path, "/authorization/202309/shops");
+    assert_eq!(
+        seen.query,
+        variables(&[
+            ("app_key", "29a39d"),
+            ("timestamp", "1623812664"),
+            (
+                "sign",
+                "b596b73e0cc6de07ac26f036364178ab16b0a907af13d43f0a0cd2345f582dc8"
+            ),
+        ])
     );
-    assert!(!catalog.apps().contains_key(shop));
-    // It is the missing signature that keeps it back, and nothing else.
-    let able = catalog.with_global("tiktok_shop_signing", "hmac-sha256");
-    assert!(able.get(shop).is_some());
+    assert_eq!(seen.header("x-tts-access-token"), "tok");
+
+    // So is the look at its data; without the secret nothing is asked at all.
+    bench.will_answer(json(r#"{"code":0,"data":{"shops":[{"id":"1"}]}}"#));
+    let sample = bench.dialect.sample(provider, &app, &values, &token, None);
+    assert_eq!(sample.await.unwrap().rows.len(), 1);
+    assert_eq!(bench.seen()[0].query["sign"].len(), 64);
+    let asked = bench
+        .dialect
+        .identify(provider, &values, &values, &token, None);
+    assert_eq!(
+        failed(asked.await).detail.as_str(),
+        "missing_variable:client_secret"
+    );
+    assert!(bench.seen().is_empty());
+}
+
+/// Parameters and a body, and giving the access back. The value was computed
+/// with OpenSSL: printf '%s' "$SECRET$PATH$PAIRS$BODY$SECRET" |
+/// openssl dgst -sha256 -hmac "$SECRET".
+#[tokio::test]
+async fn c14_what_is_signed_includes_parameters_and_body() {
+    let bench = Bench::start_at("2021-06-16T03:04:24Z").await;
+    let catalog = bench.made_up(
+        r#"
+[api.signing]
+scheme = "sorted_query_hmac_sha256"
+key = "app_key"
+time = "timestamp"
+signature = "sign"
+[oauth.revoke]
+url = "{peer}/bye?zone=eu+1"
+client_auth = "none"
+bearer = true
+body = "json"
+params = { why = "asked" }
+"#,
+    );
+    let provider = catalog.get("made-up").unwrap();
+    bench.will_answer(json("{}"));
+    let (app, none, token) = (app(), variables(&[]), Secret::new("tok"));
+    let tokens = Tokens {
+        access_token: &token,
+        refresh_token: None,
+    };
+    let revoked = bench.dialect.revoke(provider, &app, &none, &tokens);
+    assert_eq!(revoked.await, Revocation::Revoked);
+    let seen = bench.seen().remove(0);
+    assert_eq!(seen.body, r#"{"why":"asked"}"#);
+    assert_eq!(seen.query["zone"], "eu 1");
+    assert_eq!(seen.query["sign"], SIGNED_REVOCATION);
 }
 
 #[tokio::test]

@@ -201,9 +201,7 @@ async fn d9_an_end_may_be_a_moment() {
     }
     // TikTok Shop's "in" is a moment, too.
     let bench = Bench::start().await;
-    let catalog = bench
-        .shipped()
-        .with_global("tiktok_shop_signing", "hmac-sha256");
+    let catalog = bench.shipped();
     bench.will_answer(json(&format!(
         r#"{{"code":0,"data":{{"access_token":"a","access_token_expire_in":{seconds}}}}}"#
     )));

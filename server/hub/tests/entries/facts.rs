@@ -33,6 +33,7 @@ pub(crate) struct Fact {
     pub(crate) pkce: Option<String>,
     pub(crate) redirect_uri_is_a_name: bool,
     pub(crate) callback: Variables,
+    pub(crate) call_signature: Option<String>,
     pub(crate) callback_signature: Option<String>,
     pub(crate) code_param: Option<String>,
     pub(crate) token_url: Option<String>,

@@ -22,13 +22,6 @@ use walk::Walk;
 /// How many entries are taken at a time.
 const BENCHES: usize = 8;
 
-/// What cannot be played, and why. A line that is not needed any more fails.
-const NOT_PLAYED: [(&str, &str, &str); 1] = [(
-    "tiktok-shop",
-    "Identify: sign is not there once",
-    "calls are signed in a way of their own; the entry waits for that and is not offered",
-)];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_oauth_entry_from_consent_to_revocation() {
     let (catalog, facts) = (catalog(), Facts::read());
@@ -101,14 +94,7 @@ async fn take(
                 found.push(format!("{id}: nothing is known of it"));
                 continue;
             };
-            let mut of_it = one(&bench, provider, fact).await;
-            for (_, what, _) in NOT_PLAYED.iter().filter(|(named, ..)| *named == id) {
-                let before = of_it.len();
-                of_it.retain(|found| found != what);
-                if of_it.len() == before {
-                    of_it.push(format!("{what:?} can be played now"));
-                }
-            }
+            let of_it = one(&bench, provider, fact).await;
             found.extend(of_it.into_iter().map(|what| format!("{id}: {what}")));
         }
         (entries.len(), found)

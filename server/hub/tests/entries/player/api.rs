@@ -1,9 +1,11 @@
 //! What is asked with the access, and how it is given back.
 
 use axum::http::{HeaderMap, HeaderName};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
+use sha2::Sha256;
 
-use super::{Reply, Stage};
+use super::{CLIENT_ID, Reply, Stage};
 use crate::{
     asked::{Asked, param, put},
     facts::{Call, one_of},
@@ -84,7 +86,37 @@ impl Stage {
         }
     }
 
+    /// <https://partner.tiktokshop.com/docv2/page/sign-your-api-request>, steps 1 to 6.
+    fn judge_signature(&mut self, asked: &Asked) {
+        let secret = self.known["client_secret"].clone();
+        let mut queries = asked.query.clone();
+        queries.retain(|(name, _)| name != "sign" && name != "access_token");
+        queries.sort();
+        let joined = queries.into_iter().map(|(name, value)| name + &value);
+        let joined: String = joined.collect();
+        let path = asked.place.splitn(4, '/').nth(3).unwrap_or_default();
+        let input = format!("{secret}/{path}{joined}{}{secret}", asked.body);
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(input.as_bytes());
+        let sign = mac.finalize().into_bytes();
+        let sign: String = sign.iter().map(|byte| format!("{byte:02x}")).collect();
+        if param(&asked.query, "sign") != Some(&sign) {
+            self.wrong(format!("the signature of {:?} is not {sign}", asked.query));
+        }
+        for (name, expected) in [
+            ("app_key", CLIENT_ID),
+            ("timestamp", &self.known["now"].clone()),
+        ] {
+            if param(&asked.query, name) != Some(expected) {
+                self.wrong(format!("{name} is not {expected}"));
+            }
+        }
+    }
+
     fn judge_call(&mut self, asked: &Asked, call: &Call) {
+        if self.fact.call_signature.is_some() {
+            self.judge_signature(asked);
+        }
         let (_, query) = call.url.split_once('?').unwrap_or((&call.url, ""));
         for (name, template) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             // Others ask for a page or for fields; these say who asks.

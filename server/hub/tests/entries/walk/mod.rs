@@ -136,19 +136,19 @@ impl Walk<'_> {
             variables.extend(callback.variables);
         }
         variables.extend(std::mem::take(&mut grant.variables));
-        self.choose(&app.settings, &mut variables, &grant).await?;
-        let asks = (&app.settings, &grant.access_token);
+        self.choose(&app, &mut variables, &grant).await?;
+        let asks = (&app, &grant.access_token);
         let identity = self.identify(asks, &variables, hint.as_ref()).await?;
         variables.extend(identity.variables.clone());
 
         let grant = self.renew(&app, &variables, &entered, grant).await?;
-        let asks = (&app.settings, &grant.access_token);
+        let asks = (&app, &grant.access_token);
         self.identify(asks, &variables, Some(&identity)).await?;
         let errors = facts.errors("oauth2", self.fact);
         let again = async || {
             let dialect = &self.bench.dialect;
-            let (settings, token) = asks;
-            let answer = dialect.identify(provider, settings, &variables, token, None);
+            let (app, token) = asks;
+            let answer = dialect.identify(provider, app, &variables, token, None);
             answer.await.map(|_| ())
         };
         let replayed = replay(self.bench, &errors, again).await;
@@ -239,7 +239,7 @@ impl Walk<'_> {
 
     async fn choose(
         &mut self,
-        settings: &Variables,
+        app: &ProviderApp,
         variables: &mut Variables,
         grant: &Grant,
     ) -> Taken<()> {
@@ -253,7 +253,7 @@ impl Walk<'_> {
         let opened = self
             .bench
             .dialect
-            .organisations(self.provider, settings, variables, &grant.access_token)
+            .organisations(self.provider, app, variables, &grant.access_token)
             .await;
         let opened = opened.map_err(|failure| format!("organisations: {}", said(&failure)))?;
         let [one] = opened.as_slice() else {
@@ -272,7 +272,7 @@ impl Walk<'_> {
 
     async fn identify(
         &mut self,
-        (settings, token): (&Variables, &Secret),
+        (app, token): (&ProviderApp, &Secret),
         variables: &Variables,
         known: Option<&Identity>,
     ) -> Taken<Identity> {
@@ -280,7 +280,7 @@ impl Walk<'_> {
         let identity = self
             .bench
             .dialect
-            .identify(self.provider, settings, variables, token, known)
+            .identify(self.provider, app, variables, token, known)
             .await;
         let identity = identity.map_err(|failure| format!("identity: {}", said(&failure)))?;
         let (id, label) = self.expected_identity(variables);
