@@ -349,6 +349,34 @@ fn an_extra_file_adds_and_a_like_named_one_overrides() {
 }
 
 #[test]
+fn a_proof_proves_what_the_callback_brought() {
+    let file = |id: &str| format!("{}/catalog/{id}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(file("github-app")).unwrap();
+    for (good, bad, expected) in [
+        (
+            "is = \"{installation_id}\"",
+            "is = \"{app_slug}\"",
+            "it proves nothing",
+        ),
+        (
+            "delivers = \"installation\"",
+            "delivers = \"code\"",
+            "only an installation needs",
+        ),
+        (
+            "client_secret = \"{user_secret}\", code = \"{code}\"",
+            "client_secret = \"{own_secret}\", code = \"{code}\"",
+            "`own_secret`, which is not declared",
+        ),
+    ] {
+        assert!(text.contains(good), "{good}");
+        let found = problems("github-app.toml", &text.replacen(good, bad, 1));
+        let said = found.iter().any(|it| it.message.contains(expected));
+        assert!(said, "{bad}: {}", found[0]);
+    }
+}
+
+#[test]
 fn what_signs_calls_is_checked() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/catalog/tiktok-shop.toml");
     let text = fs::read_to_string(file).unwrap();

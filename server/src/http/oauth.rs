@@ -282,16 +282,25 @@ async fn come_back(
             member: viewer.member.as_ref(),
         })
         .await;
+    let gone = |name: &str| {
+        Cookie::build((sessions::cookie_name(&hub.public_url, name), ""))
+            .path("/")
+            .secure(sessions::is_secure(&hub.public_url))
+            .http_only(true)
+            .build()
+    };
     match finished {
+        Ok(Finished::Onward {
+            prepared,
+            cookie_name: name,
+        }) => {
+            let jar = jar.remove(gone(&name)).add(flow_cookie(hub, &prepared));
+            (jar, Redirect::to(prepared.auth_url.as_str())).into_response()
+        }
         Ok(Finished::Flow {
             flow,
             cookie_name: name,
         }) => {
-            let gone = Cookie::build((sessions::cookie_name(&hub.public_url, &name), ""))
-                .path("/")
-                .secure(sessions::is_secure(&hub.public_url))
-                .http_only(true)
-                .build();
             // No callback gives up but one: an administrator allowed the app, and
             // what was wanted can be had now.
             let next = match (flow.status, flow.connection_id) {
@@ -301,7 +310,7 @@ async fn come_back(
                 (flow::Status::Cancelled, None) => app::paths::connect(&flow.provider),
                 _ => after(&flow),
             };
-            (jar.remove(gone), Redirect::to(&next)).into_response()
+            (jar.remove(gone(&name)), Redirect::to(&next)).into_response()
         }
         Ok(Finished::NoFlow(_)) => Redirect::to(NO_FLOW).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),

@@ -15,6 +15,7 @@ mod events;
 mod flow;
 mod gate;
 mod handover;
+mod installations;
 mod keeping;
 mod lending;
 mod people;

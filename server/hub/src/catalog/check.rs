@@ -8,7 +8,7 @@ use super::{
     entry::{About, AuthKind, Call, Choice, Entry, Origin, Signing, Variable},
     keys::Field,
     load::Source,
-    oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, RefreshMode, TokenRequest},
+    oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, Proof, RefreshMode, TokenRequest},
     problem::Problem,
     template::Template,
     value::{Pattern, Source as FactSource},
@@ -333,6 +333,10 @@ impl Checker<'_> {
                         .map(|introspect| introspect.url.template()),
                 );
                 urls.extend(oauth.extend.iter().map(|step| step.url.template()));
+                urls.extend(oauth.proof.iter().flat_map(|proof| {
+                    let (authorize, token) = (&proof.authorize.url, &proof.token.url);
+                    [authorize, token, &proof.call.url].map(|url| url.template())
+                }));
                 urls.extend(oauth.refresh.url.iter().map(|url| url.template()));
                 urls.extend(oauth.revoke.iter().map(|revoke| revoke.url.template()));
             }
@@ -495,6 +499,12 @@ impl Checker<'_> {
                 "`delivers = \"handover\"` and [oauth.handover] belong together",
             ),
         }
+        if let Some(proof) = &oauth.proof {
+            if delivers != Delivery::Installation {
+                self.near("[oauth.proof]", "only an installation needs [oauth.proof]");
+            }
+            self.proof(proof);
+        }
         if let Some(authorize) = &oauth.authorize {
             self.authorize(authorize);
         }
@@ -564,6 +574,26 @@ impl Checker<'_> {
             .chain(authorize.reconsent.values())
         {
             self.template(template, Origin::Person, &own);
+        }
+    }
+
+    fn proof(&mut self, proof: &Proof) {
+        let own = ["client_id", "redirect_uri", "state"];
+        self.template(proof.authorize.url.template(), Origin::Callback, &own);
+        for template in proof.authorize.params.values() {
+            self.template(template, Origin::Callback, &own);
+        }
+        let own = ["client_id", "client_secret", "code", "redirect_uri"];
+        self.template(proof.token.url.template(), Origin::Callback, &own);
+        for template in proof.token.params.values() {
+            self.template(template, Origin::Callback, &own);
+        }
+        self.call(&proof.call);
+        self.template(&proof.is, Origin::Callback, &[]);
+        let mut told = proof.is.names().filter_map(|name| self.variable(name));
+        if !told.any(|variable| variable.from == Origin::Callback) {
+            let message = "`is` must name what the callback brought: else it proves nothing";
+            self.near("[oauth.proof]", message);
         }
     }
 

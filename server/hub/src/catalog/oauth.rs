@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::{
-    entry::{Method, pointers},
+    entry::{Call, Method, pointers},
     template::{Template, UrlTemplate},
     value::{Extract, Pointer, Span, duration},
 };
@@ -24,6 +24,9 @@ pub struct OAuth {
     pub admin_consent: Option<AdminConsent>,
     /// `[oauth.launch]`; absent where only we begin.
     pub launch: Option<Launch>,
+    /// `[oauth.proof]`; absent where an installation proves nothing about
+    /// who came with it.
+    pub proof: Option<Proof>,
     /// `[oauth.handover]`; demanded with `delivers = "handover"`.
     pub handover: Option<Handover>,
     /// `[oauth.token]`; absent where the callback brings the token itself.
@@ -174,6 +177,7 @@ pub enum Delivery {
     /// and hand on. The parameter is `code`.
     Fragment,
     /// Only the word that the app was installed: the app then mints its tokens.
+    /// Whose installation it is, `[oauth.proof]` finds out.
     Installation,
     /// Nothing: the provider's server hands keys to ours beforehand.
     Handover,
@@ -188,6 +192,40 @@ pub struct AdminConsent {
     pub url: UrlTemplate,
     /// What the callback says then, in place of a code.
     pub approved: BTreeMap<String, String>,
+}
+
+/// `[oauth.proof]`: how the person who brought an installation proves that it is
+/// theirs. A token of their own is asked what they may reach, and forgotten.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// `[oauth.proof.authorize]`: where a person goes on to, when they came back
+    /// without a code.
+    pub authorize: ProofAuthorize,
+    /// `[oauth.proof.token]`: trades `{code}` for the person's own token.
+    pub token: Step,
+    /// Where that token stands in the answer.
+    pub access_token: Pointer,
+    /// `[oauth.proof.call]`: what lists what they may reach.
+    pub call: Call,
+    /// The parameter that turns the list's pages, which count from 1.
+    pub page: Option<String>,
+    /// Where the list stands; empty when it is the whole answer.
+    pub list: Pointer,
+    /// What identifies one of the list, inside it.
+    pub id: Pointer,
+    /// What that must be for one of them.
+    pub is: Template,
+}
+
+/// `[oauth.proof.authorize]`: an address with all its parameters.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofAuthorize {
+    /// The authorization endpoint for people.
+    pub url: UrlTemplate,
+    /// `{client_id}`, `{redirect_uri}` and `{state}`.
+    pub params: BTreeMap<String, Template>,
 }
 
 /// `[oauth.launch]`: how the provider leads a person to us who begins there. It

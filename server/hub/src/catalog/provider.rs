@@ -4,7 +4,9 @@ use super::{
     entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
     errors::ErrorTable,
     keys::{Field, Service},
-    oauth::{AdminConsent, Answer, Authorize, Delivery, Handover, OAuth, Refresh, TokenRequest},
+    oauth::{
+        AdminConsent, Answer, Authorize, Delivery, Handover, OAuth, Proof, Refresh, TokenRequest,
+    },
     push::Push,
     rank::Words,
     template::Variables,
@@ -120,6 +122,11 @@ impl Provider {
     /// How an administrator allows the app for everybody, where that is apart.
     pub fn admin_consent(&self) -> Option<&AdminConsent> {
         self.oauth.as_ref()?.admin_consent.as_ref()
+    }
+
+    /// How a person proves that an installation is theirs, if they can.
+    pub fn proof(&self) -> Option<&Proof> {
+        self.oauth.as_ref()?.proof.as_ref()
     }
 
     /// How its server hands keys to ours, if it does.

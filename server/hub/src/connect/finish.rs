@@ -1,13 +1,12 @@
 //! The end of a flow: the person came back.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr,
 };
 use subtle::ConstantTimeEq;
 
 use super::{
-    prepare::{cookie_name, verifier_place},
+    prepare::{Prepared, cookie_name, verifier_place},
     save::{Account, Connected},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     secret::{Secret, digest},
-    store::{ConnectionId, FlowId, connection, flow, tenant, words},
+    store::{ConnectionId, FlowId, connection, flow, words},
     vault::Place,
 };
 
@@ -41,6 +40,14 @@ pub enum Finished {
     /// It belongs to no flow that waits: unknown, used, expired, or another
     /// browser's.
     NoFlow(Failure),
+    /// The person goes on, to prove whose what they brought is; the flow waits
+    /// for them once more.
+    Onward {
+        /// Where to, and what ties the next callback to the flow.
+        prepared: Box<Prepared>,
+        /// Name of the cookie to remove now.
+        cookie_name: String,
+    },
     /// The flow, as it ended.
     Flow {
         /// The flow.
@@ -99,16 +106,14 @@ impl Hub {
         // the answer must be stored even if nobody waits for the page.
         let hub = self.clone();
         let params = callback.params.to_vec();
-        let flow = self
-            .keeper
+        self.keeper
             .tasks
-            .spawn(async move { hub.carry_through(flow, &params, verifier).await })
+            .spawn(async move {
+                hub.carry_through(flow, &params, verifier, cookie_name)
+                    .await
+            })
             .await
-            .map_err(|_| Error::Conflict("the callback was interrupted"))??;
-        Ok(Finished::Flow {
-            flow: Box::new(flow),
-            cookie_name,
-        })
+            .map_err(|_| Error::Conflict("the callback was interrupted"))?
     }
 
     /// The verifier, if this browser, session, person, tenant and provider are
@@ -138,9 +143,20 @@ impl Hub {
         flow: flow::Model,
         params: &[(String, String)],
         verifier: Secret,
-    ) -> Result<flow::Model> {
+        cookie_name: String,
+    ) -> Result<Finished> {
+        if let Some(prepared) = self.lead_on(&flow, params, &verifier).await? {
+            let prepared = Box::new(prepared);
+            return Ok(Finished::Onward {
+                prepared,
+                cookie_name,
+            });
+        }
         let outcome = self.exchange(&flow, params, verifier).await?;
-        self.end_flow(flow, outcome).await
+        Ok(Finished::Flow {
+            flow: Box::new(self.end_flow(flow, outcome).await?),
+            cookie_name,
+        })
     }
 
     async fn end_flow(
@@ -201,14 +217,13 @@ impl Hub {
             Err(failure) => return Ok(Err(failure)),
         };
         let delivers = provider.delivers();
-        if delivers == Delivery::Installation && !self.has_one_tenant().await? {
-            // The callback names an installation and proves nothing about who
-            // came with it: among several tenants anybody could name another's.
-            let failure = Failure::told(FailureCode::AppConfigInvalid, "installation_not_provable");
-            return Ok(Err(failure));
-        }
         self.move_flow(flow, flow::Status::Checking, None, None)
             .await?;
+        if delivers == Delivery::Installation
+            && let Err(failure) = self.whose(flow, provider, &app, &callback).await?
+        {
+            return Ok(Err(failure));
+        }
         let granted = match delivers {
             Delivery::Handover => self.handed_over(flow).await?,
             _ => {
@@ -384,12 +399,7 @@ impl Hub {
         }
     }
 
-    async fn has_one_tenant(&self) -> Result<bool> {
-        let tenants = tenant::Entity::find().count(self.store.db()).await?;
-        Ok(tenants == 1)
-    }
-
-    async fn provider_and_app(
+    pub(super) async fn provider_and_app(
         &self,
         flow: &flow::Model,
     ) -> Result<Option<(&Provider, ProviderApp)>> {

@@ -13,6 +13,7 @@ mod import;
 mod launch;
 mod list;
 mod prepare;
+mod prove;
 mod question;
 mod rejections;
 mod save;

@@ -78,7 +78,7 @@ impl Dialect {
         Ok(CallbackGrant {
             code: clean(code, entry.code_transform),
             state: owned("state").map(Secret::from),
-            variables: told_variables(provider, &query)?,
+            variables: told_variables(provider, variables, &query)?,
             account_hint: entry.account_hint.as_deref().and_then(owned),
             granted_scopes: entry
                 .granted_scopes
@@ -234,7 +234,11 @@ fn clean(code: &str, transform: CodeTransform) -> Secret {
 
 /// Variables the callback tells; each must look as declared, because some of
 /// them end up in addresses.
-fn told_variables(provider: &Provider, query: &Query<'_>) -> Result<Variables, Failure> {
+fn told_variables(
+    provider: &Provider,
+    known: &Variables,
+    query: &Query<'_>,
+) -> Result<Variables, Failure> {
     let mut told = Variables::new();
     let wanted = provider
         .variables
@@ -245,6 +249,8 @@ fn told_variables(provider: &Provider, query: &Query<'_>) -> Result<Variables, F
         let value = match (query.get(param.as_str()), &variable.default) {
             (Some(&value), _) => value.to_owned(),
             (None, Some(_)) => continue,
+            // The person was led on with it, and is back once more.
+            (None, None) if known.contains_key(&variable.name) => continue,
             (None, None) => return Err(not_genuine(&format!("{param}_missing"))),
         };
         let value = variable

@@ -9,6 +9,7 @@ mod callback;
 mod credential;
 mod handover;
 mod identity;
+mod proof;
 mod push;
 mod reading;
 mod request;
@@ -151,6 +152,7 @@ pub struct Grant {
 
 pub use callback::{is_approval, read_launch};
 pub use handover::{HandedOver, read_handover};
+pub use proof::NOT_THEIRS;
 pub use push::{PushMessage, Told, read_push};
 
 /// What a person entered, by field.

@@ -320,7 +320,7 @@ impl Dialect {
 }
 
 /// Values for templates: the engine's own names first.
-fn filler<'v>(
+pub(super) fn filler<'v>(
     app: &'v ProviderApp,
     values: &'v Variables,
     access_token: Option<&'v Secret>,
@@ -419,7 +419,7 @@ fn not_oauth() -> Failure {
 
 /// Sorts a refusal. Only a parsed answer that the table knows is final;
 /// whatever else the provider meant, the tokens are kept.
-fn refused(
+pub(super) fn refused(
     provider: &Provider,
     place: Place,
     answer: &Answer,
@@ -477,14 +477,23 @@ impl RefreshAnswer {
         }
     }
 
+    /// Why there is nothing new.
+    pub(super) fn into_failure(self) -> Failure {
+        match self {
+            // Nobody asks this of one that is.
+            Self::Renewed(_) => Failure::inferred(FailureCode::HubInternal, "renewed"),
+            Self::Refused(failure)
+            | Self::NotSent(failure)
+            | Self::Unclear(failure)
+            | Self::Later(failure) => failure,
+        }
+    }
+
     /// A code is spent either way: for an exchange, every refusal is one.
     fn granted(self) -> Result<Grant, Failure> {
         match self {
             Self::Renewed(grant) => Ok(grant),
-            Self::Refused(failure)
-            | Self::NotSent(failure)
-            | Self::Unclear(failure)
-            | Self::Later(failure) => Err(failure),
+            refused => Err(refused.into_failure()),
         }
     }
 }

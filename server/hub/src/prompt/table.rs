@@ -332,6 +332,16 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             fact("Its entry was taken out of the catalog"),
         )
         .effect("Whoever runs this hub can put it back. Nothing was deleted"),
+        (Code::AppConfigInvalid, "installation_not_provable") => Entry::new(
+            Who::Operator,
+            format!("{p} cannot be connected on this hub"),
+            fact(format!(
+                "Several organisations share this hub, and {p} does not say whose site or account was connected"
+            )),
+        )
+        .effect(format!(
+            "Nothing was connected. An API key of {p} works, where it offers one"
+        )),
         (Code::AppConfigInvalid, _) => Entry::new(
             Who::Operator,
             format!("The hub is not set up correctly for {p}"),
@@ -421,6 +431,15 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, "Choose the right one"),
+        (Code::AccountOrTargetMismatch, "installation_not_theirs") => Entry::new(
+            Who::You,
+            format!("This does not belong to your account at {p}"),
+            fact(format!(
+                "{p} says that whoever signed in there may not reach what was installed"
+            )),
+        )
+        .effect(UNCHANGED)
+        .action(Connect, "Try again"),
         (Code::AccountOrTargetMismatch, "other_account") => Entry::new(
             Who::You,
             format!("This is a different account of {p}"),

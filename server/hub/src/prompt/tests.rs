@@ -6,7 +6,9 @@ use super::*;
 use crate::failure::FailureCode;
 
 /// Details with words of their own, beside one that has none.
-const DETAILS: [&str; 16] = [
+const DETAILS: [&str; 18] = [
+    "installation_not_provable",
+    "installation_not_theirs",
     "raw_code",
     "admin",
     "unsupported_method",

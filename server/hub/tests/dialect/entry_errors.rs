@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hub::{
     catalog::{Catalog, Provider, RefreshMode, oauth::Delivery, value::Pointer},
-    dialect::{ProviderApp, TOKEN_EXPIRED},
+    dialect::{CallbackGrant, ProviderApp, TOKEN_EXPIRED},
     failure::{Failure, FailureCode as Code},
     secret::Secret,
 };
@@ -127,6 +127,18 @@ async fn reading(bench: &Bench, catalog: &Catalog, provider: &Provider, place: &
         .as_ref()
         .is_some_and(|oauth| oauth.callback.delivers == Delivery::Installation);
     match place {
+        // What is exchanged there is the person's own code.
+        "exchange" if installs => {
+            let callback = CallbackGrant {
+                code: Secret::new("the-code"),
+                state: None,
+                variables: values.clone(),
+                account_hint: None,
+                granted_scopes: None,
+            };
+            let proved = bench.dialect.prove(provider, &app, &values, &callback);
+            failed(proved.await)
+        }
         "exchange" => failed(bench.trade(catalog, &provider.id).await),
         "api" => {
             let token = match provider.carries_fields() {

@@ -57,6 +57,7 @@ pub(crate) struct Fact {
     pub(crate) incremental: Option<String>,
     pub(crate) revoke: Option<Revoke>,
     pub(crate) tenants: Option<Tenants>,
+    pub(crate) proof: Option<Proof>,
     pub(crate) userinfo_url: Option<String>,
     pub(crate) calls: Vec<Call>,
     pub(crate) account_id_from: Option<String>,
@@ -104,6 +105,16 @@ pub(crate) struct Tenants {
     #[serde(default)]
     pub(crate) label: String,
     pub(crate) answer: Option<String>,
+}
+
+/// How a person's own token says what they may reach, and what it says then.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Proof {
+    pub(crate) token_url: String,
+    pub(crate) params: Variables,
+    pub(crate) url: String,
+    pub(crate) answer: String,
 }
 
 /// Something that may be asked with the access.

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::{CLIENT_ID, Reply, Stage};
+use super::{CLIENT_ID, CODE, Reply, Stage};
 use crate::{
     asked::{Asked, param, put},
     facts::{Call, one_of},
@@ -39,6 +39,32 @@ impl Stage {
             );
         }
         Ok((HeaderMap::new(), body))
+    }
+
+    /// A person's own token, and what it says they may reach.
+    pub(super) fn prove(&mut self, asked: &Asked) -> Reply {
+        const OWN: &str = "the-persons-own";
+        let Some(proof) = self.fact.proof.clone() else {
+            return Err((404, json!({"expected": "nothing to prove"})));
+        };
+        if self.is_at(asked, Some(proof.token_url)) {
+            let params = asked.params();
+            if param(&params, "code") != Some(CODE) {
+                self.wrong("the code of the callback is not traded");
+            }
+            for (name, template) in &proof.params {
+                self.want(&params, name, template);
+            }
+            return Ok((HeaderMap::new(), json!({ "access_token": OWN })));
+        }
+        if !self.is_at(asked, Some(proof.url.clone())) {
+            return Err((404, json!({"expected": proof.url})));
+        }
+        if asked.header("authorization") != Some(&format!("Bearer {OWN}")) {
+            self.wrong("the person's own token is not asked");
+        }
+        let answer = self.fill(&proof.answer);
+        Ok((HeaderMap::new(), serde_json::from_str(&answer).unwrap()))
     }
 
     pub(super) fn call(&mut self, asked: &Asked) -> Reply {

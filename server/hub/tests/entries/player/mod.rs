@@ -38,6 +38,7 @@ pub(crate) enum Step {
     Quiet,
     Exchange,
     Mint,
+    Prove,
     Organisations,
     Identify,
     Refresh,
@@ -174,6 +175,7 @@ impl Stage {
             {
                 self.introspect(asked)
             }
+            Step::Prove => self.prove(asked),
             Step::Organisations => self.organisations(asked),
             Step::Identify => self.call(asked),
             Step::Refresh => self.renew(asked),

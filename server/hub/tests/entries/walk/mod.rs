@@ -174,6 +174,7 @@ impl Walk<'_> {
             return Ok((grant, None));
         }
         let callback = self.consent(app, variables)?;
+        self.prove(app, variables, &callback).await?;
         let grant = match oauth.callback.delivers {
             // The provider's server brings what a person would have entered.
             Delivery::Handover => Grant::of_token(&entered.to_stored()),
@@ -196,6 +197,25 @@ impl Walk<'_> {
             }
         };
         Ok((grant, Some(callback)))
+    }
+
+    /// Whose an installation is, is asked wherever the provider says how.
+    async fn prove(
+        &mut self,
+        app: &ProviderApp,
+        variables: &Variables,
+        callback: &CallbackGrant,
+    ) -> Taken<()> {
+        if self.provider.proof().is_some() != self.fact.proof.is_some() {
+            self.wrong("proof: the entry and the documentation differ");
+        }
+        if self.provider.proof().is_none() {
+            return Ok(());
+        }
+        self.bench.player.step(Step::Prove);
+        let dialect = &self.bench.dialect;
+        let proved = dialect.prove(self.provider, app, variables, callback).await;
+        proved.map_err(|failure| format!("proof: {}", said(&failure)))
     }
 
     fn judge(&mut self, grant: &Grant, step: &str) {
