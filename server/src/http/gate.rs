@@ -9,7 +9,8 @@
 //! because the key and no cookie is their authority; `/oauth/callback/`, where
 //! some providers send the person back by a form of theirs, and
 //! `/oauth/handover/`, where some servers bring keys, both guarded by the flow's
-//! state; and `/hooks/`, where every message is signed.
+//! state; and `/hooks/`, where every message is signed, and a DELETE of
+//! `/oauth/callback/` that carries an app's secret, which is such a message, too.
 
 use std::net::IpAddr;
 
@@ -124,13 +125,14 @@ fn default_port(public_url: &Url) -> Option<u16> {
 }
 
 fn is_exempt(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    let bearer = headers.get(AUTHORIZATION).is_some_and(|value| {
-        value
-            .as_bytes()
-            .get(..7)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
-    });
-    (path.starts_with("/v1/") && bearer)
+    let carries = |scheme: &[u8]| {
+        headers.get(AUTHORIZATION).is_some_and(|value| {
+            let said = value.as_bytes().get(..scheme.len());
+            said.is_some_and(|said| said.eq_ignore_ascii_case(scheme))
+        })
+    };
+    (path.starts_with("/v1/") && carries(b"bearer "))
+        || (method == Method::DELETE && path.starts_with("/oauth/callback/") && carries(b"basic "))
         || (method == Method::POST
             && ["/oauth/callback/", "/oauth/handover/", "/hooks/"]
                 .iter()
@@ -304,6 +306,9 @@ mod tests {
             post("/oauth/callback/apple").header("sec-fetch-site", "cross-site"),
             post("/oauth/handover/shop"),
             post("/hooks/shop"),
+            Request::delete("/oauth/callback/crm")
+                .header("host", "hub.example.com")
+                .header("authorization", "Basic YTpi"),
         ];
         for request in exempt {
             assert_eq!(answer(HUB, request).await.status(), StatusCode::OK);

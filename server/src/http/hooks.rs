@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, OriginalUri, Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{delete, get, post},
 };
 use hub::{Hub, dialect::PushMessage, keep::Heard, secret::Secret};
 use serde_json::json;
@@ -25,7 +25,9 @@ const LARGEST: usize = 256 * 1024;
 /// The routes.
 pub fn router() -> Router<Shared> {
     Router::new()
-        .route("/hooks/{app}", post(hear))
+        .route("/hooks/{app}", get(hear).post(hear))
+        // Pipedrive tells it to the address people come back to.
+        .route("/oauth/callback/{app}", delete(hear))
         .route("/oauth/handover/{app}", post(take_handover))
         .layer(DefaultBodyLimit::max(LARGEST))
 }

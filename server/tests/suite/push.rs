@@ -1,7 +1,10 @@
 //! What providers tell unasked: row 54 of the security checks, as far as
 //! messages come in, and what becomes of the connections they are about.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use hub::{
     keep::health::Status,
@@ -192,6 +195,55 @@ async fn shipped(world: &World, provider: &str, setting: &str, account: &str) ->
 const KEY: &str = "whsec_0123456789abcdef0123";
 /// Fits those that have no underscore.
 const SLACKS: &str = "0123456789abcdef0123456789abcdef";
+
+/// BigCommerce comes with a GET, Pipedrive with a DELETE of the address that
+/// people come back to.
+#[tokio::test]
+async fn f5_messages_that_are_no_posts_are_heard() {
+    let world = World::new().await;
+    world.register("bigcommerce", &[]).await;
+    world.register("pipedrive", &[]).await;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the provider is the other side: the hub's guards are not its own"
+    )]
+    let http = reqwest::Client::new();
+
+    let now = world.clock.now().timestamp();
+    let claims = json!({
+        "aud": "the-client", "iss": "bc", "iat": now, "exp": now + 86_400,
+        "jti": "one", "sub": "stores/abc123def4",
+    });
+    let statement = |key: &str| {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&json!({ "alg": "HS256" })), part(&claims));
+        let signature = URL_SAFE_NO_PAD.encode(mac(key, &signed));
+        world.url(&format!(
+            "/hooks/bigcommerce?signed_payload_jwt={signed}.{signature}"
+        ))
+    };
+    for (key, heard) in [("hush", true), ("another", false)] {
+        let answer = http.get(statement(key)).send().await.unwrap();
+        assert_eq!(answer.status().is_success(), heard, "{key}");
+    }
+    let answer = http.get(world.url("/hooks/bigcommerce")).send().await;
+    assert!(answer.unwrap().status().is_client_error());
+
+    let body = json!({ "client_id": "the-client", "company_id": 42, "user_id": 7 });
+    for (secret, heard) in [("hush", true), ("another", false)] {
+        let answer = http
+            .delete(world.url("/oauth/callback/pipedrive"))
+            .basic_auth("the-client", Some(secret))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status().is_success(), heard, "{secret}");
+    }
+    // Without its proof it is a request like any other site's.
+    let answer = http.delete(world.url("/oauth/callback/pipedrive"));
+    assert_eq!(answer.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
 
 #[tokio::test]
 async fn f5_shipped_providers_reach_their_connections() {

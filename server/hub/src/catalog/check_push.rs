@@ -31,6 +31,25 @@ pub(super) fn problems<'v>(
             Some(_) => {}
         }
     }
+    let is_statement = signature.encoding == PushEncoding::Jwt;
+    if is_statement && signature.algorithm != PushAlgorithm::HmacSha256 {
+        problems.push("a jwt is signed with `hmac_sha256`".to_owned());
+    }
+    // It ends by itself, but a day later: until then it could be shown again.
+    if is_statement && signature.timestamp.is_none() {
+        problems.push("a jwt needs a `timestamp`: when it was made".to_owned());
+    }
+    if !is_statement && !signature.claims.is_empty() {
+        problems.push("only a jwt has `claims`".to_owned());
+    }
+    let claimed = signature.claims.values().flat_map(|claim| claim.names());
+    for name in claimed.filter(|name| !["client_id", "url"].contains(name)) {
+        problems.push(format!("`{name}` is nothing a claim can be compared with"));
+    }
+    let says_who = |meaning: &PushMeaning| *meaning == PushMeaning::Check;
+    if signature.algorithm == PushAlgorithm::ClientBasic && !push.means.values().all(says_who) {
+        problems.push("what is not signed is a reason to `check`, no more".to_owned());
+    }
     let names: Vec<&str> = signature.message.names().collect();
     for name in &names {
         if !["body", "timestamp", "url"].contains(name) {

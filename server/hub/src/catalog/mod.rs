@@ -2,8 +2,9 @@
 //! inside the program and checked when it is built, when it starts and by
 //! `linkwell catalog check`.
 //!
-//! Code hooks: none. Whatever a provider does differently is a field of
-//! [`entry`] or [`oauth`]; a first hook would be an enum here, listing them all.
+//! Code hooks: the ways of signing calls, [`entry::SigningScheme`], one so far;
+//! an entry names the one it needs (TikTok Shop). Whatever else a provider does
+//! differently is a field of [`entry`], [`oauth`] or [`push`].
 
 mod check;
 mod check_push;

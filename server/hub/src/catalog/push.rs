@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     template::Template,
-    value::{Link, MessagePlace, Pointer, duration},
+    value::{Extract, Link, MessagePlace, Pointer, duration},
 };
 
 /// A provider's word that something became of a connection.
@@ -33,6 +33,8 @@ pub struct Push {
     /// Where the message names the account, as `[identity]` does.
     #[serde(default)]
     pub account: Vec<MessagePlace>,
+    /// Takes the account out of what stands there: `stores/(.+)`.
+    pub account_pattern: Option<Extract>,
     /// Where the message carries its own identity, to know repetitions by:
     /// inside what is signed. Without it the signed bytes themselves are it.
     pub message_id: Option<Pointer>,
@@ -84,7 +86,11 @@ pub struct PushSignature {
     /// How it is written.
     pub encoding: PushEncoding,
     /// What is signed: `{body}` as it arrived, `{timestamp}`, `{url}`.
+    #[serde(default = "body")]
     pub message: Template,
+    /// What a signed statement must say: `{client_id}`, `{url}`.
+    #[serde(default)]
+    pub claims: BTreeMap<String, Template>,
     /// The key: the client secret, or one of the app's settings.
     #[serde(default = "client_secret")]
     pub key: String,
@@ -94,6 +100,10 @@ pub struct PushSignature {
     /// How old a message may be.
     #[serde(default, deserialize_with = "duration")]
     pub tolerance: Option<TimeDelta>,
+}
+
+fn body() -> Template {
+    Template::parse("{body}").expect("a template of ours")
 }
 
 fn client_secret() -> String {
@@ -109,6 +119,9 @@ pub enum PushAlgorithm {
     HmacSha256,
     /// The key is the provider's public one, in hexadecimal.
     Ed25519,
+    /// Not at all: the message carries the app's own id and secret, as basic
+    /// authentication. Only the provider has them, too.
+    ClientBasic,
 }
 
 /// How a signature is written.
@@ -122,6 +135,9 @@ pub enum PushEncoding {
     /// Meta's `signed_request`: signature and payload in one value, both
     /// base64url, joined by a dot. What stands in the payload is the body.
     SignedRequest,
+    /// A signed statement (JWT, HS256). What it states is the body: what else
+    /// comes along is not signed, and not looked at.
+    Jwt,
 }
 
 /// What a message means for a connection.

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     catalog::{
-        Provider, Variables,
+        Provider, Template, Variables,
         push::{Challenge, Push, PushAlgorithm, PushEncoding, PushMeaning, PushSignature},
         value::MessagePlace,
     },
@@ -73,13 +74,17 @@ pub fn read_push(
     // Everybody can sign with nothing.
     (!key.is_empty()).then_some(())?;
     let signed = Signed::read(rule, message)?;
-    signed.is_genuine(rule, key).then_some(())?;
+    signed.is_genuine(rule, key, app).then_some(())?;
 
     // Only now is it looked into.
     let understood = Understood {
         body: serde_json::from_slice(signed.payload.as_deref().unwrap_or(message.body)).ok(),
         message,
     };
+    if rule.encoding == PushEncoding::Jwt {
+        let body = understood.body.as_ref()?;
+        states(rule, body, app, message, now).then_some(())?;
+    }
     let sent_at = match &rule.timestamp {
         Some(place) => {
             let at = moment(&Value::String(understood.at(place)?))?;
@@ -98,6 +103,10 @@ pub fn read_push(
             .account
             .iter()
             .filter_map(|place| understood.at(place))
+            .filter_map(|told| match &push.account_pattern {
+                Some(pattern) => pattern.find(&told).map(str::to_owned),
+                None => Some(told),
+            })
             .collect(),
         identity: match message_id {
             Some(id) => digest(format!("{} {id}", provider.app_id)),
@@ -109,6 +118,32 @@ pub fn read_push(
         },
         sent_at,
     })
+}
+
+/// Whether a signed statement holds now, and says what the entry wants of it.
+fn states(
+    rule: &PushSignature,
+    claims: &Value,
+    app: &ProviderApp,
+    message: &PushMessage<'_>,
+    now: DateTime<Utc>,
+) -> bool {
+    let at = |name: &str| claims.get(name).and_then(moment);
+    let mut url = message.url.clone();
+    // The statement itself may travel there.
+    url.set_query(None);
+    let fill = |name: &str| match name {
+        "client_id" => Some(app.client_id.as_str()),
+        "url" => Some(url.as_str()),
+        _ => None,
+    };
+    let says = |(name, template): (&String, &Template)| {
+        let wanted = template.fill(fill).ok();
+        wanted.is_some() && claims.get(name).and_then(text) == wanted
+    };
+    at("exp").is_some_and(|end| now < end)
+        && at("nbf").is_none_or(|start| start <= now + TOLERANCE)
+        && rule.claims.iter().all(says)
 }
 
 /// A message whose kind stands nowhere has the one meaning its entry lists.
@@ -155,9 +190,19 @@ struct Signed {
 impl Signed {
     fn read(rule: &PushSignature, message: &PushMessage<'_>) -> Option<Self> {
         let told = unread(message, &rule.at);
+        let unpadded = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+        if rule.encoding == PushEncoding::Jwt {
+            // Whatever it says of its own making: only this one way is checked.
+            let (stated, signature) = told.first()?.strip_prefix(&rule.prefix)?.rsplit_once('.')?;
+            let (_, payload) = stated.split_once('.')?;
+            return Some(Self {
+                signatures: vec![unpadded(signature)?],
+                bytes: stated.as_bytes().to_vec(),
+                payload: Some(unpadded(payload)?),
+            });
+        }
         if rule.encoding == PushEncoding::SignedRequest {
             let (signature, payload) = told.first()?.split_once('.')?;
-            let unpadded = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
             return Some(Self {
                 signatures: vec![unpadded(signature)?],
                 bytes: payload.as_bytes().to_vec(),
@@ -192,7 +237,7 @@ impl Signed {
         })
     }
 
-    fn is_genuine(&self, rule: &PushSignature, key: &str) -> bool {
+    fn is_genuine(&self, rule: &PushSignature, key: &str, app: &ProviderApp) -> bool {
         self.signatures.iter().any(|told| match rule.algorithm {
             PushAlgorithm::HmacSha256 => {
                 let mut mac = keyed(key);
@@ -206,6 +251,10 @@ impl Signed {
                     jsonwebtoken::crypto::verify(&told, &self.bytes, &key, Algorithm::EdDSA);
                 verified.unwrap_or(false)
             }),
+            PushAlgorithm::ClientBasic => {
+                let both = format!("{}:{key}", app.client_id);
+                bool::from(both.as_bytes().ct_eq(told))
+            }
         })
     }
 }

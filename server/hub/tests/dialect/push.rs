@@ -1,6 +1,7 @@
 //! What providers tell unasked (F5): each message as its provider documents and
 //! signs it, read with the shipped entry.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +11,7 @@ use hub::{
     secret::Secret,
 };
 use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
@@ -249,6 +251,146 @@ fn f5_zoom_tries_the_address_out_and_tells_of_a_removed_app() {
         ..trial
     };
     assert_eq!(stranger.read(), None);
+}
+
+/// A statement as BigCommerce and monday make them.
+fn statement(key: &str, claims: &serde_json::Value) -> String {
+    let key = EncodingKey::from_secret(key.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
+}
+
+fn changed(claims: &serde_json::Value, name: &str, value: serde_json::Value) -> serde_json::Value {
+    let mut claims = claims.clone();
+    claims[name] = value;
+    claims
+}
+
+/// <https://docs.bigcommerce.com/developer/docs/integrations/apps/guide/callbacks>
+#[test]
+fn f5_bigcommerce_tells_by_a_signed_statement() {
+    let claims = json!({
+        "aud": "id", "iss": "bc", "iat": NOW, "nbf": NOW - 5, "exp": NOW + 86_400,
+        "jti": "4c7a1f60", "sub": "stores/abc123def4",
+        "user": { "id": 7, "email": "mia@alder.example" }, "url": "/",
+    });
+    let told = |statement: &str| {
+        let message = Message::to("bigcommerce", "hush", "");
+        message.about(&format!("signed_payload_jwt={statement}"))
+    };
+    let good = statement("hush", &claims);
+    let read = told(&good).read().expect("a genuine message");
+    assert_eq!(read.meaning, Some(Meaning::Check));
+    assert_eq!(read.accounts, ["abc123def4"]);
+    // The same once more is known as the same.
+    assert_eq!(told(&good).read().unwrap().identity, read.identity);
+
+    let (head, rest) = good.split_once('.').unwrap();
+    let (payload, signature) = rest.split_once('.').unwrap();
+    let other = statement("hush", &changed(&claims, "sub", json!("stores/other")));
+    let other = other.split('.').nth(1).unwrap();
+    let unsigned = "eyJhbGciOiJub25lIn0";
+    for (what, bad) in [
+        ("another payload", format!("{head}.{other}.{signature}")),
+        ("no signature", format!("{unsigned}.{payload}.")),
+        ("half of it", format!("{head}.{payload}")),
+        ("another key", statement("another", &claims)),
+        ("an empty key", statement("", &claims)),
+        (
+            "another app",
+            statement("hush", &changed(&claims, "aud", json!("another"))),
+        ),
+        (
+            "another issuer",
+            statement("hush", &changed(&claims, "iss", json!("cb"))),
+        ),
+        (
+            "ended",
+            statement("hush", &changed(&claims, "exp", json!(NOW))),
+        ),
+        (
+            "without an end",
+            statement("hush", &changed(&claims, "exp", json!(null))),
+        ),
+        (
+            "not yet",
+            statement("hush", &changed(&claims, "nbf", json!(NOW + 3600))),
+        ),
+        (
+            "shown again later",
+            statement("hush", &changed(&claims, "iat", json!(NOW - 301))),
+        ),
+    ] {
+        assert_eq!(told(&bad).read(), None, "{what}");
+    }
+    let elsewhere = Message::to("bigcommerce", "hush", &good);
+    assert_eq!(elsewhere.read(), None, "it stands in the address");
+    let keyless = Message::to("bigcommerce", "", "");
+    let keyless = keyless.about(&format!("signed_payload_jwt={}", statement("", &claims)));
+    assert_eq!(keyless.read(), None, "everybody can sign with nothing");
+}
+
+/// <https://developer.monday.com/apps/docs/advanced-concepts>
+#[test]
+fn f5_monday_signs_who_and_when_but_not_what() {
+    let claims = json!({
+        "accountId": 1_825_528, "userId": 4_012_689, "iat": NOW, "exp": NOW + 300,
+        "aud": "https://hub.example/hooks/monday", "shortLivedToken": "short",
+    });
+    let told = |statement: &str, body: &str| {
+        Message::to("monday", "hush", body).with("authorization", statement)
+    };
+    let good = statement("hush", &claims);
+    let body = r#"{"type":"uninstall","data":{"account_id":1}}"#;
+    let read = told(&good, body).read().expect("a genuine message");
+    // The account the body names is nobody's word.
+    assert_eq!(read.accounts, ["1825528"]);
+    assert_eq!(read.meaning, Some(Meaning::Check));
+    assert_eq!(told(&good, "{}").read().unwrap(), read);
+    for bad in [
+        statement("the signing secret of boards", &claims),
+        statement(
+            "hush",
+            &changed(&claims, "aud", json!("https://evil.example")),
+        ),
+        statement("hush", &changed(&claims, "iat", json!(NOW - 301))),
+        statement("hush", &changed(&claims, "exp", json!(NOW - 1))),
+    ] {
+        assert_eq!(told(&bad, body).read(), None, "{bad}");
+    }
+}
+
+/// <https://pipedrive.readme.io/docs/app-uninstallation>
+#[test]
+fn f5_pipedrive_shows_the_apps_own_secret() {
+    let body =
+        r#"{"client_id":"id","company_id":42,"user_id":7,"timestamp":"2018-07-12T18:36:58Z"}"#;
+    let told = |key: &str, halves: &str| {
+        let value = format!("Basic {}", STANDARD.encode(halves));
+        Message::to("pipedrive", key, body).with("authorization", &value)
+    };
+    let read = told("hush", "id:hush").read().expect("a genuine message");
+    assert_eq!(read.accounts, ["42"]);
+    assert_eq!(read.meaning, Some(Meaning::Check));
+    for (key, halves) in [
+        ("hush", "id:hus"),
+        ("hush", "id:hush2"),
+        ("hush", "other:hush"),
+        ("hush", "id:"),
+        ("hush", ":hush"),
+        ("", "id:"),
+    ] {
+        assert_eq!(told(key, halves).read(), None, "{halves}");
+    }
+    assert_eq!(Message::to("pipedrive", "hush", body).read(), None);
+}
+
+#[test]
+fn f5_what_proves_nothing_is_not_taken() {
+    let catalog = catalog();
+    for id in ["intercom"] {
+        let push = catalog.get(id).unwrap().push.as_ref().unwrap();
+        assert!(push.signature.is_none() && push.means.is_empty(), "{id}");
+    }
 }
 
 #[test]
