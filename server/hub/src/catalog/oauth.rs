@@ -381,6 +381,11 @@ pub enum ClientAuth {
     SecretAsUser,
     /// `private_key_jwt`: `[oauth.token.assertion]` says how.
     PrivateKeyJwt,
+    /// `tls_client_auth` (RFC 8705): the app's secret is a private key with its
+    /// certificates, as PEM, and is shown in the TLS handshake, there and
+    /// wherever the hub calls the provider's API.
+    #[serde(rename = "tls_client_auth")]
+    Certificate,
     /// Nothing.
     None,
 }

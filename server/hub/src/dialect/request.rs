@@ -33,6 +33,7 @@ pub(super) struct Draft<'a> {
     query: Vec<(String, String)>,
     json: Option<String>,
     signer: Option<Signer<'a>>,
+    identity: Option<Secret>,
 }
 
 /// A mistake of ours or of the configuration, as the outcome of an attempt.
@@ -63,6 +64,7 @@ impl<'a> Draft<'a> {
             query: Vec::new(),
             json: None,
             signer: None,
+            identity: None,
         }
     }
 
@@ -134,7 +136,8 @@ impl<'a> Draft<'a> {
         )
     }
 
-    /// Lets the finished call be signed, where the provider's API wants that.
+    /// Lets the finished call be signed, or show our certificate, where the
+    /// provider's API wants that.
     pub fn signed(
         &mut self,
         provider: &'a Provider,
@@ -142,6 +145,12 @@ impl<'a> Draft<'a> {
         at: DateTime<Utc>,
     ) -> Result<(), Failure> {
         self.signer = Signer::of(provider, caller, at)?;
+        let by_certificate = provider
+            .token()
+            .is_some_and(|token| token.client_auth == ClientAuth::Certificate);
+        if let (true, Some(app)) = (by_certificate, caller.app) {
+            self.identity = Some(Secret::new(app.client_secret.expose()));
+        }
         Ok(())
     }
 
@@ -160,6 +169,10 @@ impl<'a> Draft<'a> {
                 self.query("client_secret", secret);
             }
             ClientAuth::IdOnly => self.param("client_id", &app.client_id),
+            ClientAuth::Certificate => {
+                self.param("client_id", &app.client_id);
+                self.identity = Some(Secret::new(secret));
+            }
             // The assertion says who we are; the id goes along.
             ClientAuth::PrivateKeyJwt => self.param("client_id", &app.client_id),
             ClientAuth::None => {}
@@ -252,7 +265,8 @@ pub(super) enum Sent {
 }
 
 impl Dialect {
-    pub(super) async fn send(&self, draft: Draft<'_>) -> Sent {
+    pub(super) async fn send(&self, mut draft: Draft<'_>) -> Sent {
+        let identity = draft.identity.take();
         let request = match draft.finish() {
             Ok(request) => request,
             Err(failure) => {
@@ -263,7 +277,7 @@ impl Dialect {
             }
         };
         let at = self.clock.now();
-        match self.outbound.send(request).await {
+        match self.outbound.send_as(request, identity.as_ref()).await {
             Ok(answer) => Sent::Answered(at, answer),
             Err(error) => Sent::Failed {
                 failure: error.failure(),

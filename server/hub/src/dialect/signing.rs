@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
     pub(super) settings: &'a Variables,
-    app: Option<&'a ProviderApp>,
+    pub(super) app: Option<&'a ProviderApp>,
 }
 
 impl<'a> From<&'a ProviderApp> for Caller<'a> {

@@ -28,7 +28,10 @@ pub use connection::{Connection, MAX_READ};
 pub use guard::is_public;
 pub use names::Names;
 
-use crate::failure::{Failure, FailureCode};
+use crate::{
+    failure::{Failure, FailureCode},
+    secret::Secret,
+};
 use connection::handshake_problem;
 use guard::Guard;
 use names::is_no_such_name;
@@ -186,6 +189,10 @@ pub enum NotSent {
     /// What was given as the authority's certificate is none.
     #[error("ca_unreadable")]
     CaUnreadable,
+    /// What was given as our own certificate and key is none, or they do not
+    /// belong together.
+    #[error("client_certificate_unreadable")]
+    IdentityUnreadable,
 }
 
 /// Why no complete answer came.
@@ -209,6 +216,9 @@ impl SendError {
             Self::NotSent(
                 why @ (NotSent::AddressNotAllowed | NotSent::HttpsRequired | NotSent::CaUnreadable),
             ) => (FailureCode::AccountOrTargetMismatch, why.to_string()),
+            Self::NotSent(why @ NotSent::IdentityUnreadable) => {
+                (FailureCode::AppConfigInvalid, why.to_string())
+            }
             Self::NotSent(why) => (FailureCode::NetworkOrTimeout, why.to_string()),
             Self::NoAnswer(why @ NoAnswer::TooLarge) => {
                 (FailureCode::ProviderLimitedOrDown, why.to_string())
@@ -246,19 +256,12 @@ impl Outbound {
                 if plain_http && guard.allow.is_empty() && guard.exact.is_empty() {
                     continue;
                 }
-                let client = client(&policy)?
-                    .dns_resolver(Resolver(Arc::new((guard.clone(), policy.names.clone()))))
-                    .no_proxy()
-                    .build()?;
+                let client = direct(&policy, &guard)?.build()?;
                 clients.insert(Route { plain_http, port }, (guard, client));
             }
         }
         let through_proxy = match &policy.proxy {
-            Some(proxy) => Some(
-                client(&policy)?
-                    .proxy(reqwest::Proxy::https(proxy.clone())?)
-                    .build()?,
-            ),
+            Some(proxy) => Some(proxied(&policy, proxy)?.build()?),
             None => None,
         };
         Ok(Self(Arc::new(Inner {
@@ -288,6 +291,19 @@ impl Outbound {
     /// [`SendError`] tells a request that was never sent from one that may have
     /// been acted upon.
     pub async fn send(&self, request: Request) -> Result<Answer, SendError> {
+        self.send_as(request, None).await
+    }
+
+    /// The same, and shows `identity` in the TLS handshake: a private key and
+    /// its certificates, as PEM.
+    ///
+    /// # Errors
+    /// As with [`Outbound::send`]; [`NotSent::IdentityUnreadable`].
+    pub async fn send_as(
+        &self,
+        request: Request,
+        identity: Option<&Secret>,
+    ) -> Result<Answer, SendError> {
         let (guard, client) = self.client(&request.url)?;
         // A literal address never meets the resolver.
         let literal = match request.url.host() {
@@ -298,10 +314,15 @@ impl Outbound {
         if literal.is_some_and(|ip| !guard.admits(ip)) {
             return Err(SendError::NotSent(NotSent::AddressNotAllowed));
         }
-        let client = match &self.0.through_proxy {
-            Some(proxied) if !self.is_near(guard, &request.url).await? => proxied,
-            _ => client,
+        let proxied = match &self.0.through_proxy {
+            Some(proxied) if !self.is_near(guard, &request.url).await? => Some(proxied),
+            _ => None,
         };
+        let own = match identity {
+            Some(identity) => Some(self.client_with(identity, guard, proxied.is_some())?),
+            None => None,
+        };
+        let client = own.as_ref().or(proxied).unwrap_or(client);
         let mut builder = client
             .request(request.method, request.url)
             .headers(request.headers);
@@ -310,6 +331,26 @@ impl Outbound {
         }
         let response = builder.send().await.map_err(|error| classify(&error))?;
         read(response).await
+    }
+
+    /// A client that shows a certificate of its own. It serves one request: no
+    /// other one may travel on a connection that says who we are.
+    fn client_with(
+        &self,
+        identity: &Secret,
+        guard: &Guard,
+        through_proxy: bool,
+    ) -> Result<reqwest::Client, SendError> {
+        let unreadable = |_| SendError::NotSent(NotSent::IdentityUnreadable);
+        let policy = &self.0.policy;
+        let shown = reqwest::Identity::from_pem(identity.expose().as_bytes());
+        let shown = shown.map_err(unreadable)?;
+        let builder = match &policy.proxy {
+            Some(proxy) if through_proxy => proxied(policy, proxy),
+            _ => direct(policy, guard),
+        };
+        let builder = builder.map_err(unreadable)?;
+        builder.identity(shown).build().map_err(unreadable)
     }
 
     /// Whether an address is one that is reached without the proxy. Where only
@@ -386,6 +427,19 @@ fn client(policy: &OutboundPolicy) -> Result<reqwest::ClientBuilder, reqwest::Er
         .redirect(reqwest::redirect::Policy::none())
         // A code or a rotating token must never be sent twice.
         .retry(reqwest::retry::never()))
+}
+
+/// A client for what `guard` admits.
+fn direct(
+    policy: &OutboundPolicy,
+    guard: &Guard,
+) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    let resolver = Resolver(Arc::new((guard.clone(), policy.names.clone())));
+    Ok(client(policy)?.dns_resolver(resolver).no_proxy())
+}
+
+fn proxied(policy: &OutboundPolicy, proxy: &Url) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    Ok(client(policy)?.proxy(reqwest::Proxy::https(proxy.clone())?))
 }
 
 /// Looks names up and keeps only what the guard admits.

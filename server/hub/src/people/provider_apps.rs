@@ -15,8 +15,9 @@ use crate::{
     vault::Place,
 };
 
-/// Longest client id or client secret, in bytes.
-const MAX_VALUE: usize = 4096;
+/// Longest client id or client secret, in bytes: a private key may come with a
+/// chain of certificates.
+const MAX_VALUE: usize = 16 * 1024;
 
 const CHANGED_MEANWHILE: Error =
     Error::Conflict("Somebody else changed this provider app just now. Look at it again");

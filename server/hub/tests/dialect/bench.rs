@@ -77,6 +77,16 @@ impl Bench {
         Self::start_at("2026-11-20T10:00:00Z").await
     }
 
+    /// One whose engine may reach what `policy` says, and no peer.
+    pub(crate) async fn start_with(policy: OutboundPolicy) -> Self {
+        let bench = Self::start().await;
+        let outbound = Outbound::new(policy).unwrap();
+        Self {
+            dialect: Dialect::new(outbound, bench.clock.clone()),
+            ..bench
+        }
+    }
+
     /// One whose clock stands at `now`.
     pub(crate) async fn start_at(now: &str) -> Self {
         let script = Script::default();

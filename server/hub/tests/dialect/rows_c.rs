@@ -1,13 +1,31 @@
 //! The token request, row by row (C1 to C21): how shipped entries ask.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hub::{
-    catalog::{Catalog, Variables},
+    catalog::{Catalog, Variables, oauth::ClientAuth},
     dialect::{Entered, Identity, ProviderApp, RefreshAnswer, Revocation, Tokens},
+    failure::FailureCode as Code,
+    outbound::OutboundPolicy,
     secret::Secret,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        RootCertStore, ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
+    },
+    server::TlsStream,
+};
 
 use crate::bench::*;
 
@@ -197,6 +215,154 @@ async fn c4_a_signed_statement_stands_in_for_the_secret() {
     assert_eq!(read(bearer, "")["iss"], "client:1");
 }
 
+/// No shipped entry needs it (ADP, Starling and open banking do, which are not
+/// in the catalog), but an entry can ask for it: RFC 8705, section 2.
+#[tokio::test]
+async fn c5_the_app_shows_its_certificate_in_the_handshake() {
+    let (bench, bank, authority) = Bank::open().await;
+    let app = |secret: &str| ProviderApp {
+        client_id: "client:1".into(),
+        client_secret: Secret::new(secret),
+        settings: variables(&[("redirect_uri", BACK)]),
+    };
+    let catalog = bench.made_up(
+        r#"
+[oauth.token]
+url = "{peer}/token"
+client_auth = "tls_client_auth"
+"#,
+    );
+    let catalog = catalog.with_global("peer", &bank);
+    let provider = catalog.get("made-up").unwrap();
+    let none = Variables::new();
+    let refresh = async |secret: &str| {
+        let (app, presented) = (app(secret), Secret::new("old"));
+        let asked = bench.dialect.refresh(provider, &app, &none, &presented);
+        asked.await
+    };
+    let own = authority.vouch("linkwell");
+    let RefreshAnswer::Renewed(grant) = refresh(&own).await else {
+        panic!("the certificate is good");
+    };
+    // The bank answers with whom the handshake named and what the body said.
+    assert_eq!(
+        grant.access_token.expose(),
+        "linkwell grant_type=refresh_token&refresh_token=old&client_id=client%3A1"
+    );
+    // Every other call to it shows the certificate, too.
+    let (owner, token) = (app(&own), Secret::new("tok"));
+    let asked = bench
+        .dialect
+        .identify(provider, &owner, &none, &token, None);
+    assert_eq!(asked.await.unwrap().id, "linkwell");
+
+    let stranger = Authority::new().vouch("linkwell");
+    let (kind, detail) = kind(&refresh(&stranger).await);
+    assert!(
+        kind != "renewed" && detail.starts_with("NETWORK"),
+        "{kind} {detail}"
+    );
+    for unreadable in ["hush", "", own.split("-----BEGIN CERT").next().unwrap()] {
+        let failure = failure_of(refresh(unreadable).await);
+        assert_eq!(failure.detail.as_str(), "client_certificate_unreadable");
+        assert_eq!(failure.code, Code::AppConfigInvalid);
+    }
+}
+
+/// Signs certificates.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    /// A key and its certificate, as PEM.
+    fn vouch(&self, name: &str) -> String {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        key.serialize_pem() + &certificate.pem()
+    }
+}
+
+/// A server that speaks to those alone whom its authority vouches for.
+struct Bank;
+
+impl Bank {
+    async fn open() -> (Bench, String, Authority) {
+        let authority = Authority::new();
+        let pem = authority.vouch("localhost");
+        let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap);
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.0.der().clone()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(chain.collect(), key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    tokio::spawn(serve(stream));
+                }
+            }
+        });
+        let root = authority.0.der().to_vec();
+        let bench = Bench::start_with(OutboundPolicy {
+            allow_exact: vec![address],
+            roots: vec![root],
+            ..OutboundPolicy::default()
+        });
+        let bank = format!("https://localhost:{}", address.port());
+        (bench.await, bank, authority)
+    }
+}
+
+/// Answers one request with the name in the client's certificate.
+async fn serve(mut stream: TlsStream<TcpStream>) {
+    let shown = stream.get_ref().1.peer_certificates().unwrap();
+    let shown = String::from_utf8_lossy(&shown[0]).into_owned();
+    let name = if shown.contains("linkwell") {
+        "linkwell"
+    } else {
+        "nobody"
+    };
+    let mut asked = Vec::new();
+    let body = loop {
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).await.unwrap();
+        asked.extend_from_slice(&part[..read]);
+        let text = String::from_utf8_lossy(&asked).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let told = head.to_lowercase();
+        let length = told
+            .split_once("content-length: ")
+            .map_or("0", |(_, rest)| rest);
+        let length = length.lines().next().unwrap().parse().unwrap();
+        if read == 0 || text.contains("\r\n\r\n") && body.len() >= length {
+            break body.to_owned();
+        }
+    };
+    let answer = format!(r#"{{"access_token":"{name} {body}","id":"{name}","name":"{name}"}}"#);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+    let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let _ = stream.shutdown().await;
+}
+
 #[test]
 fn c5_no_entry_is_shipped_that_needs_a_certificate_of_ours() {
     let catalog = Catalog::embedded().unwrap();
@@ -206,21 +372,11 @@ fn c5_no_entry_is_shipped_that_needs_a_certificate_of_ours() {
             "{id} needs mutual TLS"
         );
     }
-    // A file cannot ask for it and be connected without.
-    let directory = std::env::temp_dir().join(format!("mtls-{}", Secret::random(9).expose()));
-    std::fs::create_dir(&directory).unwrap();
-    let text = shipped("xero").replace(
-        "client_auth = \"basic\"",
-        "client_auth = \"tls_client_auth\"",
-    );
-    std::fs::write(directory.join("xero.toml"), text).unwrap();
-    let problems = catalog.with_directory(&directory).err().expect("a problem");
-    std::fs::remove_dir_all(directory).unwrap();
-    assert!(
-        problems[0].to_string().contains("tls_client_auth"),
-        "{}",
-        problems[0]
-    );
+    let by_certificate = |provider: &&hub::catalog::Provider| {
+        let token = provider.token();
+        token.is_some_and(|token| token.client_auth == ClientAuth::Certificate)
+    };
+    assert_eq!(catalog.all().filter(by_certificate).count(), 0);
 }
 
 #[tokio::test]
