@@ -31,9 +31,10 @@ if (page) {
 }
 
 // A provider that puts the token behind the `#` of the address, which no server
-// sees: it is posted on, and nothing of it stays in the history.
+// sees: it is posted on, and nothing of it stays in the history. Nothing there is
+// an answer, too: somebody said no.
 const fragment = document.querySelector("form[data-fragment]");
-if (fragment && window.location.hash.length > 1) {
+if (fragment) {
   const told = new URLSearchParams(window.location.hash.slice(1));
   window.history.replaceState(null, "", window.location.pathname + window.location.search);
   for (const [name, value] of told) {

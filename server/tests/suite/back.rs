@@ -8,7 +8,10 @@ use sandbox::{Endpoint, Fault, FaultKind, Rotation};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, World, changed_entries, location};
+use crate::{
+    harness::{Setup, World, changed_entries, location},
+    push::{secret, send, signature},
+};
 
 #[tokio::test]
 async fn a36_a_provider_is_never_shown_inside_our_page() {
@@ -83,6 +86,9 @@ async fn b6_a_code_is_exchanged_before_the_callback_is_answered() {
     world.only_connection().await;
 }
 
+/// Sentry's installation sends one. Nothing in it says whose it is, so that even
+/// a genuine message cannot be tied to a person; no entry needs it, because Sentry
+/// is connected by a token that a person makes.
 #[tokio::test]
 async fn b8_a_code_that_a_message_brings_is_never_exchanged() {
     let world = World::new().await;
@@ -98,7 +104,31 @@ async fn b8_a_code_that_a_message_brings_is_never_exchanged() {
         let answer = request.json(&message).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{app}");
     }
+    // Genuine: heard, and acknowledged, and nothing else.
+    let browser = world.signed_in().await;
+    let prepared = browser.prepare("sandbox", json!({})).await;
+    world.approve_as(0);
+    let callback = browser.approve(&prepared).await;
+    let (_, code) = callback
+        .query_pairs()
+        .find(|(name, _)| name == "code")
+        .unwrap();
+    let body = json!({ "id": "evt_1", "type": "installation.created", "code": code }).to_string();
+    let signed = signature(secret(&world), world.clock.now().timestamp(), &body);
+    assert_eq!(send(&world, &signed, &body).await, StatusCode::OK);
     assert_eq!(world.shop.calls().code_exchanges, 0);
+    assert!(
+        world
+            .app
+            .hub
+            .connections(world.member())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    // The person it was given to exchanges it all the same.
+    browser.get(callback).await;
+    assert_eq!(world.shop.calls().code_exchanges, 1);
     // Sentry, which sends them, is connected by a token a person makes.
     let sentry = world.app.hub.catalog.get("sentry").unwrap();
     assert!(sentry.authorize().is_none() && !sentry.fields.is_empty());

@@ -1,13 +1,18 @@
 //! How stored connections are kept, row by row (E1, E4, E8, E18); E2, E3 and E5
 //! stand with the refresh protocol and the lending.
 
+use axum::{Router, routing::post};
 use chrono::TimeDelta;
-use hub::{keep::health::Status, store::ConnectionId};
+use hub::{
+    failure::FailureCode,
+    keep::health::Status,
+    store::{ConnectionId, event::Kind},
+};
 use reqwest::StatusCode;
 use sandbox::{Grace, Rotation};
 use serde_json::{Value, json};
 
-use crate::harness::World;
+use crate::harness::{HostApp, Setup, World, changed_entries, serve_peer};
 
 #[tokio::test]
 async fn e1_a_rotated_pair_is_stored_before_its_token_is_used() {
@@ -112,7 +117,79 @@ async fn e18_what_ends_along_is_said_before_disconnecting() {
     }
 }
 
-async fn imported(host: &crate::harness::HostApp, body: Value) -> ConnectionId {
+/// Google ends everything one app was granted for an account.
+#[tokio::test]
+async fn e18_what_ended_along_is_known_to_have_ended() {
+    let revoke = || async { StatusCode::OK };
+    let peer = serve_peer(Router::new().route("/revoke", post(revoke))).await;
+    let world = World::with(Setup {
+        catalog: Some(changed_entries(&[(
+            "google",
+            "https://oauth2.googleapis.com/revoke",
+            &format!("http://{peer}/revoke"),
+        )])),
+        peers: vec![peer],
+        ..Setup::default()
+    })
+    .await;
+    world.register("google", &[]).await;
+    let host = world.any_host().await;
+    let next_door = world.stranger().await;
+    let import = async |host: &HostApp, provider: &str, account: &str| {
+        let body = json!({ "provider": provider, "credential": { "access_token": "t" },
+            "account": { "id": account, "label": account } });
+        imported(host, body).await
+    };
+    let gmail = import(&host, "google-gmail", "108").await;
+    let drive = import(&host, "google-drive", "108").await;
+    let other = import(&host, "google-gmail", "109").await;
+    let theirs = import(&next_door, "google-drive", "108").await;
+    assert_eq!(host.token(drive).await.0, StatusCode::OK);
+
+    let hub = &world.app.hub;
+    hub.disconnect(world.member(), gmail).await.unwrap();
+    let ended = hub.connection(world.member(), drive).await.unwrap();
+    assert_eq!(ended.health.status, Status::ActionNeeded);
+    let failure = ended.health.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::GrantRevokedOrExpired);
+    assert_eq!(failure.detail, "ended_along");
+    let history = hub.history(world.member(), drive, 1).await.unwrap();
+    assert_eq!(history[0].kind, Kind::ConnectionActionRequired);
+    assert_eq!(host.token(drive).await.0, StatusCode::CONFLICT);
+    // Neither another account nor what another app was granted.
+    for (host, id) in [(&host, other), (&next_door, theirs)] {
+        assert_eq!(host.token(id).await.0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn e18_what_a_provider_did_not_end_goes_on() {
+    let refuse = || async { (StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#) };
+    let peer = serve_peer(Router::new().route("/revoke", post(refuse))).await;
+    let world = World::with(Setup {
+        catalog: Some(changed_entries(&[(
+            "google",
+            "https://oauth2.googleapis.com/revoke",
+            &format!("http://{peer}/revoke"),
+        )])),
+        peers: vec![peer],
+        ..Setup::default()
+    })
+    .await;
+    world.register("google", &[]).await;
+    let host = world.any_host().await;
+    let import = async |provider: &str| {
+        let body = json!({ "provider": provider, "credential": { "access_token": "t" },
+            "account": { "id": "108", "label": "mia" } });
+        imported(&host, body).await
+    };
+    let (gmail, drive) = (import("google-gmail").await, import("google-drive").await);
+    let hub = &world.app.hub;
+    hub.disconnect(world.member(), gmail).await.unwrap();
+    assert_eq!(host.token(drive).await.0, StatusCode::OK);
+}
+
+async fn imported(host: &HostApp, body: Value) -> ConnectionId {
     let answer = host.post("/v1/connections", body).await;
     assert_eq!(answer.status(), StatusCode::CREATED);
     let body: Value = answer.json().await.unwrap();

@@ -9,6 +9,7 @@ mod api;
 mod back;
 mod calls;
 mod canary;
+mod consent;
 mod contract;
 mod entered;
 mod events;

@@ -31,7 +31,7 @@ fn hex(key: &str, message: &str) -> String {
 }
 
 /// The sandbox's signature of a message sent at `at`.
-fn signature(secret: &str, at: i64, body: &str) -> String {
+pub fn signature(secret: &str, at: i64, body: &str) -> String {
     format!("t={at},v1={}", hex(secret, &format!("{at}.{body}")))
 }
 
@@ -53,7 +53,7 @@ async fn post(
 }
 
 /// A message of the sandbox.
-async fn send(world: &World, signature: &str, body: &str) -> StatusCode {
+pub async fn send(world: &World, signature: &str, body: &str) -> StatusCode {
     let headers = [("sandbox-signature", signature.to_owned())];
     post(world, "/hooks/sandbox", &headers, body).await.status()
 }
@@ -62,7 +62,7 @@ fn message(id: &str, kind: &str, account: &str) -> String {
     json!({ "id": id, "type": kind, "account_id": account }).to_string()
 }
 
-fn secret(world: &World) -> &str {
+pub fn secret(world: &World) -> &str {
     world.app.hub.operator_apps["sandbox"]
         .client_secret
         .expose()

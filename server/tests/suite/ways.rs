@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, http::HeaderMap, routing::get};
 use hmac::{Hmac, KeyInit, Mac};
-use hub::store::{connection, flow};
+use hub::{
+    failure::{Certainty, FailureCode},
+    store::{connection, flow},
+};
 use reqwest::StatusCode;
 use sea_orm::EntityTrait;
 use serde_json::json;
@@ -105,6 +108,35 @@ async fn a32_a_token_behind_the_hash_is_posted_on() {
 
     let again = browser.post("/oauth/callback/trello", &told).await;
     assert_eq!(location(&again).path(), "/flows/ended");
+}
+
+/// Trello does not say what comes back when somebody presses Deny.
+#[tokio::test]
+async fn a32_b7_whatever_comes_in_place_of_the_token_is_a_no() {
+    let (world, _) = trello().await;
+    let browser = world.signed_in().await;
+    for told in [
+        None,
+        Some(("error", "Token request rejected")),
+        Some(("token", "")),
+    ] {
+        let prepared = browser.prepare("trello", json!({})).await;
+        let state = prepared["state"].as_str().unwrap();
+        let mut form = vec![("state", state)];
+        form.extend(told);
+        browser.post("/oauth/callback/trello", &form).await;
+        let id = prepared["flow_id"].as_str().unwrap();
+        let ended = flows(&world).await;
+        let flow = ended.iter().find(|flow| flow.id.to_string() == id).unwrap();
+        let failure = flow.failure.as_ref().unwrap();
+        assert_eq!(
+            failure.code,
+            FailureCode::ConsentDeniedOrAbandoned,
+            "{told:?}"
+        );
+        assert_eq!(failure.certainty, Certainty::Inferred, "{told:?}");
+    }
+    assert!(connections(&world).await.is_empty());
 }
 
 #[tokio::test]

@@ -142,6 +142,9 @@ pub struct Callback {
     pub account_hint: Option<String>,
     /// Parameters whose value is the person's no: `success = "0"`.
     pub declined: BTreeMap<String, String>,
+    /// Nobody documents how a no looks: an error that no line knows is taken for
+    /// one, and so is coming back with nothing.
+    pub declined_unknown: bool,
     /// Parameters that may name an error, the most telling first.
     pub errors: Vec<String>,
     /// Parameters that put an error in words.
@@ -160,6 +163,7 @@ impl Default for Callback {
             granted_scopes: None,
             account_hint: None,
             declined: BTreeMap::new(),
+            declined_unknown: false,
             errors: vec!["error".into()],
             texts: vec!["error_description".into()],
         }

@@ -127,6 +127,9 @@ impl Hub {
         .await?;
         transaction.commit().await?;
         self.changes.nudge(connection.tenant_id);
+        if revocation == Revocation::Revoked {
+            self.end_along(&connection).await?;
+        }
         Ok(revocation)
     }
 

@@ -342,6 +342,13 @@ impl Hub {
                 Ok(Ok(Outcome::OtherAccount { held, failure }))
             }
             (Ok(identity), target) => {
+                if let Some(before) = &target {
+                    let all = &connected.scopes_asked;
+                    let asked = self.asked_now(provider, before, all).await?;
+                    if asked.len() < all.len() {
+                        connected.merge_scopes(before, &asked);
+                    }
+                }
                 let id = self
                     .save(connected, Account::Named(identity), target)
                     .await?;

@@ -9,10 +9,11 @@ use url::Url;
 use super::FLOW_LIFETIME;
 use crate::{
     Error, FieldProblem, Result,
-    catalog::{Provider, SignIn, Variables, oauth::Delivery},
+    catalog::{Incremental, Provider, SignIn, Variables, oauth::Delivery},
     dialect::AuthorizeAsk,
     failure::{Failure, FailureCode},
     hub::Hub,
+    keep::health::Status,
     people::{Action, Member},
     secret::Secret,
     store::{ConnectionId, FlowId, connection, flow, words},
@@ -93,13 +94,17 @@ impl Hub {
         let variables =
             read_variables(provider, &ask.variables, existing.as_ref()).map_err(Error::Invalid)?;
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
+        let asked_now = match &existing {
+            Some(row) => self.asked_now(provider, row, &scopes).await?,
+            None => scopes.clone(),
+        };
         let redirect_uri = self.redirect_uri(&provider.app_id);
         let (state, verifier) = (Secret::random(32), Secret::random(32));
         let leaving = AuthorizeAsk {
             redirect_uri: &redirect_uri,
             state: &state,
             verifier: Some(&verifier),
-            scopes: &scopes,
+            scopes: &asked_now,
             variables: &variables,
             login_hint: existing.as_ref().map(|row| row.account_label.as_str()),
             reconsent: existing.is_some(),
@@ -153,6 +158,37 @@ impl Hub {
             cookie_value,
             expires_at,
         })
+    }
+}
+
+impl Hub {
+    /// What of `scopes` the person is asked for: where a consent adds to the
+    /// earlier one, and that one lives, only what is missing of it.
+    pub(super) async fn asked_now(
+        &self,
+        provider: &Provider,
+        row: &connection::Model,
+        scopes: &[String],
+    ) -> Result<Vec<String>> {
+        let everything = Ok(scopes.to_vec());
+        let merges = provider
+            .authorize()
+            .is_some_and(|entry| entry.incremental == Incremental::Merge);
+        let Some(granted) = row.scopes_granted.as_deref().map(words) else {
+            return everything;
+        };
+        if !merges {
+            return everything;
+        }
+        // What ended, or may have, is asked for as a whole.
+        let health = self.one(row.tenant_id, row.id).await?.health;
+        let missing = provider.missing_scopes(scopes, &granted);
+        if health.status != Status::Connected || missing.is_empty() {
+            return everything;
+        }
+        let technical = |name: &&String| provider.scope(name).is_some_and(|scope| scope.technical);
+        let technical = scopes.iter().filter(technical).cloned();
+        Ok(technical.chain(missing.iter().cloned()).collect())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     store::{
         ConnectionId, PersonId, TenantId, connection, credential,
         event::{self, Kind},
-        is_taken, refresh_attempt,
+        is_taken, refresh_attempt, words,
     },
     vault::Place,
 };
@@ -57,6 +57,19 @@ impl Account {
             Self::Named(identity) => Some(&identity.id),
             Self::Unnamed(_) => None,
             Self::Claimed { id, .. } => id.as_deref(),
+        }
+    }
+}
+
+impl Connected<'_> {
+    /// Adds what was granted `before` and not `asked` for this time: it goes on,
+    /// and some answer with the new part alone.
+    pub(super) fn merge_scopes(&mut self, before: &connection::Model, asked: &[String]) {
+        let earlier = before.scopes_granted.as_deref().map(words);
+        if let (Some(granted), Some(earlier)) = (&mut self.scopes_granted, earlier) {
+            let goes_on = |name: &String| !asked.contains(name) && !granted.contains(name);
+            let more: Vec<_> = earlier.into_iter().filter(goes_on).collect();
+            granted.extend(more);
         }
     }
 }

@@ -72,6 +72,10 @@ impl Dialect {
         let code = query.get(entry.code.as_str()).copied().unwrap_or_default();
         let wanted = matches!(entry.delivers, Delivery::Code | Delivery::Fragment);
         if wanted && code.is_empty() {
+            if entry.declined_unknown {
+                let code = FailureCode::ConsentDeniedOrAbandoned;
+                return Err(Failure::inferred(code, "nothing_brought"));
+            }
             return Err(not_genuine("code_missing"));
         }
         let owned = |name: &str| query.get(name).map(|&value| value.to_owned());
@@ -192,7 +196,13 @@ fn refusal(provider: &Provider, query: &Query<'_>) -> Option<Failure> {
         status: None,
     };
     reading.extract(provider);
-    Some(reading.failure(provider, Place::Callback))
+    let failure = reading.failure(provider, Place::Callback);
+    if entry.declined_unknown && failure.code == FailureCode::HubInternal {
+        let code = FailureCode::ConsentDeniedOrAbandoned;
+        let guess = Failure::inferred(code, failure.detail);
+        return Some(guess.with_text(reading.texts.join(" ")));
+    }
+    Some(failure)
 }
 
 fn check_hmac(query: &Query<'_>, client_secret: &Secret) -> Result<(), Failure> {

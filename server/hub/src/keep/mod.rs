@@ -5,6 +5,7 @@
 //! asks for [`Hub::renew`], [`refresh`] speaks the protocol, [`outcome`] writes
 //! down how it ended, [`schedule`] decides when next, [`health`] says what it means.
 
+mod along;
 mod check;
 pub mod health;
 mod outcome;

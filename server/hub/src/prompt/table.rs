@@ -236,6 +236,9 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 "lost_rotation" => fact(format!(
                     "{p} gave us new access for the old, and its answer did not reach us"
                 )),
+                "ended_along" => fact(format!(
+                    "Another connection to the same account was disconnected here, and {p} ends everything of one app together"
+                )),
                 "ended_without_refresh_token" => fact(format!(
                     "{p} gave access for a limited time only, with no way to renew it"
                 )),

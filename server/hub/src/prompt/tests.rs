@@ -6,7 +6,8 @@ use super::*;
 use crate::failure::FailureCode;
 
 /// Details with words of their own, beside one that has none.
-const DETAILS: [&str; 18] = [
+const DETAILS: [&str; 19] = [
+    "ended_along",
     "installation_not_provable",
     "installation_not_theirs",
     "raw_code",
