@@ -93,3 +93,78 @@ test('typing and an address find the same in the same order', async ({ page, ope
     await other.close();
   }
 });
+
+/** What happens to the list of cards while one letter is typed. */
+interface Keystroke {
+  /** Cards that were shown or hidden. */
+  changed: number;
+  /** Times a card was told to be hidden or shown. */
+  written: number;
+  /** Times a card was put somewhere else. */
+  moved: number;
+  /** From the letter to the list laid out again, in milliseconds. */
+  took: number;
+}
+
+/** Types a text letter by letter, as a person does, and watches the list. */
+async function watched(page: Page, text: string): Promise<Keystroke[]> {
+  return page.evaluate(async (text) => {
+    const list = document.querySelector('#cards');
+    const field = document.querySelector<HTMLInputElement>('#q');
+    if (!list || !field) {
+      throw new Error('no marketplace');
+    }
+    const shown = () => new Set([...list.children].filter((card) => !card.hasAttribute('hidden')));
+    const keystrokes: Keystroke[] = [];
+    for (const end of [...text].keys()) {
+      const before = shown();
+      const records: MutationRecord[] = [];
+      const observer = new MutationObserver((more) => void records.push(...more));
+      observer.observe(list, { attributes: true, childList: true, subtree: true });
+      const begun = performance.now();
+      field.value = text.slice(0, end + 1);
+      field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      // The address is what is written last. The layout is asked for.
+      const asked = () => new URLSearchParams(window.location.search).get('q') ?? '';
+      do {
+        await new Promise((resolve) => setTimeout(resolve));
+      } while (asked() !== field.value.trim());
+      void list.getBoundingClientRect().height;
+      const took = performance.now() - begun;
+      records.push(...observer.takeRecords());
+      observer.disconnect();
+      const after = shown();
+      keystrokes.push({
+        changed: [...list.children].filter((card) => before.has(card) !== after.has(card)).length,
+        written: records.filter((record) => record.type === 'attributes').length,
+        moved: records.reduce((sum, record) => sum + record.addedNodes.length, 0),
+        took,
+      });
+    }
+    return keystrokes;
+  }, text);
+}
+
+test('a letter writes to the list what it changes and nothing else', async ({ page, opensWindows }, info) => {
+  test.skip(!opensWindows, 'nothing follows the typing');
+  const typed = 'shopify';
+  const keystrokes = await watched(page, typed);
+  const all = await page.locator('#cards > li').count();
+  expect(all).toBeGreaterThan(150);
+  for (const [at, { changed, written, moved }] of keystrokes.entries()) {
+    expect.soft(written, `cards told after ${typed.slice(0, at + 1)}`).toBe(changed);
+    expect.soft(moved, `cards moved after ${typed.slice(0, at + 1)}`).toBeLessThanOrEqual(all);
+  }
+  // The first letters change something, and a blank behind the words nothing.
+  expect(keystrokes[0]?.changed).toBeGreaterThan(0);
+  const [, blank] = (await watched(page, `${typed} `)).slice(-2);
+  expect({ ...blank, took: 0 }).toEqual({ changed: 0, written: 0, moved: 0, took: 0 });
+
+  // Printed, not asserted: 50 ms are promised, and machines are busy.
+  const slowest = Math.max(...keystrokes.map(({ took }) => took));
+  const ratio = (slowest / 50).toFixed(2);
+  const each = keystrokes.map(({ took, moved }) => `${took.toFixed(0)} ms, ${moved} moved`).join('; ');
+  const line = `typing ${typed} over ${all} cards: slowest letter ${slowest.toFixed(1)} ms (${ratio} of what is promised); ${each}`;
+  info.annotations.push({ type: 'measured', description: line });
+  console.log(`${info.project.name}: ${line}`);
+});

@@ -134,14 +134,26 @@ pub fn show(filter: &Filter, finds_linked: bool) {
             })
             .collect();
         for (card, rank) in cards.iter().zip(&ranks) {
-            card.item.set_hidden(rank.is_none());
+            set_hidden(&card.item, rank.is_none());
         }
-        // The best first, and by their places among equals.
+        // The best first, and by their places among equals. What stands right
+        // already is not touched.
         let worst = ranks.iter().flatten().copied().max().unwrap_or_default();
+        let mut here = list.first_element_child();
         for wanted in 0..=worst {
             let ranked = cards.iter().zip(&ranks);
             for (card, _) in ranked.filter(|(_, rank)| **rank == Some(wanted)) {
-                let _ = list.append_child(&card.item);
+                while let Some(hidden) = here.take_if(|it| it.has_attribute("hidden")) {
+                    here = hidden.next_element_sibling();
+                }
+                let item: &Element = &card.item;
+                match &here {
+                    Some(right) if right == item => here = right.next_element_sibling(),
+                    before => {
+                        let before = before.as_ref().map(|it| it.as_ref());
+                        let _ = list.insert_before(item, before);
+                    }
+                }
             }
         }
         (ranks.iter().flatten().count(), cards.len())
@@ -206,6 +218,13 @@ fn reserve(element: &HtmlElement, height: i32) {
 
 fn hide(id: &str, hidden: bool) {
     if let Some(element) = element(id) {
+        set_hidden(&element, hidden);
+    }
+}
+
+/// Saying the same again is a change to the browser.
+fn set_hidden(element: &HtmlElement, hidden: bool) {
+    if element.hidden() != hidden {
         element.set_hidden(hidden);
     }
 }
