@@ -816,7 +816,7 @@ pub async fn provider_app_page(hub: &Hub, member: &Member, id: &str) -> Result<P
         messages: products
             .iter()
             .filter_map(|product| product.push.as_ref())
-            .find(|push| push.signature.is_some())
+            .find(|push| push.signature.is_some() && !push.at_callback)
             .map(|push| (hub.message_uri(id), push.signal.clone())),
         settings: settings(&products),
         steps: setup.steps.clone(),

@@ -18,6 +18,10 @@ pub struct Push {
     /// What the operator has to subscribe to, in the provider's words:
     /// `app/uninstalled`.
     pub signal: String,
+    /// It comes, as a DELETE, to the address that people come back to: there is
+    /// no other to enter.
+    #[serde(default)]
+    pub at_callback: bool,
     /// The page about it.
     pub docs_url: Option<Link>,
     /// How it is signed, when the hub can receive it; without it the entry
