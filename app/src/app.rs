@@ -29,6 +29,12 @@ pub fn App() -> impl IntoView {
                     view=ConnectPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("guest") view=GuestPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("guest"), StaticSegment("connect"), ParamSegment("provider"))
+                    view=GuestConnectPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("connections"), ParamSegment("id"))
                     view=ConnectionPage
@@ -156,6 +162,29 @@ fn ConnectPage() -> impl IntoView {
     page(
         async move { load::connect_page(&hub(), &member()?, &provider, repairs).await },
         |page| view! { <ConnectView page/> },
+    )
+}
+
+/// Who came by a link; nobody else comes this far.
+fn guest() -> Result<hub::people::Guest> {
+    let viewer = expect_context::<Viewer>();
+    viewer.guest().cloned().ok_or(Error::NotFound)
+}
+
+#[component]
+fn GuestPage() -> impl IntoView {
+    drawn(
+        guest().map(|guest| load::guest_page(&hub(), &guest)),
+        |page| view! { <GuestChooseView page/> },
+    )
+}
+
+#[component]
+fn GuestConnectPage() -> impl IntoView {
+    let provider = param("provider");
+    page(
+        async move { load::guest_connect_page(&hub(), &guest()?, &provider).await },
+        |page| view! { <GuestConnectView page/> },
     )
 }
 

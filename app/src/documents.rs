@@ -9,6 +9,7 @@ use crate::{
     parts::{BrandPlate, Copyable, Icon, PromptLines, SupportDetails},
     paths,
     site::{Site, Theme},
+    words,
 };
 
 /// How a flow stands, for the page the provider sends a person back to.
@@ -24,8 +25,20 @@ pub struct Outcome {
     pub provider: Provider,
     /// The connection that was to be repaired, when it was one.
     pub repairs: Option<String>,
+    /// Whether it belongs to somebody who came by a link.
+    pub guest: bool,
     /// How it ended.
     pub ending: Ending,
+}
+
+impl Outcome {
+    /// What is gone on to when nothing else is to be done: its name, and where.
+    fn home(&self) -> (&'static str, &'static str) {
+        match self.guest {
+            true => ("Go on", paths::GUEST),
+            false => ("Go to connections", paths::HUB),
+        }
+    }
 }
 
 /// What a person chooses from after consent.
@@ -88,12 +101,14 @@ pub fn opening(site: &Site, theme: Theme, provider: &Provider, auth_url: &str) -
 /// The page a provider sends a person back to. Where it worked it closes its
 /// window, or goes back to the row in the same tab; otherwise it says what to do.
 pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
+    let (home_label, home) = outcome.home();
     let Outcome {
         flow,
         handle,
         popup,
         provider,
         repairs,
+        guest,
         ending,
     } = outcome.clone();
     let popup = popup.then_some("true");
@@ -123,8 +138,11 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
             let Prompt {
                 action, secondary, ..
             } = prompt.clone();
-            let fallback = || ("Go to connections".to_owned(), paths::HUB.to_owned());
-            let lead = |action| lead(action, &provider, repairs.as_deref());
+            let fallback = || (home_label.to_owned(), home.to_owned());
+            let lead = |action| match guest {
+                true => guest_lead(action, &provider),
+                false => lead(action, &provider, repairs.as_deref()),
+            };
             let (label, address) = action.map_or_else(fallback, lead);
             let secondary = secondary.map(lead);
             page(site, theme, &title, None, || {
@@ -161,9 +179,11 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                             <button class="btn" data-kind="primary" name="answer" value="again">
                                 {again}
                             </button>
-                            <button class="btn" data-kind="plain" name="answer" value="add">
-                                {add}
-                            </button>
+                            {(!guest).then(|| view! {
+                                <button class="btn" data-kind="plain" name="answer" value="add">
+                                    {add}
+                                </button>
+                            })}
                             <button class="btn" data-kind="quiet" name="answer" value="discard">
                                 "Not now"
                             </button>
@@ -212,12 +232,12 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
         }
         Ending::Cancelled => page(site, theme, "Nothing was changed", None, || {
             view! {
-                <main class="lone" data-flow=handle data-popup=popup data-return=paths::HUB>
+                <main class="lone" data-flow=handle data-popup=popup data-return=home>
                     <BrandPlate provider=plate/>
                     <div role="status"><h1>"Nothing was changed"</h1></div>
                     <p class="muted">{format!("{} is as it was before.", provider.name)}</p>
-                    <p>"You can close this page."</p>
-                    <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
+                    {(!guest).then(|| view! { <p>"You can close this page."</p> })}
+                    <a class="btn" data-kind="primary" href=home>{home_label}</a>
                 </main>
             }
         }),
@@ -238,6 +258,117 @@ fn lead(action: Action, provider: &Provider, repairs: Option<&str>) -> (String, 
         ActionKind::Check => paths::HUB.to_owned(),
     };
     (action.label, address)
+}
+
+/// Where it leads somebody who came by a link: nothing else here is theirs.
+fn guest_lead(action: Action, provider: &Provider) -> (String, String) {
+    match action.kind {
+        ActionKind::Open { url } => (action.label, url),
+        ActionKind::Connect | ActionKind::Explain | ActionKind::AddAccount => {
+            (action.label, paths::guest_connect(&provider.id))
+        }
+        ActionKind::SignIn | ActionKind::SetUp { .. } | ActionKind::Check => {
+            ("Go on".to_owned(), paths::GUEST.to_owned())
+        }
+    }
+}
+
+/// What a link asks for, before anything has happened: who asks, for what, and
+/// one button.
+pub fn invitation(
+    site: &Site,
+    theme: Theme,
+    organisation: &str,
+    providers: &[Provider],
+    is_repair: bool,
+    back_to: Option<&str>,
+    accept: &str,
+) -> String {
+    let names: Vec<String> = providers.iter().map(|one| one.name.clone()).collect();
+    let asked = match (&names[..], is_repair) {
+        ([one], true) => format!("connect {one} again"),
+        ([one], false) => format!("connect {one}"),
+        _ => "connect one of your accounts".to_owned(),
+    };
+    let title = format!("{organisation} asks you to {asked}");
+    let several = (names.len() > 1).then(|| words::list(&names));
+    let gets = format!(
+        "{organisation} will be able to use the account you choose. You need no account with Linkwell, \
+         and nothing happens before you agree on the next pages.",
+    );
+    let back_to = back_to.map(|place| format!("When you are done you go back to {place}."));
+    page(site, theme, &title.clone(), None, || {
+        // Where the marks are is known in here only.
+        let plates = providers
+            .iter()
+            .take(6)
+            .map(|provider| view! { <BrandPlate provider=provider.clone()/> })
+            .collect_view();
+        view! {
+            <main class="lone">
+                <div class="plates">{plates}</div>
+                <h1>{title}</h1>
+                {several.map(|several| view! { <p>{several}</p> })}
+                <p class="muted">{gets}</p>
+                {back_to.map(|back_to| view! { <p class="muted">{back_to}</p> })}
+                <form class="lone-actions" method="post" action=accept.to_owned()>
+                    <button class="btn" data-kind="primary">"Continue"</button>
+                </form>
+                <p class="muted">"You did not expect this? Close the page, and nothing happens."</p>
+            </main>
+        }
+    })
+}
+
+/// The page for a link that does nothing, whatever the reason: the reasons are
+/// not told apart.
+pub fn link_over(site: &Site, theme: Theme) -> String {
+    let title = "This link cannot be used any more";
+    page(site, theme, title, None, || {
+        view! {
+            <main class="lone">
+                <span class="plate"><Icon name="unplug"/></span>
+                <h1>{title}</h1>
+                <p>
+                    "A link works for 30 minutes, in one browser, and for one connection. \
+                     This one was used, has ended, or was opened elsewhere."
+                </p>
+                <p><strong>"Go back to the app that gave it to you, and ask for a new one."</strong></p>
+            </main>
+        }
+    })
+}
+
+/// The end of a link: it did what it was for, and its person goes on.
+pub fn link_done(
+    site: &Site,
+    theme: Theme,
+    organisation: &str,
+    provider: &Provider,
+    back: Option<(String, String)>,
+) -> String {
+    let title = format!("{} is connected", provider.name);
+    // Long enough to be read, short enough not to be waited for.
+    let refresh = back.as_ref().map(|(_, address)| format!("3;url={address}"));
+    page(site, theme, &title.clone(), refresh, || {
+        let told = format!("{organisation} can use it now.");
+        let ways = match back {
+            Some((place, address)) => view! {
+                <p class="muted">{format!("You go back to {place} in a moment.")}</p>
+                <a class="btn" data-kind="primary" href=address>{format!("Back to {place}")}</a>
+            }
+            .into_any(),
+            None => view! { <p class="muted">"You can close this page."</p> }.into_any(),
+        };
+        view! {
+            <main class="lone">
+                <BrandPlate provider=provider.clone()/>
+                <div role="status"><h1>{title}</h1></div>
+                <p>{told}</p>
+                {ways}
+            </main>
+        }
+    })
 }
 
 /// A page that posts what it was posted once more, from this site. A browser

@@ -26,6 +26,8 @@ pub enum Notice {
     DisconnectedHere,
     DisconnectedByHand,
     Removed,
+    FrequencySaved,
+    ReadingSoon,
     WishNoted,
     AppSaved,
     AppRemoved,
@@ -55,6 +57,8 @@ impl Notice {
                 "Disconnected here, and what we kept is destroyed. One thing is left for you to do at the provider."
             }
             Self::Removed => "Removed from the list.",
+            Self::FrequencySaved => "Saved.",
+            Self::ReadingSoon => "It is read in a moment.",
             Self::WishNoted => "Noted. The admins of your organisation see it in their settings.",
             Self::AppSaved => "Saved. The provider can be connected now.",
             Self::AppRemoved => "Removed. What is connected keeps working until it needs renewing.",

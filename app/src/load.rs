@@ -8,18 +8,20 @@ use hub::{
     connect::{FlowView, Listed, UsualTimes},
     failure::{Failure, FailureCode},
     keep::health,
-    people::{Action as Right, Member, ProviderAppSource, ProviderAppStatus},
+    people::{Action as Right, By, Member, ProviderAppSource, ProviderAppStatus},
     prompt::{self, ActionKind as PromptAction, During, Subject},
     store::{
         ConnectionId,
         event::{self, Kind},
-        flow, words,
+        flow, sync_run, words,
     },
 };
 
+mod guest;
 mod webhooks;
 mod wizard;
 
+pub use guest::{guest_connect_page, guest_page, place_of};
 pub use webhooks::webhooks;
 pub use wizard::drafts;
 
@@ -486,10 +488,31 @@ pub async fn connection_page(
             }
             _ => None,
         },
+        reading: reading(&listed, &hub.syncs(member, id).await?),
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
         connection: row(hub, &listed, &attempts),
     })
+}
+
+/// How a connection is read, from its newest runs.
+fn reading(listed: &Listed, runs: &[sync_run::Model]) -> Reading {
+    let next = runs.iter().find(|run| run.outcome.is_none());
+    let last = runs.iter().find_map(|run| {
+        let said = match (run.outcome?, run.row_count, &run.failure) {
+            (sync_run::Outcome::Completed, Some(1), _) => "1 row looked at".to_owned(),
+            (sync_run::Outcome::Completed, Some(rows), _) => format!("{rows} rows looked at"),
+            (sync_run::Outcome::Completed, None, _) => "Read".to_owned(),
+            (sync_run::Outcome::Failed, ..) => "It could not be read".to_owned(),
+        };
+        Some((said, moment(run.finished_at?)))
+    });
+    Reading {
+        frequency: listed.connection.sync_frequency.as_str().to_owned(),
+        last,
+        paused: next.is_some_and(|run| run.paused_at.is_some()),
+        next: next.map(|run| moment(run.due_at)),
+    }
 }
 
 fn is_technical(entry: Option<&Entry>, scope: &str) -> bool {
@@ -509,6 +532,8 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::ConnectionHealed => ("Works again", Tone::Good),
         Kind::ConnectionChecked => ("Checked: it works", Tone::Good),
         Kind::ConnectionRenamed => ("Renamed", Tone::Neutral),
+        Kind::SyncCompleted => ("Read", Tone::Neutral),
+        Kind::SyncFailed => ("Could not be read", Tone::Bad),
         Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
         Kind::ConnectionDeleted | Kind::FlowChanged => ("Changed", Tone::Neutral),
     };
@@ -853,6 +878,7 @@ pub async fn api_keys(hub: &Hub, member: &Member) -> Result<Vec<ApiKeyRow>> {
             id: key.id.to_string(),
             name: key.name,
             scopes: words(&key.scopes),
+            return_origins: words(&key.return_origins),
             last_four: key.hint,
             created: moment(key.created_at),
             last_used: key.last_used_at.map(moment),
@@ -898,10 +924,10 @@ fn flow_prompt(hub: &Hub, view: &FlowView, failure: &Failure) -> Prompt {
 }
 
 /// How a flow ended, for the page the provider sends a person back to.
-pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Outcome {
+pub async fn outcome(hub: &Hub, by: By<'_>, view: &FlowView) -> Outcome {
     let flow = &view.flow;
-    let linked = match (member, flow.result_connection_id) {
-        (Some(member), Some(id)) => {
+    let linked = match (by, flow.result_connection_id) {
+        (By::Member(member), Some(id)) => {
             hub.connection(member, id)
                 .await
                 .ok()
@@ -912,10 +938,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         }
         _ => None,
     };
-    let choice = match member {
-        Some(member) => organisations(hub, member, flow).await,
-        None => Choice::default(),
-    };
+    let choice = organisations(hub, by, flow).await;
     let prompt = || match &flow.failure {
         Some(failure) => flow_prompt(hub, view, failure),
         None => prompt_of_failure(
@@ -929,6 +952,7 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
         popup: flow.popup,
         provider: provider(hub, &flow.provider),
         repairs: flow.connection_id.map(|id| id.to_string()),
+        guest: matches!(by, By::Guest(_)),
         ending: match (linked, flow.status) {
             (Some(linked), _) => linked,
             (None, flow::Status::OtherAccount) => Ending::OtherAccount(prompt()),
@@ -946,12 +970,12 @@ pub async fn outcome(hub: &Hub, member: Option<&Member>, view: &FlowView) -> Out
 }
 
 /// What a consent opened, to choose from.
-async fn organisations(hub: &Hub, member: &Member, flow: &flow::Model) -> Choice {
+async fn organisations(hub: &Hub, by: By<'_>, flow: &flow::Model) -> Choice {
     let tenants = hub
         .catalog
         .get(&flow.provider)
         .and_then(|entry| entry.tenants.as_ref());
-    let opened = hub.organisations(member, flow).await.unwrap_or_default();
+    let opened = hub.organisations(by, flow).await.unwrap_or_default();
     Choice {
         word: tenants.map_or_else(String::new, |tenants| tenants.word.clone()),
         organisations: opened.into_iter().map(|one| (one.id, one.label)).collect(),

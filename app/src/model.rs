@@ -442,10 +442,25 @@ pub struct ConnectionPage {
     /// Where the person ends our access themselves, once nobody here can: the
     /// connection has ended, and the provider did not say that it knows.
     pub left_there: Option<String>,
+    /// How it is read.
+    pub reading: Reading,
     /// What happened, newest first.
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.
     pub may_manage: bool,
+}
+
+/// How a connection is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How often, as it is stored.
+    pub frequency: String,
+    /// How the last reading ended, in words, and when.
+    pub last: Option<(String, Moment)>,
+    /// When it is read next, if that is known.
+    pub next: Option<Moment>,
+    /// Whether that waits until the connection works again.
+    pub paused: bool,
 }
 
 /// The page that names the consequences of disconnecting.
@@ -508,6 +523,38 @@ pub struct ConnectPage {
     pub admin_consent: bool,
     /// The handle of an attempt that is still open.
     pub attempt: Option<String>,
+}
+
+/// What somebody who came by a link is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestPage {
+    /// Who asks.
+    pub organisation: String,
+    /// Where they go without connecting: the name of the place, and its address.
+    pub leave: Option<(String, String)>,
+    /// The providers to choose from, with one sentence about each.
+    pub providers: Vec<(Provider, String)>,
+}
+
+/// The page a guest reads before connecting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestConnectPage {
+    /// What the link is for.
+    pub guest: GuestPage,
+    /// The provider.
+    pub provider: Provider,
+    /// Whether an account is connected again that was connected before.
+    pub is_repair: bool,
+    /// What we will do.
+    pub will: Vec<String>,
+    /// What we will not do.
+    pub will_not: Vec<String>,
+    /// What has to be typed first.
+    pub fields: Vec<ConnectField>,
+    /// How to end the access later.
+    pub removal: String,
+    /// Whether it can start.
+    pub readiness: Readiness,
 }
 
 /// Whether a provider can be connected now.
@@ -708,6 +755,8 @@ pub struct ApiKeyRow {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// Where its links may send people back to.
+    pub return_origins: Vec<String>,
     /// The end of the key, to tell keys apart.
     pub last_four: String,
     /// When it was made.

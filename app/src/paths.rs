@@ -22,6 +22,10 @@ pub const HUB_VIEW: &str = "/api/view/hub";
 
 /// Where the form that proves a connection is posted.
 pub const CHECK: &str = "/api/check_connection";
+/// Where the form that says how often a connection is read is posted.
+pub const SET_FREQUENCY: &str = "/api/set_sync_frequency";
+/// Where the form that has a connection read now is posted.
+pub const SYNC: &str = "/api/sync_connection";
 /// Where the form that forgets an ended connection is posted.
 pub const REMOVE: &str = "/api/remove_connection";
 
@@ -53,6 +57,26 @@ pub fn connect(provider: &str) -> String {
 /// The same page before connecting an account anew that is linked already.
 pub fn reconnect(provider: &str, connection: &str) -> String {
     format!("/connect/{provider}?connection={connection}")
+}
+
+/// What somebody who came by a link may connect.
+pub const GUEST: &str = "/guest";
+/// Where they have done so.
+pub const GUEST_DONE: &str = "/guest/done";
+
+/// A link, by its secret.
+pub fn link(secret: &str) -> String {
+    format!("/link/{secret}")
+}
+
+/// The page a guest reads before connecting; their answers are posted there.
+pub fn guest_connect(provider: &str) -> String {
+    format!("{GUEST}/connect/{provider}")
+}
+
+/// Where a guest's form that starts a flow is posted.
+pub fn guest_start(provider: &str) -> String {
+    format!("{GUEST}/start/{provider}")
 }
 
 /// Where the form that starts a flow is posted.

@@ -7,7 +7,12 @@
     reason = "the fields are the arguments that `#[server]` makes a struct of"
 )]
 
-use hub::{Error, Hub, Result, people::Member, store::connection::Revocation};
+use hub::{
+    Error, Hub, Result,
+    connect::Change,
+    people::Member,
+    store::connection::{Revocation, SyncFrequency},
+};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
@@ -100,6 +105,39 @@ pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
         })
     };
     tell(&paths::connection(&id), checked.await, Flash::default());
+    Ok(())
+}
+
+/// Says how often a connection is read.
+#[server(endpoint = "set_sync_frequency")]
+pub async fn set_sync_frequency(id: String, frequency: String) -> Result<(), ServerFnError> {
+    let changed = async {
+        let parsed = id.parse().map_err(|_| Error::NotFound)?;
+        let frequency = SyncFrequency::read(&frequency)
+            .ok_or_else(|| Error::invalid("frequency", "Choose one of the list"))?;
+        let change = Change {
+            sync_frequency: Some(frequency),
+            ..Change::default()
+        };
+        hub().change(&member()?, parsed, change).await
+    };
+    let done = changed.await.map(|_| Notice::FrequencySaved);
+    tell(&paths::connection(&id), done, Flash::default());
+    Ok(())
+}
+
+/// Has a connection read now.
+#[server(endpoint = "sync_connection")]
+pub async fn sync_connection(id: String) -> Result<(), ServerFnError> {
+    let asked = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        match hub().ask_sync(&member()?, id).await {
+            // The page says what to do.
+            Err(Error::Failed(_)) => Ok(Notice::NotWorking),
+            asked => asked.map(|_| Notice::ReadingSoon),
+        }
+    };
+    tell(&paths::connection(&id), asked.await, Flash::default());
     Ok(())
 }
 

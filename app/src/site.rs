@@ -33,6 +33,8 @@ pub struct Site {
 pub struct Viewer {
     /// The member who is signed in.
     pub member: Option<hub::people::Member>,
+    /// How this browser stands to a link that was opened in it.
+    pub standing: Option<std::sync::Arc<hub::people::Standing>>,
     /// What pages show of them.
     pub person: Option<Person>,
     /// Light or dark.
@@ -40,6 +42,23 @@ pub struct Viewer {
     /// Whether they signed in so recently that their password need not be
     /// given again for something grave.
     pub recently: bool,
+}
+
+impl Viewer {
+    /// Who came by a link in this browser, while it lasts.
+    pub fn guest(&self) -> Option<&hub::people::Guest> {
+        match self.standing.as_deref()? {
+            hub::people::Standing::Guest(guest) => Some(guest),
+            hub::people::Standing::Done(_) => None,
+        }
+    }
+
+    /// Everybody this browser may be taken for: whoever came by a link first.
+    pub fn present(&self) -> impl Iterator<Item = hub::people::By<'_>> {
+        let guest = self.guest().map(hub::people::By::from);
+        let member = self.member.as_ref().map(hub::people::By::from);
+        guest.into_iter().chain(member)
+    }
 }
 
 /// One page view: who is looking, in which colours, and what the last form left.

@@ -151,6 +151,14 @@ pub fn tested_before_kept(name: &str) -> String {
     )
 }
 
+/// How often a connection may be read: as it is stored, and in words.
+pub const FREQUENCIES: [(&str, &str); 4] = [
+    ("manual", "Only when asked"),
+    ("hourly", "Every hour"),
+    ("daily", "Every day"),
+    ("weekly", "Every week"),
+];
+
 /// The lines of a test, in their order.
 pub const TESTS: [&str; 4] = [
     "Reach the service",

@@ -12,7 +12,9 @@ mod m20261121_000005_draft;
 mod m20261121_100001_connection_settings;
 mod m20261121_100002_signing_key;
 mod m20261121_100003_idempotent_request;
+mod m20261121_200001_connect_link;
 mod m20261121_200001_webhook;
+mod m20261121_200002_sync_run;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_100002_signing_key::Migration),
             Box::new(m20261121_100003_idempotent_request::Migration),
             Box::new(m20261121_200001_webhook::Migration),
+            Box::new(m20261121_200001_connect_link::Migration),
+            Box::new(m20261121_200002_sync_run::Migration),
         ]
     }
 }

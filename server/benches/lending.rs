@@ -104,7 +104,7 @@ async fn seed(hub: &Hub) -> (ConnectionId, String) {
         .await
         .expect("a member");
     let (_, key) = hub
-        .create_api_key(&member, "bench", &Scope::ALL)
+        .create_api_key(&member, "bench", &Scope::ALL, "")
         .await
         .expect("a key");
     let host = hub

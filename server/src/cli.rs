@@ -134,6 +134,10 @@ pub enum ApiKeyCommand {
         /// catalog:read
         #[arg(long, value_delimiter = ',', required = true)]
         scopes: Vec<Scope>,
+        /// Where its connect links may send people back to, like
+        /// https://app.example.com; without any, nowhere
+        #[arg(long, default_value = "")]
+        return_origins: String,
     },
 }
 
@@ -201,12 +205,13 @@ pub async fn run(command: Command) -> Result<(), StartError> {
                     tenant,
                     name,
                     scopes,
+                    return_origins,
                 },
         } => {
             let application = open(&place).await?;
             let (_, key) = application
                 .hub
-                .create_api_key_for(&tenant, &name, &scopes)
+                .create_api_key_for(&tenant, &name, &scopes, &return_origins)
                 .await?;
             say(key.expose());
             Ok(())

@@ -1,7 +1,7 @@
 //! The background: apalis ticks, and the work is the hub's.
 //!
-//! The credentials table is the queue (`next_refresh_at`, `lease_until`), so a
-//! tick carries nothing and losing one loses nothing. A provider's failure is
+//! The tables are the queues (`credential.next_refresh_at`, `sync_run.due_at`, each
+//! with a lease), so a tick carries nothing and losing one loses nothing. A provider's failure is
 //! an outcome that the hub stores; a job fails only when our own database
 //! cannot be reached, and then the next tick tries again.
 
@@ -19,6 +19,8 @@ use crate::application::Application;
 
 /// How often due credentials are looked for. Seconds come first.
 const KEEP_EVERY: &str = "*/10 * * * * *";
+/// How often readings that are due are looked for: between the renewals.
+const READ_EVERY: &str = "5/10 * * * * *";
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
 /// How long reads of tokens are gathered before they are written.
@@ -40,7 +42,7 @@ pub fn start(application: &Application) -> Background {
     let Application { hub, stopping, .. } = application.clone();
     // Another process may have the same name in its own memory: workers of a
     // cron backend are registered nowhere else.
-    let (keeper, sweeper) = (hub.clone(), hub.clone());
+    let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -49,6 +51,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(KEEP_EVERY)))
                     .data(keeper.clone())
                     .build(keep)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("read")
+                    .backend(CronScheduler::new(schedule(READ_EVERY)))
+                    .data(reader.clone())
+                    .build(read)
             })
             .register(move |_| {
                 WorkerBuilder::new("sweep")
@@ -120,6 +128,12 @@ async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     }
     hub.refresh_due().await?;
     hub.finish_disconnects().await?;
+    Ok(())
+}
+
+/// By itself, so that a slow provider's data holds up no renewal.
+async fn read(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    hub.sync_due().await?;
     Ok(())
 }
 

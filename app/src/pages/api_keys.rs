@@ -16,7 +16,10 @@ use crate::{
 /// What a key may be allowed, with what that means.
 pub const SCOPES: [(&str, &str); 4] = [
     ("connections:read", "See connections and how they are"),
-    ("connections:write", "Import and disconnect connections"),
+    (
+        "connections:write",
+        "Make, import and disconnect connections, and links to connect by",
+    ),
     ("tokens:read", "Borrow working tokens"),
     ("catalog:read", "See what can be connected"),
 ];
@@ -52,6 +55,11 @@ pub fn ApiKeysView(
                             <code class="account">{format!("…{}", key.last_four)}</code>
                         </p>
                         <p class="fact"><Time moment=key.created said/>", "{used}</p>
+                        {(!key.return_origins.is_empty()).then(|| view! {
+                            <p class="fact">
+                                {format!("Sends people back to {}", words::list(&key.return_origins))}
+                            </p>
+                        })}
                         <ul class="tags">
                             {key.scopes.into_iter().map(|scope| view! { <li><code>{scope}</code></li> }).collect_view()}
                         </ul>
@@ -111,6 +119,15 @@ pub fn ApiKeysView(
                             })}
                             {choices}
                         </fieldset>
+                        <Field
+                            name="return_origins"
+                            label="Where its links send people back to"
+                            help="Only for connect links: the addresses of the host application, one per line. People are sent nowhere else."
+                            placeholder="https://app.example.com"
+                            autocomplete="off"
+                            may_be_empty=true
+                            multiline=true
+                        />
                         {(!Visit::current().recently).then(|| view! {
                             <Field
                                 name="current"

@@ -150,8 +150,9 @@ pub fn ConnectView(
     }
 }
 
+/// A question before a flow.
 #[component]
-fn Asked(field: ConnectField) -> impl IntoView {
+pub(super) fn Asked(field: ConnectField) -> impl IntoView {
     let ConnectField {
         name,
         label,

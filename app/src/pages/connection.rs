@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     islands::ConnectionHead,
-    model::{Connection, ConnectionPage, HistoryEntry, Moment, Permission, Status, Tone},
+    model::{Connection, ConnectionPage, HistoryEntry, Moment, Permission, Reading, Status, Tone},
     parts::{
         Current, Frame, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
@@ -54,8 +54,13 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         permissions,
         history,
         left_there,
+        reading,
+        may_manage,
         ..
     } = page.clone();
+    let ended = page.connection.status == Status::Disconnected;
+    let (id, permissions_of) = (page.connection.id.clone(), permissions);
+    let reading = (!ended).then(|| view! { <ReadingCard id now reading may_manage/> });
     view! {
         {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
@@ -65,8 +70,9 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         </section>
         <section class="card" aria-labelledby="permissions">
             <h2 id="permissions">"What it may do"</h2>
-            <Permissions permissions/>
+            <Permissions permissions=permissions_of/>
         </section>
+        {reading}
         <section class="card" aria-labelledby="history">
             <h2 id="history">"History"</h2>
             <History now history/>
@@ -135,6 +141,75 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
             {expiry}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
         </dl>
+    }
+}
+
+/// How often it is read, how that went, and when it is next.
+#[component]
+fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl IntoView {
+    let Reading {
+        frequency,
+        last,
+        next,
+        paused,
+    } = reading;
+    let last = match last {
+        Some((said, at)) => {
+            let when = words::ago(now, at.unix);
+            view! { {said} ", " <Time moment=at said=when/> }.into_any()
+        }
+        None => "Not read yet".into_any(),
+    };
+    let next = match (paused, next) {
+        (true, _) => "Once it works again".into_any(),
+        (false, Some(at)) if at.unix <= now => "In a moment".into_any(),
+        (false, Some(at)) => {
+            let said = words::until(now, at.unix);
+            view! { <Time moment=at said/> }.into_any()
+        }
+        (false, None) => "When somebody asks".into_any(),
+    };
+    let word = words::FREQUENCIES
+        .iter()
+        .find(|(value, _)| *value == frequency)
+        .map_or("", |(_, word)| word);
+    let choices = words::FREQUENCIES
+        .map(|(value, word)| {
+            view! { <option value=value selected=value == frequency>{word}</option> }
+        })
+        .collect_view();
+    let own = id.clone();
+    let forms = may_manage.then(|| {
+        view! {
+            <form class="inline-form" method="post" action=paths::SET_FREQUENCY>
+                <input type="hidden" name="id" value=id/>
+                <div class="field">
+                    <label for="frequency">"Read it"</label>
+                    <div class="input">
+                        <select id="frequency" name="frequency">{choices}</select>
+                    </div>
+                </div>
+                <button class="btn" data-kind="plain">"Save"</button>
+            </form>
+            <form class="inline-turn" method="post" action=paths::SYNC>
+                <input type="hidden" name="id" value=own/>
+                <button class="btn" data-kind="plain">"Read now"</button>
+            </form>
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="reading">
+            <h2 id="reading">"How it is read"</h2>
+            <p class="muted">
+                "Linkwell makes the same small request each time and tells your software whether it worked. What it sees is not kept."
+            </p>
+            <dl class="facts">
+                <div><dt>"How often"</dt><dd>{word}</dd></div>
+                <div><dt>"Last time"</dt><dd>{last}</dd></div>
+                <div><dt>"Next time"</dt><dd>{next}</dd></div>
+            </dl>
+            {forms}
+        </section>
     }
 }
 

@@ -30,10 +30,20 @@ pub fn WizardView(
     page: Wizard,
     /// How long it usually takes, in words.
     takes: Option<String>,
+    /// Whether it is with somebody who came by a link.
+    #[prop(optional)]
+    guest: bool,
 ) -> impl IntoView {
     let at = Address {
-        action: paths::connect(&provider),
+        action: match guest {
+            true => paths::guest_connect(&provider),
+            false => paths::connect(&provider),
+        },
         connection,
+        kept: match guest {
+            true => "What you entered is kept until this link ends.",
+            false => "What you entered is kept for a week. Go on in any browser.",
+        },
     };
     let inner = match (page.step.clone(), page.as_form) {
         (None, _) => view! { <Begin at name page takes/> }.into_any(),
@@ -54,6 +64,8 @@ pub fn WizardView(
 struct Address {
     action: String,
     connection: Option<String>,
+    /// What becomes of the answers, in words.
+    kept: &'static str,
 }
 
 /// A form that takes one turn.
@@ -232,7 +244,7 @@ fn OneByOne(at: Address, name: String, page: Wizard, step: WizardStep) -> impl I
         {control}
         <Asking at=at.clone()/>
         <div class="actions" data-tone="quiet">
-            <p class="muted">"What you entered is kept for a week. Go on in any browser."</p>
+            <p class="muted">{at.kept}</p>
             <Turn at turn="discard">
                 <button class="btn" data-kind="quiet">"Discard"</button>
             </Turn>

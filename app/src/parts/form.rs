@@ -91,7 +91,7 @@ pub fn Field(
                         required={!may_be_empty && !kept}
                         aria-describedby=(!described.is_empty()).then(|| described.clone())
                         aria-invalid=wrong.then_some("true")
-                    ></textarea>
+                    >{value.clone()}</textarea>
                 })}
                 {(!multiline).then(|| view! { <input
                     id=name.clone()

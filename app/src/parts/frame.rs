@@ -23,6 +23,8 @@ pub enum Current {
     Settings,
     /// Pages of people who are not signed in.
     Outside,
+    /// Pages of people who came by a link, and have nothing else here.
+    Guest,
 }
 
 /// A page.
@@ -42,6 +44,7 @@ pub fn Frame(
         flash,
         ..
     } = Visit::current();
+    let person = person.filter(|_| current != Current::Guest);
     let wrong = !flash.problems.is_empty();
     let title = match wrong {
         true => format!("Error: {title} · {}", words::PRODUCT),
@@ -63,6 +66,10 @@ pub fn Frame(
 #[component]
 fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoView {
     let mark = use_context::<Site>().map(|site| site.favicon);
+    let mark = view! {
+        <img src=mark alt="" width="28" height="28"/>
+        <span>{words::PRODUCT}</span>
+    };
     let admin = person.as_ref().is_some_and(|person| person.admin);
     let settings = if admin {
         paths::PROVIDER_APPS
@@ -81,10 +88,10 @@ fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoVi
     view! {
         <header class="top">
             <div class="top-inner">
-                <a class="mark" href=paths::HUB>
-                    <img src=mark alt="" width="28" height="28"/>
-                    <span>{words::PRODUCT}</span>
-                </a>
+                {match current {
+                    Current::Guest => view! { <span class="mark">{mark}</span> }.into_any(),
+                    _ => view! { <a class="mark" href=paths::HUB>{mark}</a> }.into_any(),
+                }}
                 {links}
                 <div class="top-end">
                     <ThemeMenu theme/>

@@ -290,7 +290,13 @@ async fn create_api_key(
             .collect()
     };
     let name = values("name").first().copied().unwrap_or_default();
-    let typed = Flash::default().keep("name", name);
+    let origins = values("return_origins")
+        .first()
+        .copied()
+        .unwrap_or_default();
+    let typed = Flash::default()
+        .keep("name", name)
+        .keep("return_origins", origins);
     let scopes: Vec<Scope> = values("scope")
         .iter()
         .filter_map(|scope| scope.parse().ok())
@@ -305,7 +311,8 @@ async fn create_api_key(
             return back(paths::API_KEYS, explain(typed, error));
         }
     }
-    match shared.hub.create_api_key(member, name, &scopes).await {
+    let created = shared.hub.create_api_key(member, name, &scopes, origins);
+    match created.await {
         Ok((row, key)) => {
             let page = documents::new_key(&shared.site, viewer.theme, &row.name, key.expose());
             Html(page).into_response()

@@ -71,8 +71,8 @@ async fn complete(public_url: &Url, request: Request, next: Next) -> Response {
     or_else(CACHE_CONTROL, "no-store");
     or_else(
         REFERRER_POLICY,
-        match path.starts_with("/oauth/") {
-            // Its addresses carry a state and a code.
+        match path.starts_with("/oauth/") || path.starts_with("/link/") {
+            // Its addresses carry a state and a code, or a secret.
             true => "no-referrer",
             false => "same-origin",
         },
@@ -88,8 +88,12 @@ async fn complete(public_url: &Url, request: Request, next: Next) -> Response {
         or_else(STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
     // The pages of a flow's own window must still reach the one that opened it:
-    // setting the policy there would cut the two apart.
-    if is_page && !path.starts_with("/oauth/") && !path.starts_with("/flows/") {
+    // setting the policy there would cut the two apart. So it is with a window in
+    // which a host application opened a link.
+    let in_own_window = ["/oauth/", "/flows/", "/link/", "/guest"]
+        .iter()
+        .any(|start| path.starts_with(start));
+    if is_page && !in_own_window {
         or_else(OPENER_POLICY, "same-origin-allow-popups");
     }
     guard_cookies(headers, is_secure(public_url));

@@ -5,6 +5,7 @@
 //! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
 //! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
+//! | `/link/*`, `/guest*` | connecting by a link of a host application (`guest`) | who came by one |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
 //! | `/v1/*`, `/.well-known/jwks.json` | the API of host applications ([`api`]) | API keys and tokens made from them |
 //! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
@@ -20,6 +21,7 @@ pub mod api;
 mod client;
 pub mod events;
 pub mod gate;
+mod guest;
 pub mod headers;
 pub mod health;
 mod hooks;
@@ -82,6 +84,7 @@ pub fn router(application: &Application) -> Router {
         .merge(oauth::router())
         .merge(wizard::router())
         .merge(webhooks::router())
+        .merge(guest::router())
         .merge(events::router(hub.clone(), stopping))
         .layer(Extension(hub.clone()))
         .layer(axum::middleware::from_fn_with_state(

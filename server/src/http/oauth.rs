@@ -18,8 +18,8 @@ use axum::{
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use hub::{
     Error, Hub,
-    connect::{Ask, Callback, Finished, OtherAccount, Prepared},
-    people::Member,
+    connect::{Ask, Callback, Finished, FlowView, OtherAccount, Prepared},
+    people::{By, Member},
     store::{ConnectionId, FlowId, flow, words},
 };
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ async fn prepare(
 
 /// Readable only by the server, sent back on the provider's redirect (`Lax`),
 /// gone with the flow.
-fn flow_cookie(hub: &Hub, prepared: &Prepared) -> Cookie<'static> {
+pub fn flow_cookie(hub: &Hub, prepared: &Prepared) -> Cookie<'static> {
     let lifetime = prepared.expires_at - hub.clock.now();
     Cookie::build((
         sessions::cookie_name(&hub.public_url, &prepared.cookie_name),
@@ -169,10 +169,7 @@ async fn start(
             .map(|(_, value)| value.clone())
     };
     let ask = Ask {
-        variables: fields
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix("var.")?.to_owned(), value.clone())))
-            .collect(),
+        variables: variables(&fields),
         scopes: fields
             .iter()
             .filter(|(key, _)| key == "scope")
@@ -192,6 +189,14 @@ async fn start(
         Err(Error::Invalid(problems)) => pages::back_to_provider(&provider, &fields, &problems),
         Err(error) => pages::error(&shared, &viewer, error),
     }
+}
+
+/// What was typed into a form, by the names of the entry's variables.
+pub fn variables(fields: &[(String, String)]) -> BTreeMap<String, String> {
+    let named = fields
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix("var.")?.to_owned(), value.clone())));
+    named.collect()
 }
 
 /// A person who began at the provider: whoever they are here, they go on from
@@ -280,6 +285,7 @@ async fn come_back(
             cookie: &cookie,
             session: Some(session_digest(&session).await),
             member: viewer.member.as_ref(),
+            guest: viewer.guest(),
         })
         .await;
     let gone = |name: &str| {
@@ -304,6 +310,9 @@ async fn come_back(
             // No callback gives up but one: an administrator allowed the app, and
             // what was wanted can be had now.
             let next = match (flow.status, flow.connection_id) {
+                (flow::Status::Cancelled, _) if flow.link_id.is_some() => {
+                    app::paths::GUEST.to_owned()
+                }
                 (flow::Status::Cancelled, Some(id)) => {
                     app::paths::reconnect(&flow.provider, &id.to_string())
                 }
@@ -321,8 +330,19 @@ async fn come_back(
 /// tab, else on the page that closes the window.
 fn after(flow: &flow::Model) -> String {
     match (flow.popup, flow.status, flow.result_connection_id) {
+        (_, flow::Status::Connected, _) if flow.link_id.is_some() => {
+            app::paths::GUEST_DONE.to_owned()
+        }
         (false, flow::Status::Connected, Some(id)) => app::paths::hub_row(&id.to_string()),
         _ => format!("/flows/{}", flow.id),
+    }
+}
+
+/// Where somebody goes when nothing came of a flow.
+fn home(flow: &flow::Model) -> &'static str {
+    match flow.link_id {
+        Some(_) => app::paths::GUEST,
+        None => app::paths::HUB,
     }
 }
 
@@ -331,12 +351,13 @@ async fn finished(
     Extension(viewer): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Response {
-    let found = match (viewer.member.as_ref(), id.parse::<FlowId>()) {
-        (Some(member), Ok(id)) => shared.hub.flow_by_id(member, id).await,
-        _ => Err(Error::NotFound),
-    };
-    match found {
-        Ok(view) => Html(pages::finished(&shared, &viewer, &view).await).into_response(),
+    match whose(&shared.hub, &viewer, &id).await {
+        Ok((_, view))
+            if view.flow.link_id.is_some() && view.flow.status == flow::Status::Connected =>
+        {
+            Redirect::to(app::paths::GUEST_DONE).into_response()
+        }
+        Ok((by, view)) => Html(pages::finished(&shared, &viewer, by, &view).await).into_response(),
         Err(Error::NotFound) => (
             StatusCode::NOT_FOUND,
             Html(pages::no_flow(&shared, &viewer)),
@@ -344,6 +365,19 @@ async fn finished(
             .into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
     }
+}
+
+/// The flow with that id, if it is of somebody whom this browser stands for: a
+/// member, or who came by a link.
+async fn whose<'v>(hub: &Hub, viewer: &'v Viewer, id: &str) -> hub::Result<(By<'v>, FlowView)> {
+    let id: FlowId = id.parse().map_err(|_| Error::NotFound)?;
+    for by in viewer.present() {
+        match hub.flow_by_id(by, id).await {
+            Err(Error::NotFound) => {}
+            found => return found.map(|view| (by, view)),
+        }
+    }
+    Err(Error::NotFound)
 }
 
 async fn cancel(
@@ -404,16 +438,18 @@ async fn other_account(
     Path(id): Path<String>,
     Form(form): Form<OtherAccountForm>,
 ) -> Response {
-    let Some(member) = viewer.member.as_ref() else {
+    if viewer.present().next().is_none() {
         return Redirect::to(app::paths::SIGN_IN).into_response();
+    }
+    let (by, flow) = match whose(&shared.hub, &viewer, &id).await {
+        Ok((by, view)) => (by, view.flow),
+        Err(error) => return pages::error(&shared, &viewer, error),
     };
-    let Ok(id) = id.parse::<FlowId>() else {
-        return pages::error(&shared, &viewer, Error::NotFound);
-    };
+    let id = flow.id;
     let answer = match form.answer {
         OtherAccountAnswer::Again => {
             let session = session_digest(&session).await;
-            return match sign_in_again(&shared, &viewer, member, id, session).await {
+            return match sign_in_again(&shared, &viewer, by, flow, session).await {
                 Ok((prepared, page)) => {
                     (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
                 }
@@ -423,13 +459,13 @@ async fn other_account(
         OtherAccountAnswer::Add => OtherAccount::Add,
         OtherAccountAnswer::Discard => OtherAccount::Discard,
     };
-    match shared.hub.answer_other_account(member, id, answer).await {
+    match shared.hub.answer_other_account(by, id, answer).await {
         Ok(flow) if flow.status == flow::Status::Connected => {
             Redirect::to(&after(&flow)).into_response()
         }
         Ok(flow) => match flow.popup {
             true => Redirect::to(&format!("/flows/{}", flow.id)).into_response(),
-            false => Redirect::to(app::paths::HUB).into_response(),
+            false => Redirect::to(home(&flow)).into_response(),
         },
         Err(error) => pages::error(&shared, &viewer, error),
     }
@@ -447,14 +483,15 @@ async fn organisation(
     Path(id): Path<String>,
     Form(form): Form<OrganisationForm>,
 ) -> Response {
-    let Some(member) = viewer.member.as_ref() else {
+    if viewer.present().next().is_none() {
         return Redirect::to(app::paths::SIGN_IN).into_response();
-    };
-    let Ok(id) = id.parse::<FlowId>() else {
-        return pages::error(&shared, &viewer, Error::NotFound);
+    }
+    let (by, id) = match whose(&shared.hub, &viewer, &id).await {
+        Ok((by, view)) => (by, view.flow.id),
+        Err(error) => return pages::error(&shared, &viewer, error),
     };
     let chosen = Some(form.organisation.as_str()).filter(|chosen| !chosen.is_empty());
-    match shared.hub.choose_organisation(member, id, chosen).await {
+    match shared.hub.choose_organisation(by, id, chosen).await {
         Ok(flow) => Redirect::to(&after(&flow)).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
     }
@@ -466,12 +503,11 @@ async fn organisation(
 async fn sign_in_again(
     shared: &Shared,
     viewer: &Viewer,
-    member: &Member,
-    id: FlowId,
+    by: By<'_>,
+    flow: flow::Model,
     session: Vec<u8>,
 ) -> hub::Result<(Prepared, String)> {
     let hub = &shared.hub;
-    let flow = hub.flow_by_id(member, id).await?.flow;
     if flow.status != flow::Status::OtherAccount {
         return Err(Error::NotFound);
     }
@@ -484,8 +520,8 @@ async fn sign_in_again(
         admin: false,
         session,
     };
-    let prepared = hub.prepare(member, &flow.provider, ask).await?;
-    hub.answer_other_account(member, id, OtherAccount::Discard)
+    let prepared = hub.prepare(by, &flow.provider, ask).await?;
+    hub.answer_other_account(by, flow.id, OtherAccount::Discard)
         .await?;
     let page = pages::opening(shared, viewer, &flow.provider, prepared.auth_url.as_str());
     Ok((prepared, page))

@@ -13,6 +13,7 @@ use hub::{
     Error, FieldProblem,
     connect::FlowView,
     failure::{Failure, FailureCode},
+    people::By,
 };
 use leptos::{
     nonce::use_nonce,
@@ -22,7 +23,7 @@ use leptos::{
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::compression::CompressionLayer;
 
-use super::{State, account, headers};
+use super::{State, account, guest, headers};
 
 /// Every page and the server functions its forms post to. Only signing in and
 /// setting up are shown to strangers.
@@ -80,13 +81,23 @@ fn context(state: &State) {
     provide_context(viewer);
 }
 
-/// Strangers are led to sign in, or to make the first account.
+/// Strangers are led to sign in, or to make the first account. Pages of guests
+/// are for guests alone.
 async fn members_only(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let signed_in = request
         .extensions()
         .get::<app::Viewer>()
         .is_some_and(|viewer| viewer.member.is_some());
+    if path == paths::GUEST || path.starts_with("/guest/") {
+        let viewer = request.extensions().get::<app::Viewer>().cloned();
+        return match viewer.unwrap_or_default() {
+            viewer if viewer.guest().is_some() => next.run(request).await,
+            // Who went back after the end is shown the end.
+            viewer if viewer.standing.is_some() => Redirect::to(paths::GUEST_DONE).into_response(),
+            viewer => guest::over(&state, &viewer),
+        };
+    }
     let for_strangers = matches!(path, paths::SIGN_IN | paths::SETUP);
     if signed_in {
         return match for_strangers && request.method() == Method::GET {
@@ -124,8 +135,8 @@ pub fn opening(state: &State, viewer: &app::Viewer, provider: &str, auth_url: &s
 }
 
 /// The page a provider sends a person back to.
-pub async fn finished(state: &State, viewer: &app::Viewer, view: &FlowView) -> String {
-    let outcome = load::outcome(&state.hub, viewer.member.as_ref(), view).await;
+pub async fn finished(state: &State, viewer: &app::Viewer, by: By<'_>, view: &FlowView) -> String {
+    let outcome = load::outcome(&state.hub, by, view).await;
     documents::finished(&state.site, viewer.theme, &outcome)
 }
 
@@ -142,6 +153,15 @@ pub fn back_to_provider(
     fields: &[(String, String)],
     problems: &[FieldProblem],
 ) -> Response {
+    back_to_questions(&paths::connect(provider), fields, problems)
+}
+
+/// Back to a page of questions, with what was typed and what is wrong.
+pub fn back_to_questions(
+    page: &str,
+    fields: &[(String, String)],
+    problems: &[FieldProblem],
+) -> Response {
     let mut flash = Flash::default();
     for (name, value) in fields {
         if let Some(name) = name.strip_prefix("var.") {
@@ -151,7 +171,7 @@ pub fn back_to_provider(
     for problem in problems {
         flash = flash.and(&format!("var.{}", problem.field), problem.problem.clone());
     }
-    account::back(&paths::connect(provider), flash)
+    account::back(page, flash)
 }
 
 /// What has to be put right in a conversation's answers. What is no secret

@@ -4,7 +4,7 @@
 //! when its person signs out, and when they end all their sessions. The hub's
 //! clock judges all of it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
 use async_trait::async_trait;
@@ -33,6 +33,8 @@ use tower_sessions::{
     session_store,
 };
 use url::Url;
+
+use super::guest;
 
 /// A session that is not used for this long ends.
 const IDLE: Duration = Duration::days(7);
@@ -226,6 +228,7 @@ pub async fn sign_out(session: &Session) -> Result<(), SessionError> {
 pub async fn viewer(
     State(hub): State<Hub>,
     session: Session,
+    jar: CookieJar,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -234,6 +237,18 @@ pub async fn viewer(
         Ok(None) => (None, false),
         Err(error) => {
             tracing::error!(%error, "who is looking could not be read");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    // Who came by no link costs no query.
+    let standing = match guest::shown(&hub, &jar) {
+        Some(shown) => hub.standing(&shown).await,
+        None => Ok(None),
+    };
+    let standing = match standing {
+        Ok(standing) => standing.map(Arc::new),
+        Err(error) => {
+            tracing::error!(%error, "who came by a link could not be read");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
@@ -246,6 +261,7 @@ pub async fn viewer(
     let theme = Theme::read(request.headers());
     request.extensions_mut().insert(Viewer {
         member,
+        standing,
         person,
         theme,
         recently,

@@ -12,6 +12,7 @@ use axum::{
 use hub::{
     Error,
     connect::{Turn, Turned},
+    people::By,
     secret::Secret,
     store::{ConnectionId, draft::Skin},
 };
@@ -34,11 +35,53 @@ async fn turn(
     let Some(member) = viewer.member.as_ref() else {
         return Redirect::to(app::paths::SIGN_IN).into_response();
     };
+    let connection: Option<ConnectionId> = value(&fields, "connection").parse().ok();
+    let place = Place {
+        back: match connection {
+            Some(id) => app::paths::reconnect(&provider, &id.to_string()),
+            None => app::paths::connect(&provider),
+        },
+        done: Box::new(|id| app::paths::hub_row(&id.to_string())),
+    };
+    take(
+        &shared,
+        &viewer,
+        member.into(),
+        place,
+        &provider,
+        connection,
+        &fields,
+    )
+    .await
+}
+
+/// Where a conversation is held, and where it leads.
+pub struct Place {
+    /// Its page.
+    pub back: String,
+    /// Where to go with the connection it made.
+    pub done: Box<dyn Fn(ConnectionId) -> String + Send + Sync>,
+}
+
+fn value<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
+    let mut found = fields.iter().filter(|(key, _)| key == name);
+    found.next().map_or("", |(_, value)| value.as_str())
+}
+
+/// Takes the turn that these fields say, for whoever takes it.
+pub async fn take(
+    shared: &Shared,
+    viewer: &Viewer,
+    by: By<'_>,
+    place: Place,
+    provider: &str,
+    connection: Option<ConnectionId>,
+    fields: &[(String, String)],
+) -> Response {
     let field = |name: &str| {
         let mut found = fields.iter().filter(|(key, _)| key == name);
         found.next().map(|(_, value)| value.as_str())
     };
-    let connection: Option<ConnectionId> = field("connection").and_then(|id| id.parse().ok());
     let key = || field("key").unwrap_or_default().to_owned();
     let turn = match field("turn") {
         Some("begin") => Turn::Begin(Skin::Chat),
@@ -55,24 +98,18 @@ async fn turn(
         Some("skip") => Turn::Skip,
         Some("test") => Turn::Test,
         Some("discard") => Turn::Discard,
-        Some(_) => return pages::error(&shared, &viewer, Error::NotFound),
-        None => Turn::Answers(answers(&fields)),
+        Some(_) => return pages::error(shared, viewer, Error::NotFound),
+        None => Turn::Answers(answers(fields)),
     };
-    let back = match connection {
-        Some(id) => app::paths::reconnect(&provider, &id.to_string()),
-        None => app::paths::connect(&provider),
-    };
-    match shared.hub.turn(member, &provider, connection, turn).await {
-        Ok(Turned::Connected(id)) => {
-            Redirect::to(&app::paths::hub_row(&id.to_string())).into_response()
-        }
+    let back = place.back;
+    match shared.hub.turn(by, provider, connection, turn).await {
+        Ok(Turned::Connected(id)) => Redirect::to(&(place.done)(id)).into_response(),
         Ok(Turned::GoesOn) => Redirect::to(&format!("{back}#wizard")).into_response(),
         Ok(Turned::Discarded) => Redirect::to(&back).into_response(),
-        Err(error @ Error::Invalid(_)) => account::back(
-            &back,
-            pages::to_put_right(&shared, &provider, &fields, error),
-        ),
-        Err(error) => pages::error(&shared, &viewer, error),
+        Err(error @ Error::Invalid(_)) => {
+            account::back(&back, pages::to_put_right(shared, provider, fields, error))
+        }
+        Err(error) => pages::error(shared, viewer, error),
     }
 }
 

@@ -378,6 +378,7 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
             .id
             .to_string(),
         webhook: webhook.id.to_string(),
+        ..Things::nowhere()
     };
     for things in [Things::nowhere(), things] {
         for (method, route, body) in ROUTES

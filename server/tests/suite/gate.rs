@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use serde_json::json;
 
-use crate::harness::{Browser, EMAIL, PASSWORD, World, location};
+use crate::harness::{Browser, EMAIL, HostApp, PASSWORD, World, location};
 
 /// What a request carries; `<connection>` and the like stand for [`Things`].
 #[derive(Clone, Copy)]
@@ -36,6 +36,7 @@ impl Body {
 
 /// What cannot even be tried: the field is empty.
 const ENTERED: &str = r#"{"provider":"stripe","config":{}}"#;
+const LINK: &str = r#"{"connection":"<connection>"}"#;
 const CHANGE: &str = r#"{"display_name":"Stolen"}"#;
 
 /// Every route, with a body that it would accept. Compared with the router
@@ -54,6 +55,14 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/connections/{id}", Nothing),
     ("GET", "/connections/{id}/disconnect", Nothing),
     ("GET", "/events", Nothing),
+    ("GET", "/guest", Nothing),
+    ("GET", "/guest/connect/{provider}", Nothing),
+    ("POST", "/guest/connect/{provider}", Form("field.api_key=x")),
+    ("GET", "/guest/done", Nothing),
+    ("GET", "/guest/start/{provider}", Nothing),
+    ("POST", "/guest/start/{provider}", Form("var.shop=x")),
+    ("GET", "/link/{secret}", Nothing),
+    ("POST", "/link/{secret}", Nothing),
     ("GET", "/favicon.ico", Nothing),
     ("GET", "/flows/ended", Nothing),
     ("GET", "/flows/{id}", Nothing),
@@ -81,6 +90,8 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/sign-in", Nothing),
     ("GET", "/v1/catalog", Nothing),
     ("GET", "/v1/catalog/{id}", Nothing),
+    ("POST", "/v1/connect-links", Json(LINK)),
+    ("GET", "/v1/connect-links/{id}", Nothing),
     ("GET", "/{*rest}", Nothing),
     ("GET", "/v1/{*rest}", Nothing),
     ("POST", "/v1/{*rest}", Nothing),
@@ -101,6 +112,11 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ),
     ("POST", "/v1/connectors/test", Json(ENTERED)),
     ("POST", "/v1/connectors/{id}/test", Nothing),
+    ("POST", "/v1/connectors/{id}/sync", Nothing),
+    ("GET", "/v1/connectors/{id}/syncs", Nothing),
+    ("POST", "/v1/connections/{id}/sync", Nothing),
+    ("GET", "/v1/connections/{id}/syncs", Nothing),
+    ("GET", "/v1/events", Nothing),
     ("PATCH", "/v1/connectors/{id}", Json(CHANGE)),
     ("DELETE", "/v1/connectors/{id}", Nothing),
     ("POST", "/v1/connections/test", Json(ENTERED)),
@@ -138,7 +154,13 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
         "/api/save_provider_app",
         Form("app=github&client_id=evil&client_secret=evil"),
     ),
+    (
+        "POST",
+        "/api/set_sync_frequency",
+        Form("id=<connection>&frequency=daily"),
+    ),
     ("POST", "/api/set_theme", Form("theme=dark")),
+    ("POST", "/api/sync_connection", Form("id=<connection>")),
     (
         "POST",
         "/api/set_up",
@@ -210,6 +232,19 @@ pub fn served(world: &World) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// Makes a link; its id, and what opens it.
+pub async fn make_link(host: &HostApp, asked: serde_json::Value) -> (String, String) {
+    let answer = host.post("/v1/connect-links", asked).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let link: serde_json::Value = answer.json().await.expect("JSON");
+    let url = link["url"].as_str().expect("an address");
+    let (_, secret) = url.rsplit_once('/').expect("an address");
+    (
+        link["id"].as_str().expect("an id").to_owned(),
+        secret.to_owned(),
+    )
+}
+
 /// Ids that routes are about.
 pub struct Things {
     pub connection: String,
@@ -217,6 +252,9 @@ pub struct Things {
     pub handle: String,
     pub key: String,
     pub webhook: String,
+    pub link: String,
+    /// What opens the link.
+    pub link_secret: String,
 }
 
 impl Things {
@@ -229,7 +267,7 @@ impl Things {
             .await;
         let hub = &world.app.hub;
         let (key, _) = hub
-            .create_api_key(world.member(), "Till", &[Scope::TokensRead])
+            .create_api_key(world.member(), "Till", &[Scope::TokensRead], "")
             .await
             .expect("a key");
         hub.set_provider_app(
@@ -246,12 +284,16 @@ impl Things {
             kinds: &[],
         };
         let webhook = hub.add_webhook(world.member(), new).await;
+        let host = world.any_host().await;
+        let (link, link_secret) = make_link(&host, json!({ "providers": ["sandbox"] })).await;
         Self {
             webhook: webhook.expect("a webhook").0.id.to_string(),
             connection,
             flow: prepared["flow_id"].as_str().expect("an id").to_owned(),
             handle,
             key: key.id.to_string(),
+            link,
+            link_secret,
         }
     }
 
@@ -264,6 +306,8 @@ impl Things {
             handle: id(),
             key: id(),
             webhook: id(),
+            link: id(),
+            link_secret: id(),
         }
     }
 
@@ -273,11 +317,13 @@ impl Things {
             "/settings/webhooks/{id}/secret" => &self.webhook,
             "/v1/catalog/{id}" | "/connections/{id}/prepare" => "sandbox",
             "/flows/{id}/cancel" => &self.handle,
+            "/v1/connect-links/{id}" => &self.link,
             route if route.starts_with("/flows/") => &self.flow,
             _ => &self.connection,
         };
         [
             ("{id}", id),
+            ("{secret}", &self.link_secret),
             ("{provider}", "sandbox"),
             ("{app}", "shopify"),
             ("{file}", "none.css"),

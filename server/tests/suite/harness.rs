@@ -244,7 +244,7 @@ impl World {
         let (_, key) = self
             .app
             .hub
-            .create_api_key(self.member(), "test", scopes)
+            .create_api_key(self.member(), "test", scopes, "")
             .await
             .expect("a key");
         HostApp {
@@ -267,7 +267,7 @@ impl World {
             .await
             .expect("a neighbour");
         let (_, key) = hub
-            .create_api_key(&bo, "theirs", &Scope::ALL)
+            .create_api_key(&bo, "theirs", &Scope::ALL, "")
             .await
             .expect("a key");
         HostApp {

@@ -210,7 +210,7 @@ async fn another_tenants_connection_does_not_exist() {
         .await
         .unwrap();
     let (_, key) = hub
-        .create_api_key(&stranger, "theirs", &Scope::ALL)
+        .create_api_key(&stranger, "theirs", &Scope::ALL, "")
         .await
         .unwrap();
     let mut thief = world.any_host().await;

@@ -474,7 +474,7 @@ async fn row_33_asvs_8_2_1_every_role_may_exactly_what_is_listed() {
         let hub = &world.app.hub;
         let owner: &Member = world.member();
         let (key, _) = hub
-            .create_api_key(owner, "Till", &[Scope::TokensRead])
+            .create_api_key(owner, "Till", &[Scope::TokensRead], "")
             .await
             .unwrap();
         hub.set_provider_app(

@@ -60,7 +60,7 @@ url = "{sandbox_origin}/api/me"
 
 const CONNECT: &str = "/connect/keyed";
 
-async fn world() -> World {
+pub async fn world() -> World {
     let directory = std::env::temp_dir().join(format!("linkwell-keyed-{}", ConnectionId::new()));
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::write(directory.join("keyed.toml"), KEYED).unwrap();
@@ -72,7 +72,7 @@ async fn world() -> World {
 }
 
 /// A key that works.
-fn key(world: &World) -> String {
+pub fn key(world: &World) -> String {
     let tokens = world
         .shop
         .grant("linkwell", ACCOUNTS[0].id, &sandbox::Scope::ALL)

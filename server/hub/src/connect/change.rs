@@ -91,7 +91,10 @@ impl Hub {
             row.mapping = Set(mapping);
         }
         let transaction = self.store.begin().await?;
-        row.update(&transaction).await?;
+        let changed = row.update(&transaction).await?;
+        if change.sync_frequency.is_some() {
+            self.plan_sync(&transaction, &changed).await?;
+        }
         if is_renamed {
             let new = event::New {
                 tenant: by.tenant(),

@@ -18,10 +18,10 @@ use crate::{
     Error, FieldProblem, Hub, Result,
     catalog::{Provider, Variables},
     failure::Failure,
-    people::{Action, Member},
+    people::{By, Member},
     secret::Secret,
     store::{
-        ConnectionId, DraftId, connection,
+        ConnectionId, DraftId, Owner, connection,
         draft::{self, LIFETIME, Line, Model, Skin, Stage, Talk},
     },
     vault::Place,
@@ -121,18 +121,18 @@ struct Open<'a> {
 }
 
 impl Hub {
-    /// What this person has entered for a provider, if anything.
+    /// What somebody has entered for a provider, if anything.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a provider there is none of.
     pub async fn draft(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         provider: &str,
         connection: Option<ConnectionId>,
     ) -> Result<Option<Draft>> {
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
-        match self.draft_row(member, provider, connection).await? {
+        match self.draft_row(by.into(), provider, connection).await? {
             Some(row) => Ok(Some(self.open_draft(provider, row).await?.shown())),
             None => Ok(None),
         }
@@ -143,8 +143,8 @@ impl Hub {
     /// # Errors
     /// The database's and the vault's.
     pub async fn drafts(&self, member: &Member) -> Result<Vec<Draft>> {
-        let now = self.clock.now();
-        let rows = draft::of_person(self.store.db(), member.tenant(), member.person(), now).await?;
+        let (now, owner) = (self.clock.now(), Owner::Person(member.person()));
+        let rows = draft::owned(self.store.db(), member.tenant(), owner, now).await?;
         let mut drafts = Vec::new();
         for row in rows {
             if let Some(provider) = self.catalog.get(&row.provider) {
@@ -162,19 +162,20 @@ impl Hub {
     /// provider that is connected in another way.
     pub async fn turn(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         provider: &str,
         connection: Option<ConnectionId>,
         turn: Turn,
     ) -> Result<Turned> {
-        member.may(Action::Connect)?;
+        let by = by.into();
+        by.may_connect_to(provider, connection)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
         if provider.fields.is_empty() {
             return Err(Error::NotFound);
         }
-        let row = match self.draft_row(member, provider, connection).await? {
+        let row = match self.draft_row(by, provider, connection).await? {
             Some(row) => row,
-            None => self.new_draft(member, provider, connection).await?,
+            None => self.new_draft(by, provider, connection).await?,
         };
         let mut open = self.open_draft(provider, row).await?;
         if matches!(turn, Turn::Discard) {
@@ -185,22 +186,22 @@ impl Hub {
         let id = open.row.id;
         let typed = open.typed();
         // What looks right is kept, whatever else does not.
-        self.keep_draft(open).await?;
+        self.keep_draft(by, open).await?;
         match taken {
             Err(problems) => Err(Error::Invalid(problems)),
             Ok(Then::GoOn) => Ok(Turned::GoesOn),
-            Ok(Then::Test) => self.test_draft(member, provider, id, typed).await,
+            Ok(Then::Test) => self.test_draft(by, provider, id, typed).await,
         }
     }
 
     async fn test_draft(
         &self,
-        member: &Member,
+        by: By<'_>,
         provider: &Provider,
         id: DraftId,
         typed: Typed,
     ) -> Result<Turned> {
-        match self.enter(member, &provider.id, typed).await {
+        match self.enter(by, &provider.id, typed).await {
             Ok(connection) => {
                 draft::Entity::delete_by_id(id)
                     .exec(self.store.db())
@@ -222,28 +223,29 @@ impl Hub {
 
     async fn draft_row(
         &self,
-        member: &Member,
+        by: By<'_>,
         provider: &Provider,
         connection: Option<ConnectionId>,
     ) -> Result<Option<Model>> {
         let now = self.clock.now();
-        let rows = draft::of_person(self.store.db(), member.tenant(), member.person(), now).await?;
+        let rows = draft::owned(self.store.db(), by.tenant(), by.owner()?, now).await?;
         let same = |row: &Model| row.provider == provider.id && row.connection_id == connection;
         Ok(rows.into_iter().find(same))
     }
 
     async fn new_draft(
         &self,
-        member: &Member,
+        by: By<'_>,
         provider: &Provider,
         connection: Option<ConnectionId>,
     ) -> Result<Model> {
-        self.existing(member, provider, connection).await?;
-        let now = self.clock.now();
+        self.existing(by, provider, connection).await?;
+        let (now, owner) = (self.clock.now(), by.owner()?);
         let row = Model {
             id: DraftId::new(),
-            tenant_id: member.tenant(),
-            person_id: member.person(),
+            tenant_id: by.tenant(),
+            person_id: owner.person_id(),
+            link_id: owner.link(),
             provider: provider.id.clone(),
             connection_id: connection,
             stage: Stage::Explaining,
@@ -255,7 +257,7 @@ impl Hub {
             talk: Talk::default(),
             failure: None,
             updated_at: now,
-            expires_at: now + LIFETIME,
+            expires_at: kept_until(by, now),
         };
         draft::Entity::insert(row.clone().into_active_model())
             .exec_without_returning(self.store.db())
@@ -287,14 +289,14 @@ impl Hub {
         })
     }
 
-    async fn keep_draft(&self, open: Open<'_>) -> Result<()> {
+    async fn keep_draft(&self, by: By<'_>, open: Open<'_>) -> Result<()> {
         let Open {
             mut row, secrets, ..
         } = open;
         let now = self.clock.now();
         row.version += 1;
         row.updated_at = now;
-        row.expires_at = now + LIFETIME;
+        row.expires_at = kept_until(by, now);
         row.secrets_sealed = match secrets.is_empty() {
             true => None,
             false => {
@@ -307,6 +309,14 @@ impl Hub {
             .update(self.store.db())
             .await?;
         Ok(())
+    }
+}
+
+/// What a guest entered goes with their link: nobody could go on with it.
+fn kept_until(by: By<'_>, now: DateTime<Utc>) -> DateTime<Utc> {
+    match by {
+        By::Guest(guest) => guest.expires_at(),
+        By::Member(_) | By::Host(_) => now + LIFETIME,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         connection::{self, Revocation},
         credential,
         event::{self, Kind},
-        refresh_attempt,
+        refresh_attempt, sync_run,
     },
     vault::Place,
 };
@@ -110,6 +110,7 @@ impl Hub {
         change.failure = Set(None);
         change.failed_at = Set(None);
         change.update(&transaction).await?;
+        sync_run::forget_open(&transaction, connection.id, now).await?;
         event::append(
             &transaction,
             event::New {
@@ -190,6 +191,7 @@ impl Hub {
             .filter(event::Column::ConnectionId.eq(id))
             .exec(&transaction)
             .await?;
+        sync_run::forget(&transaction, id).await?;
         connection::Entity::delete_by_id(id)
             .exec(&transaction)
             .await?;

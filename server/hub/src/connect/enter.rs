@@ -93,7 +93,7 @@ impl Hub {
             identity,
             existing,
         } = self.prove(by.into(), provider, typed, watch).await?;
-        self.save(connected, Account::Named(identity), existing)
+        self.save(&connected, Account::Named(identity), existing)
             .await
     }
 
@@ -104,7 +104,7 @@ impl Hub {
         typed: Typed,
         watch: Watch<'_>,
     ) -> Result<Proven<'_>> {
-        by.may_connect()?;
+        by.may_connect_to(provider, typed.connection)?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
         if !matches!(provider.sign_in(), SignIn::Key | SignIn::Database) {
             return Err(Error::NotFound);
@@ -144,6 +144,7 @@ impl Hub {
         let mut connected = Connected {
             tenant: by.tenant(),
             person: by.person(),
+            link: by.link(),
             provider,
             variables,
             scopes_asked: provider.default_scopes(),

@@ -15,9 +15,9 @@ use crate::{
     dialect::{Identity, Organisation, ProviderApp, TOKEN_EXPIRED, Tokens, is_approval},
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::{Action, Member},
+    people::{By, Guest, Member},
     secret::{Secret, digest},
-    store::{ConnectionId, FlowId, connection, flow, words},
+    store::{ConnectionId, FlowId, Owner, connection, flow, words},
     vault::Place,
 };
 
@@ -33,6 +33,8 @@ pub struct Callback<'a> {
     pub session: Option<Vec<u8>>,
     /// Who is signed in, if somebody is.
     pub member: Option<&'a Member>,
+    /// Who came by a link in this browser, if somebody did.
+    pub guest: Option<&'a Guest>,
 }
 
 /// How a callback ended.
@@ -124,11 +126,14 @@ impl Hub {
         cookie_name: &str,
         callback: &Callback<'_>,
     ) -> Option<Secret> {
-        let member = callback.member?;
-        let same_person = member.person() == flow.person_id && member.tenant() == flow.tenant_id;
-        let same_session = callback.session.as_deref() == Some(&flow.session_hash[..]);
+        let (by, session): (By<'_>, &[u8]) = match flow.owner() {
+            Owner::Person(_) => (callback.member?.into(), callback.session.as_deref()?),
+            Owner::Link(_) => (callback.guest?.into(), callback.guest?.browser_hash()),
+        };
+        let same_owner =
+            by.owner().is_ok_and(|owner| owner == flow.owner()) && by.tenant() == flow.tenant_id;
         let provider = self.catalog.get(&flow.provider)?;
-        if !same_person || !same_session || callback.app != provider.app_id {
+        if !same_owner || *session != flow.session_hash || callback.app != provider.app_id {
             return None;
         }
         let sealed = (callback.cookie)(cookie_name)?;
@@ -251,7 +256,8 @@ impl Hub {
         let scopes_granted = grant.scopes.take().or(callback.granted_scopes);
         let connected = Connected {
             tenant: flow.tenant_id,
-            person: Some(flow.person_id),
+            person: flow.owner().person(),
+            link: flow.link_id,
             provider,
             variables: known,
             scopes_asked: words(&flow.scopes),
@@ -349,10 +355,8 @@ impl Hub {
                         connected.merge_scopes(before, &asked);
                     }
                 }
-                let id = self
-                    .save(connected, Account::Named(identity), target)
-                    .await?;
-                Ok(Ok(Outcome::Connected(id)))
+                self.keep(app, connected, Account::Named(identity), target)
+                    .await
             }
             // Whether it is the account it should be cannot be known: nothing
             // is touched, and the new grant is given back.
@@ -361,15 +365,32 @@ impl Hub {
                 Ok(Err(failure))
             }
             (Err(failure), None) if failure.code.is_transient() => {
-                let id = self
-                    .save(connected, Account::Unnamed(failure), None)
-                    .await?;
-                Ok(Ok(Outcome::Connected(id)))
+                self.keep(app, connected, Account::Unnamed(failure), None)
+                    .await
             }
             (Err(failure), None) => {
                 self.give_back(provider, app, &connected).await;
                 Ok(Err(failure))
             }
+        }
+    }
+
+    /// Saves the grant, or gives it back when the link it came by was used up
+    /// meanwhile.
+    async fn keep(
+        &self,
+        app: &ProviderApp,
+        connected: Connected<'_>,
+        account: Account,
+        target: Option<connection::Model>,
+    ) -> Result<Result<Outcome, Failure>> {
+        match self.save(&connected, account, target).await {
+            Ok(id) => Ok(Ok(Outcome::Connected(id))),
+            Err(Error::Failed(failure)) => {
+                self.give_back(connected.provider, app, &connected).await;
+                Ok(Err(*failure))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -432,26 +453,29 @@ impl Hub {
     /// The person decided what to do about the other account.
     pub async fn answer_other_account(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         id: FlowId,
         answer: OtherAccount,
     ) -> Result<flow::Model> {
-        member.may(Action::Connect)?;
-        let (flow, held) = self
-            .take_held(member, id, flow::Status::OtherAccount)
-            .await?;
+        let by = by.into();
+        if answer == OtherAccount::Add {
+            // A link to connect one account again makes no other.
+            let flow = self.flow_by_id(by, id).await?.flow;
+            by.may_connect_to(&flow.provider, None)?;
+        }
+        let (flow, held) = self.take_held(by, id, flow::Status::OtherAccount).await?;
         let Some((provider, app)) = self.provider_and_app(&flow).await? else {
             return Err(Error::NotFound);
         };
         let (connected, identity, _) =
-            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+            Connected::from_held(&held, provider, by.tenant(), by.owner()?)?;
         let identity = identity.ok_or(Error::NotFound)?;
         self.keep_held(&flow, None).await?;
         match answer {
             OtherAccount::Add => {
-                let id = self.save(connected, Account::Named(identity), None).await?;
-                self.move_flow(&flow, flow::Status::Connected, Some(id), None)
-                    .await
+                let account = Account::Named(identity);
+                let outcome = self.keep(&app, connected, account, None).await?;
+                self.end_flow(flow, outcome).await
             }
             OtherAccount::Discard => {
                 self.give_back(provider, &app, &connected).await;
@@ -465,11 +489,12 @@ impl Hub {
     /// when there is nothing to choose.
     pub async fn organisations(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         flow: &flow::Model,
     ) -> Result<Vec<Organisation>> {
+        let by = by.into();
         let (true, Some(sealed)) = (
-            flow.status == flow::Status::Choosing && flow.person_id == member.person(),
+            flow.status == flow::Status::Choosing && flow.owner() == by.owner()?,
             &flow.held_sealed,
         ) else {
             return Ok(Vec::new());
@@ -478,8 +503,7 @@ impl Hub {
         let Some((provider, _)) = self.provider_and_app(flow).await? else {
             return Ok(Vec::new());
         };
-        let (_, _, opened) =
-            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+        let (_, _, opened) = Connected::from_held(&held, provider, by.tenant(), by.owner()?)?;
         Ok(opened)
     }
 
@@ -487,17 +511,17 @@ impl Hub {
     /// grant is given back.
     pub async fn choose_organisation(
         &self,
-        member: &Member,
+        by: impl Into<By<'_>>,
         id: FlowId,
         organisation: Option<&str>,
     ) -> Result<flow::Model> {
-        member.may(Action::Connect)?;
-        let (flow, held) = self.take_held(member, id, flow::Status::Choosing).await?;
+        let by = by.into();
+        let (flow, held) = self.take_held(by, id, flow::Status::Choosing).await?;
         let Some((provider, app)) = self.provider_and_app(&flow).await? else {
             return Err(Error::NotFound);
         };
         let (mut connected, hint, opened) =
-            Connected::from_held(&held, provider, member.tenant(), member.person())?;
+            Connected::from_held(&held, provider, by.tenant(), by.owner()?)?;
         let Some(organisation) = organisation else {
             self.keep_held(&flow, None).await?;
             self.give_back(provider, &app, &connected).await;
@@ -526,15 +550,17 @@ impl Hub {
     /// that two clicks do not answer twice.
     async fn take_held(
         &self,
-        member: &Member,
+        by: By<'_>,
         id: FlowId,
         waiting: flow::Status,
     ) -> Result<(flow::Model, Secret)> {
+        if !matches!(by, By::Guest(_)) {
+            by.may_connect()?;
+        }
         let flow = flow::Entity::update_many()
             .col_expr(flow::Column::Status, Expr::value(flow::Status::Checking))
             .filter(flow::Column::Id.eq(id))
-            .filter(flow::Column::TenantId.eq(member.tenant()))
-            .filter(flow::Column::PersonId.eq(member.person()))
+            .filter(flow::owned(by.tenant(), by.owner()?))
             .filter(flow::Column::Status.eq(waiting))
             .exec_with_returning(self.store.db())
             .await?
@@ -560,7 +586,8 @@ impl Hub {
 
     /// The person changed their mind on our side: a late callback is refused.
     pub async fn cancel_flow(&self, member: &Member, handle: &str) -> Result<()> {
-        let flow = flow::by_handle(self.store.db(), member.tenant(), member.person(), handle)
+        let owner = Owner::Person(member.person());
+        let flow = flow::by_handle(self.store.db(), member.tenant(), owner, handle)
             .await?
             .ok_or(Error::NotFound)?;
         let cancelled = flow::Entity::update_many()

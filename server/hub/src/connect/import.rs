@@ -85,6 +85,7 @@ impl Hub {
         let connected = Connected {
             tenant: host.tenant(),
             person: host.person(),
+            link: None,
             provider,
             variables: provider.values(&variables),
             scopes_asked: provider.default_scopes(),
@@ -101,7 +102,7 @@ impl Hub {
                 second: None,
             },
         };
-        let id = self.save(connected, account, None).await?;
+        let id = self.save(&connected, account, None).await?;
         self.one(host.tenant(), id).await
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     Error, Result,
     hub::Hub,
     keep::health::{Health, Status, health},
-    people::{Action, Host, Member, Scope},
-    store::{ConnectionId, TenantId, connection, credential, event, flow},
+    people::{Action, By, Host, Member, Scope},
+    store::{ConnectionId, Owner, TenantId, connection, credential, event, flow},
 };
 
 /// A connection with how it is.
@@ -120,17 +120,22 @@ impl Hub {
 
     /// A flow the member started, by the word its opener chose.
     pub async fn flow(&self, member: &Member, handle: &str) -> Result<FlowView> {
-        let flow = flow::by_handle(self.store.db(), member.tenant(), member.person(), handle)
+        let owner = Owner::Person(member.person());
+        let flow = flow::by_handle(self.store.db(), member.tenant(), owner, handle)
             .await?
             .ok_or(Error::NotFound)?;
         self.view(flow).await
     }
 
-    /// A flow the member started, by its id.
-    pub async fn flow_by_id(&self, member: &Member, id: crate::store::FlowId) -> Result<FlowView> {
+    /// A flow they started, by its id.
+    pub async fn flow_by_id(
+        &self,
+        by: impl Into<By<'_>>,
+        id: crate::store::FlowId,
+    ) -> Result<FlowView> {
+        let by = by.into();
         let flow = flow::Entity::find_by_id(id)
-            .filter(flow::Column::TenantId.eq(member.tenant()))
-            .filter(flow::Column::PersonId.eq(member.person()))
+            .filter(flow::owned(by.tenant(), by.owner()?))
             .one(self.store.db())
             .await?
             .ok_or(Error::NotFound)?;
@@ -139,8 +144,8 @@ impl Hub {
 
     /// The member's flows that are still under way, newest first.
     pub async fn flows_under_way(&self, member: &Member) -> Result<Vec<flow::Model>> {
-        let now = self.clock.now();
-        Ok(flow::under_way(self.store.db(), member.tenant(), member.person(), now).await?)
+        let (now, owner) = (self.clock.now(), Owner::Person(member.person()));
+        Ok(flow::under_way(self.store.db(), member.tenant(), owner, now).await?)
     }
 
     async fn view(&self, flow: flow::Model) -> Result<FlowView> {

@@ -11,6 +11,7 @@ mod finish;
 mod handover;
 mod import;
 mod launch;
+mod link;
 mod list;
 mod prepare;
 mod prove;
@@ -25,6 +26,7 @@ pub use draft::{Draft, Shown, Step, Turn, Turned};
 pub use enter::{Tested, Typed};
 pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
+pub use link::{LINK_LIFETIME, LinkStatus, NewLink};
 pub use list::{FlowView, Listed, Page};
 pub use prepare::{Ask, Prepared};
 pub use question::{Question, questions};
@@ -106,12 +108,13 @@ impl Hub {
                 tenant: flow.tenant_id,
                 kind: Kind::FlowChanged,
                 connection: result.or(flow.connection_id),
-                person: Some(flow.person_id),
+                person: flow.owner().person(),
                 data: event::Data {
                     failure,
                     flow: Some(flow.id),
                     handle: flow.handle.clone(),
                     status: Some(status.as_str().into()),
+                    link: flow.link_id,
                     ..Default::default()
                 },
             },

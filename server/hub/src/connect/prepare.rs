@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::health::Status,
-    people::{Action, Member},
+    people::By,
     secret::Secret,
     store::{ConnectionId, FlowId, connection, flow, words},
     vault::Place,
@@ -35,7 +35,8 @@ pub struct Ask {
     pub popup: bool,
     /// An administrator allows the app for everybody; nothing is connected yet.
     pub admin: bool,
-    /// Digest of the browser session; the callback must come with the same.
+    /// Digest of the browser session; the callback must come with the same. A
+    /// guest has one of their own.
     pub session: Vec<u8>,
 }
 
@@ -60,8 +61,15 @@ const LONGEST_HANDLE: usize = 64;
 
 impl Hub {
     /// Starts a flow and says where to send the person.
-    pub async fn prepare(&self, member: &Member, provider: &str, ask: Ask) -> Result<Prepared> {
-        member.may(Action::Connect)?;
+    pub async fn prepare(
+        &self,
+        by: impl Into<By<'_>>,
+        provider: &str,
+        ask: Ask,
+    ) -> Result<Prepared> {
+        let by = by.into();
+        by.may_connect_to(provider, ask.connection)?;
+        let owner = by.owner()?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
         if provider.sign_in() != SignIn::OneClick {
             let why = "there is no one-click sign-in at this provider here";
@@ -87,10 +95,10 @@ impl Hub {
             return Err(Error::invalid("admin", why));
         }
         let app = self
-            .provider_app(member.tenant(), provider)
+            .provider_app(by.tenant(), provider)
             .await?
             .ok_or_else(|| Failure::told(FailureCode::AppConfigInvalid, "provider_app_missing"))?;
-        let existing = self.existing(member, provider, ask.connection).await?;
+        let existing = self.existing(by, provider, ask.connection).await?;
         let variables =
             read_variables(provider, &ask.variables, existing.as_ref()).map_err(Error::Invalid)?;
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
@@ -123,13 +131,17 @@ impl Hub {
         let expires_at = now + FLOW_LIFETIME;
         let cookie_value = self
             .vault
-            .seal(verifier_place(member.tenant(), id), &verifier)
+            .seal(verifier_place(by.tenant(), id), &verifier)
             .await?;
         flow::Entity::insert(flow::ActiveModel {
             id: Set(id),
-            tenant_id: Set(member.tenant()),
-            person_id: Set(member.person()),
-            session_hash: Set(ask.session),
+            tenant_id: Set(by.tenant()),
+            person_id: Set(owner.person_id()),
+            link_id: Set(owner.link()),
+            session_hash: Set(match by {
+                By::Guest(guest) => guest.browser_hash().to_vec(),
+                By::Member(_) | By::Host(_) => ask.session,
+            }),
             provider: Set(provider.id.clone()),
             handle: Set(ask.handle),
             connection_id: Set(ask.connection),

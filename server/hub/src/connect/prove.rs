@@ -23,11 +23,12 @@ impl Hub {
         callback: &CallbackGrant,
     ) -> Result<std::result::Result<(), Failure>> {
         if provider.proof().is_none() {
-            // Among several tenants anybody could name another's.
+            // Among several tenants, or several people of a host application,
+            // anybody could name another's.
             let tenants = tenant::Entity::find().count(self.store.db()).await?;
             let code = FailureCode::AppConfigInvalid;
-            return Ok(match tenants {
-                1 => Ok(()),
+            return Ok(match (tenants, flow.link_id) {
+                (1, None) => Ok(()),
                 _ => Err(Failure::told(code, "installation_not_provable")),
             });
         }

@@ -11,14 +11,15 @@ use crate::{
     Error, Result,
     catalog::{Provider, Variables, oauth::Rotates},
     dialect::{Grant, Identity, Organisation, SecondToken},
-    failure::Failure,
+    failure::{Failure, FailureCode},
     hub::Hub,
     keep::schedule::{self, Life},
     secret::Secret,
     store::{
-        ConnectionId, PersonId, TenantId, connection, credential,
+        ConnectLinkId, ConnectionId, Owner, PersonId, TenantId, connect_link, connection,
+        credential,
         event::{self, Kind},
-        is_taken, refresh_attempt, words,
+        is_taken, refresh_attempt, sync_run, words,
     },
     vault::Place,
 };
@@ -27,6 +28,8 @@ use crate::{
 pub(super) struct Connected<'a> {
     pub tenant: TenantId,
     pub person: Option<PersonId>,
+    /// The link that is used up with it.
+    pub link: Option<ConnectLinkId>,
     pub provider: &'a Provider,
     pub variables: Variables,
     pub scopes_asked: Vec<String>,
@@ -94,14 +97,14 @@ impl Hub {
     /// account already, else into a new one.
     pub(super) async fn save(
         &self,
-        connected: Connected<'_>,
+        connected: &Connected<'_>,
         account: Account,
         target: Option<connection::Model>,
     ) -> Result<ConnectionId> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.save_once(&connected, &account, target.clone()).await {
+            match self.save_once(connected, &account, target.clone()).await {
                 Err(Error::Database(error)) if is_taken(&error) && tries < TRIES => {}
                 Err(Error::Conflict(MEANWHILE)) if tries < TRIES => {}
                 saved => {
@@ -147,6 +150,18 @@ impl Hub {
         }
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
+        // With what it is for, or not at all: of any number of attempts with one
+        // link exactly one is kept.
+        let link = match connected.link {
+            Some(link) => Some(
+                connect_link::use_up(&transaction, link, id, now)
+                    .await?
+                    .ok_or_else(|| {
+                        Failure::told(FailureCode::FlowExpiredOrInvalid, "link_used_or_expired")
+                    })?,
+            ),
+            None => None,
+        };
         let (row, kind) = match &existing {
             Some(row) => (
                 self.change_of(connected, account, Some(row))
@@ -202,12 +217,22 @@ impl Hub {
                 person: connected.person,
                 data: event::Data {
                     note: matches!(account, Account::Claimed { .. }).then(|| "imported".into()),
+                    link: connected.link,
+                    reference: link.and_then(|link| link.reference),
                     ..Default::default()
                 },
             },
             now,
         )
         .await?;
+        // What waited for it to be mended goes on; what had ended is planned anew.
+        sync_run::resume(&transaction, id, now).await?;
+        if existing
+            .as_ref()
+            .is_some_and(|before| before.disconnected_at.is_some())
+        {
+            self.plan_sync(&transaction, &row).await?;
+        }
         transaction.commit().await?;
         tracing::info!(connection.id = %id, provider = %row.provider, event = ?kind, "connection saved");
         Ok(id)
@@ -389,7 +414,7 @@ impl<'a> Connected<'a> {
         held: &Secret,
         provider: &'a Provider,
         tenant: TenantId,
-        person: PersonId,
+        owner: Owner,
     ) -> Result<(Self, Option<Identity>, Vec<Organisation>)> {
         let held: Held = serde_json::from_str(held.expose())
             .map_err(|_| crate::vault::VaultError::Unopenable)?;
@@ -406,7 +431,8 @@ impl<'a> Connected<'a> {
             .collect();
         let connected = Self {
             tenant,
-            person: Some(person),
+            person: owner.person(),
+            link: owner.link(),
             provider,
             variables: held.variables,
             scopes_asked: held.scopes_asked,

@@ -31,10 +31,15 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
-        if let Some(outcome) = self.probe(&connection).await? {
-            self.record_check(connection, outcome).await?;
-        }
+        self.check_now(connection).await?;
         self.one(by.tenant(), id).await
+    }
+
+    pub(super) async fn check_now(&self, connection: connection::Model) -> Result<()> {
+        match self.probe(&connection).await? {
+            Some(outcome) => self.record_check(connection, outcome).await,
+            None => Ok(()),
+        }
     }
 
     /// Asks the provider whether a connection works, without making anybody

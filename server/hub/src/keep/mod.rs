@@ -15,6 +15,7 @@ mod refresh;
 mod sample;
 pub mod schedule;
 pub mod spool;
+mod sync;
 
 use std::{
     collections::HashMap,
@@ -31,8 +32,8 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, credential, delivery, draft, flow, flow_outcome, idempotent_request,
-        push_message, refresh_attempt,
+        ConnectionId, connect_link, credential, delivery, draft, flow, flow_outcome,
+        idempotent_request, push_message, refresh_attempt, sync_run,
     },
 };
 
@@ -54,6 +55,8 @@ const PARALLEL: usize = 16;
 const BATCH: u64 = 200;
 /// How long finished refresh attempts and ended flows are kept, in days.
 const KEEP_DAYS: i64 = 7;
+/// How long it is kept how readings ended, in days.
+const KEEP_SYNCS_DAYS: i64 = 30;
 
 impl Hub {
     /// Renews one credential if it needs it. Any number of callers in this
@@ -120,6 +123,7 @@ impl Hub {
         self.drain_spool().await?;
         for node in self.spool.nodes() {
             credential::release_leases(self.store.db(), node).await?;
+            sync_run::release_leases(self.store.db(), node).await?;
         }
         Ok(())
     }
@@ -156,6 +160,9 @@ impl Hub {
         crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
         draft::sweep(self.store.db(), now).await?;
         flow::sweep(self.store.db(), before).await?;
+        connect_link::sweep(self.store.db(), before).await?;
+        let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);
+        sync_run::sweep(self.store.db(), readings).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;

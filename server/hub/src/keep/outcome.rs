@@ -20,7 +20,7 @@ use crate::{
     store::{
         AttemptId, connection, credential,
         event::{self, Kind},
-        node, refresh_attempt,
+        node, refresh_attempt, sync_run,
     },
 };
 
@@ -310,6 +310,9 @@ impl Hub {
         kind: Kind,
         data: event::Data,
     ) -> Result<()> {
+        if kind == Kind::ConnectionHealed {
+            sync_run::resume(db, connection.id, self.clock.now()).await?;
+        }
         event::append(
             db,
             event::New {

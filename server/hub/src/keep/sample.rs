@@ -29,6 +29,16 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        self.sample_of(&connection, table).await
+    }
+
+    /// The same of a connection that is at hand, whoever it is for.
+    pub(super) async fn sample_of(
+        &self,
+        connection: &connection::Model,
+        table: Option<&str>,
+    ) -> Result<Sample> {
+        let id = connection.id;
         let provider = self.catalog.get(&connection.provider).ok_or_else(|| {
             Failure::told(FailureCode::AppConfigInvalid, "provider_not_in_catalog")
         })?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Member, Role, Shown, fields};
+use super::{Action, Member, Role, Shown, fields, origins};
 use crate::{
     Error, Hub, Result,
     secret::Secret,
@@ -196,18 +196,22 @@ pub(super) fn scope_words(scopes: &[Scope]) -> String {
 
 impl Hub {
     /// Makes a key of the member's tenant. The answered secret is shown once
-    /// and stored nowhere.
+    /// and stored nowhere. `return_origins`, between blanks or on lines, is where
+    /// its connect links may send people back to; without any, nowhere.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::Invalid`] for `name` or `scopes`.
+    /// [`Error::Forbidden`], [`Error::Invalid`] for `name`, `scopes` or
+    /// `return_origins`.
     pub async fn create_api_key(
         &self,
         member: &Member,
         name: &str,
         scopes: &[Scope],
+        return_origins: &str,
     ) -> Result<(api_key::Model, Secret)> {
         member.may(Action::ManageApiKeys)?;
-        self.mint_key(member.tenant(), Some(member.person()), name, scopes)
+        let (tenant, by) = (member.tenant(), Some(member.person()));
+        self.mint_key(tenant, by, name, scopes, return_origins)
             .await
     }
 
@@ -215,17 +219,19 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such tenant, [`Error::Invalid`] for
-    /// `name` or `scopes`.
+    /// `name`, `scopes` or `return_origins`.
     pub async fn create_api_key_for(
         &self,
         tenant_name: &str,
         name: &str,
         scopes: &[Scope],
+        return_origins: &str,
     ) -> Result<(api_key::Model, Secret)> {
         let tenant = tenant::by_name(self.store.db(), tenant_name.trim())
             .await?
             .ok_or(Error::NotFound)?;
-        self.mint_key(tenant.id, None, name, scopes).await
+        self.mint_key(tenant.id, None, name, scopes, return_origins)
+            .await
     }
 
     /// The tenant's keys that are not revoked, newest first.
@@ -279,12 +285,14 @@ impl Hub {
         by: Option<PersonId>,
         name: &str,
         scopes: &[Scope],
+        return_origins: &str,
     ) -> Result<(api_key::Model, Secret)> {
         let name = fields::name("name", name)?;
         if scopes.is_empty() {
             return Err(Error::invalid("scopes", "Choose what the key may do"));
         }
         let scopes = scope_words(scopes);
+        let return_origins = origins::read_origins(return_origins)?;
         let secret = Secret::new(format!("{PREFIX}{}", Secret::random(RANDOM_BYTES).expose()));
         let row = api_key::Model {
             id: ApiKeyId::new(),
@@ -297,6 +305,7 @@ impl Hub {
             created_at: self.clock.now(),
             last_used_at: None,
             revoked_at: None,
+            return_origins,
         };
         api_key::insert(self.store.db(), row.clone()).await?;
         Ok((row, secret))

@@ -1,13 +1,16 @@
 //! Who may come in, and what they may do.
 //!
-//! [`Member`] and [`Host`] can only be made in here, by authentication. Every
-//! other room asks for one of them, so a query without a tenant does not compile.
+//! [`Member`], [`Host`] and [`Guest`] can only be made in here, by authentication.
+//! Every other room asks for one of them, so a query without a tenant does not
+//! compile.
 
 mod api_keys;
 mod by;
 mod fields;
+mod guest;
 mod limits;
 mod membership;
+mod origins;
 mod passwords;
 mod provider_apps;
 mod roles;
@@ -19,8 +22,11 @@ mod wishes;
 
 pub use api_keys::{Authority, Host, Scope};
 pub use by::By;
+pub(crate) use guest::RANDOM_BYTES as LINK_RANDOM_BYTES;
+pub use guest::{Done, Guest, Invitation, Standing};
 pub use limits::{Allowance, Limits, Policy};
 pub use membership::Member;
+pub(crate) use origins::read_return;
 pub use passwords::Passwords;
 pub use provider_apps::{ProviderAppSource, ProviderAppStatus};
 pub use roles::Action;

@@ -423,7 +423,7 @@ async fn asvs_11_5_1_keys_are_256_random_bits_and_stored_hashed() {
     let hub = hub().await;
     let ana = hub.found(owner()).await.unwrap();
     let scopes = [Scope::TokensRead, Scope::CatalogRead];
-    let (row, secret) = hub.create_api_key(&ana, "Till", &scopes).await.unwrap();
+    let (row, secret) = hub.create_api_key(&ana, "Till", &scopes, "").await.unwrap();
     let plain = secret.expose();
     assert!(
         plain.starts_with("lw_") && plain.len() == 46,
@@ -478,7 +478,7 @@ async fn keys_belong_to_one_tenant() {
         .await
         .unwrap();
     let (row, secret) = hub
-        .create_api_key_for("Alder & Ash", "Till", &[Scope::TokensRead])
+        .create_api_key_for("Alder & Ash", "Till", &[Scope::TokensRead], "")
         .await
         .unwrap();
     assert_eq!(
@@ -497,10 +497,10 @@ async fn keys_belong_to_one_tenant() {
             .is_some()
     );
     let nowhere = hub
-        .create_api_key_for("Cedar", "Till", &[Scope::TokensRead])
+        .create_api_key_for("Cedar", "Till", &[Scope::TokensRead], "")
         .await;
     assert!(matches!(nowhere, Err(Error::NotFound)));
-    let nothing = hub.create_api_key(&ana, "Till", &[]).await;
+    let nothing = hub.create_api_key(&ana, "Till", &[], "").await;
     assert!(matches!(nothing, Err(Error::Invalid(_))));
 }
 
@@ -511,7 +511,7 @@ async fn asvs_8_2_1_only_admins_manage_keys_and_provider_apps() {
         let allowed = [Role::Owner, Role::Admin].contains(&member.role());
         let secret = || Some(Secret::new("secret"));
         let outcomes = [
-            hub.create_api_key(&member, "Till", &[Scope::TokensRead])
+            hub.create_api_key(&member, "Till", &[Scope::TokensRead], "")
                 .await
                 .map(|_| ()),
             hub.api_keys(&member).await.map(|_| ()),

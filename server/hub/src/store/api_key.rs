@@ -23,6 +23,9 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
     pub last_used_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Where people may be sent back to after a connect link; space-separated.
+    #[sea_orm(column_type = "Text")]
+    pub return_origins: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{FromJsonQueryResult, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    FromJsonQueryResult, Iterable, JoinType, QueryOrder, QuerySelect, entity::prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectionId, PersonId, TenantId, credential};
@@ -39,6 +41,23 @@ pub enum SyncFrequency {
     /// Every week.
     #[sea_orm(string_value = "weekly")]
     Weekly,
+}
+
+impl SyncFrequency {
+    /// As it is stored and sent: `daily`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+        }
+    }
+
+    /// Read from that word.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::iter().find(|one| one.as_str() == word)
+    }
 }
 
 /// What became of the grant at the provider when the connection ended.

@@ -1,12 +1,15 @@
 //! What a person has entered so far of a connection that takes several answers:
 //! a key, a login, an address. It is theirs alone, outlives their browser, and
-//! ends with the connection or [`LIFETIME`] after the last answer.
+//! ends with the connection or [`LIFETIME`] after the last answer. What came by a
+//! link ends with the link.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, DraftId, PersonId, TenantId, connection::Variables};
+use super::{
+    ConnectLinkId, ConnectionId, DraftId, Owner, PersonId, TenantId, connection::Variables,
+};
 use crate::failure::Failure;
 
 /// How long a draft is kept after its last answer.
@@ -59,6 +62,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DraftId,
     pub tenant_id: TenantId,
+    /// Nobody's when a link is its owner.
     pub person_id: PersonId,
     pub provider: String,
     /// The connection that gets new keys; none makes a new one.
@@ -80,6 +84,8 @@ pub struct Model {
     pub failure: Option<Failure>,
     pub updated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    /// The link by which it was begun, if it was.
+    pub link_id: Option<ConnectLinkId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -88,16 +94,21 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A person's drafts, the newest first.
-pub async fn of_person(
+/// Somebody's drafts, the newest first.
+pub async fn owned(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    person: PersonId,
+    owner: Owner,
     now: DateTime<Utc>,
 ) -> Result<Vec<Model>, DbErr> {
+    let by_link = match owner.link() {
+        Some(link) => Column::LinkId.eq(link),
+        None => Column::LinkId.is_null(),
+    };
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
-        .filter(Column::PersonId.eq(person))
+        .filter(Column::PersonId.eq(owner.person_id()))
+        .filter(by_link)
         .filter(Column::ExpiresAt.gt(now))
         .order_by_desc(Column::UpdatedAt)
         .all(db)

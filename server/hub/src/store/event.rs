@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, EventId, FlowId, PersonId, TenantId, tenant};
+use super::{ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, SyncRunId, TenantId, tenant};
 use crate::failure::Failure;
 
 /// What happened, one per transition and never per attempt.
@@ -44,6 +44,12 @@ pub enum Kind {
     #[sea_orm(string_value = "connection.deleted")]
     #[serde(rename = "connection.deleted")]
     ConnectionDeleted,
+    #[sea_orm(string_value = "sync.completed")]
+    #[serde(rename = "sync.completed")]
+    SyncCompleted,
+    #[sea_orm(string_value = "sync.failed")]
+    #[serde(rename = "sync.failed")]
+    SyncFailed,
     #[sea_orm(string_value = "flow.changed")]
     #[serde(rename = "flow.changed")]
     FlowChanged,
@@ -83,6 +89,19 @@ pub struct Data {
     pub handle: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// The link by which it was done, and what the host application knows its
+    /// person by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<ConnectLinkId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The reading it is about, and how much there was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<SyncRunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<i32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -175,7 +194,26 @@ pub async fn numbered(
     Entity::find_by_id((tenant, seq)).all(db).await
 }
 
-/// The newest events of a connection, newest first.
+/// The same for a host application: what people do in their browsers until there
+/// is a connection is not its business.
+pub async fn after_for_hosts(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Seq.gt(after))
+        .filter(Column::Kind.ne(Kind::FlowChanged))
+        .order_by_asc(Column::Seq)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// The newest events of a connection, newest first. Readings that worked are
+/// not among them: every hour one would push out what matters.
 pub async fn of_connection(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
@@ -183,7 +221,7 @@ pub async fn of_connection(
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::Kind.ne(Kind::FlowChanged))
+        .filter(Column::Kind.is_not_in([Kind::FlowChanged, Kind::SyncCompleted]))
         .order_by_desc(Column::Seq)
         .limit(limit)
         .all(db)

@@ -2,10 +2,12 @@
 //! reused.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{QueryOrder, entity::prelude::*};
+use sea_orm::{Condition, QueryOrder, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, FlowId, PersonId, TenantId, connection::Variables};
+use super::{
+    ConnectLinkId, ConnectionId, FlowId, Owner, PersonId, TenantId, connection::Variables,
+};
 use crate::failure::Failure;
 
 /// Where a flow stands.
@@ -64,6 +66,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FlowId,
     pub tenant_id: TenantId,
+    /// Nobody's when a link is its owner.
     pub person_id: PersonId,
     /// Digest of the browser session it was started in.
     pub session_hash: Vec<u8>,
@@ -93,6 +96,26 @@ pub struct Model {
     /// The sealed grant of another account, while the person decides.
     #[sea_orm(column_type = "Text", nullable)]
     pub held_sealed: Option<String>,
+    /// The link by which it was started, if it was.
+    pub link_id: Option<ConnectLinkId>,
+}
+
+impl Model {
+    /// Whose it is.
+    pub fn owner(&self) -> Owner {
+        Owner::of(self.person_id, self.link_id)
+    }
+}
+
+/// The flows of one owner.
+pub fn owned(tenant: TenantId, owner: Owner) -> Condition {
+    Condition::all()
+        .add(Column::TenantId.eq(tenant))
+        .add(Column::PersonId.eq(owner.person_id()))
+        .add(match owner.link() {
+            Some(link) => Column::LinkId.eq(link),
+            None => Column::LinkId.is_null(),
+        })
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -120,32 +143,30 @@ pub async fn consume(
         .pop())
 }
 
-/// A person's flow by the word its opener chose.
+/// Somebody's flow by the word its opener chose.
 pub async fn by_handle(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    person: PersonId,
+    owner: Owner,
     handle: &str,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find()
-        .filter(Column::PersonId.eq(person))
-        .filter(Column::TenantId.eq(tenant))
+        .filter(owned(tenant, owner))
         .filter(Column::Handle.eq(handle))
         .order_by_desc(Column::CreatedAt)
         .one(db)
         .await
 }
 
-/// A person's flows that are still under way.
+/// Somebody's flows that are still under way.
 pub async fn under_way(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    person: PersonId,
+    owner: Owner,
     now: DateTime<Utc>,
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::PersonId.eq(person))
-        .filter(Column::TenantId.eq(tenant))
+        .filter(owned(tenant, owner))
         .filter(Column::ExpiresAt.gt(now))
         .filter(Column::Status.is_in([
             Status::Waiting,

@@ -68,6 +68,15 @@ id! {
     SigningKeyId,
     /// One address that is told of events.
     WebhookId,
+    /// One link for somebody who has no account here.
+    ConnectLinkId,
+    /// One reading of a connection.
+    SyncRunId,
+}
+
+impl PersonId {
+    /// What stands in a person's place where there is none.
+    pub const NOBODY: Self = Self(Uuid::nil());
 }
 
 impl TenantId {

@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 pub mod api_key;
+pub mod connect_link;
 pub mod connection;
 pub mod credential;
 pub mod data_key;
@@ -23,18 +24,21 @@ pub mod idempotent_request;
 mod ids;
 pub mod member;
 pub mod node;
+mod owner;
 pub mod person;
 pub mod provider_app;
 pub mod push_message;
 pub mod refresh_attempt;
 pub mod session;
 pub mod signing_key;
+pub mod sync_run;
 pub mod tenant;
 pub mod token_read;
 pub mod webhook;
 pub mod wish;
 
 pub use ids::*;
+pub use owner::Owner;
 
 /// The database: one pool, shared by everything that reads or writes rows.
 #[derive(Clone)]

@@ -78,17 +78,18 @@ impl Asked {
         let read = self.after.as_ref().map(read).transpose();
         read.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))
     }
+}
 
-    fn limit(&self) -> Answer<usize> {
-        let wrong = || Problem::invalid("limit", format!("Use a number from 1 to {LARGEST_PAGE}"));
-        match &self.limit {
-            None => Ok(PAGE),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
-                .ok_or_else(wrong),
-        }
+/// How many are wanted at the most.
+pub fn read_limit(limit: Option<&str>) -> Answer<usize> {
+    let wrong = || Problem::invalid("limit", format!("Use a number from 1 to {LARGEST_PAGE}"));
+    match limit {
+        None => Ok(PAGE),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
+            .ok_or_else(wrong),
     }
 }
 
@@ -124,7 +125,12 @@ async fn list(
 ) -> Answer<Json<ConnectionList>> {
     let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
     let page = hub
-        .connections_of_host(&host, asked.status()?, asked.after()?, asked.limit()?)
+        .connections_of_host(
+            &host,
+            asked.status()?,
+            asked.after()?,
+            read_limit(asked.limit.as_deref())?,
+        )
         .await?;
     let answer = |listed| Connection::of(&hub, listed);
     Ok(Json(ConnectionList {

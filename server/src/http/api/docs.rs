@@ -56,6 +56,8 @@ pub fn introduction() -> OpenApi {
         )
         .tags(Some([
             tag("connections", "Accounts that are linked"),
+            tag("events", "What happened"),
+            tag("links", "Links with which your own people connect"),
             tag("catalog", "What can be linked"),
             tag("tokens", "Short-lived tokens for this API"),
         ]))

@@ -5,6 +5,8 @@
 //! | who calls, how often, and whether it was sent before | [`admit`], [`once`] |
 //! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
 //! | working tokens of connections | [`lending`] |
+//! | readings of connections, and what happened | [`syncs`], [`events`] |
+//! | links for people without an account here | [`links`] |
 //! | what can be connected | [`catalog`] |
 //! | short-lived tokens for the API itself | [`tokens`] |
 //! | all of it described | [`docs`] |
@@ -16,9 +18,12 @@ pub mod catalog;
 mod connections;
 mod create;
 mod docs;
+mod events;
 mod lending;
+mod links;
 mod once;
 pub(super) mod schema;
+mod syncs;
 mod tokens;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
@@ -57,6 +62,8 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
 fn described(hub: &Hub) -> OpenApiRouter<Hub> {
     let admitted = OpenApiRouter::new()
         .nest("/catalog", catalog::router())
+        .nest("/connect-links", links::router())
+        .nest("/events", events::router())
         .route_layer(from_fn_with_state(hub.clone(), admit::caller));
     let versioned = OpenApiRouter::new()
         .merge(admitted)
@@ -69,6 +76,7 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
 
 fn connections(hub: &Hub) -> OpenApiRouter<Hub> {
     connections::router()
+        .merge(syncs::router())
         .route_layer(from_fn_with_state(hub.clone(), admit::caller))
         // It finds out who calls in the one statement that lending costs.
         .routes(routes!(lending::token))

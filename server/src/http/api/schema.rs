@@ -2,7 +2,11 @@
 //! from the lists themselves.
 
 use hub::{
-    failure::FailureCode, keep::health::Status, people::Scope, store::connection::SyncFrequency,
+    connect::LinkStatus,
+    failure::FailureCode,
+    keep::health::Status,
+    people::Scope,
+    store::{connection::SyncFrequency, event::Kind},
 };
 use sea_orm::{ActiveEnum, Iterable};
 use utoipa::openapi::{
@@ -24,6 +28,18 @@ pub fn status() -> Schema {
     words("How the connection is", all)
 }
 
+/// What happened.
+pub fn event_kind() -> Schema {
+    let all = Kind::iter().filter(|kind| *kind != Kind::FlowChanged);
+    words("What happened", all.map(|kind| kind.to_value()))
+}
+
+/// How a link stands.
+pub fn link_status() -> Schema {
+    let all = LinkStatus::ALL.map(|status| status.as_str().to_owned());
+    words("How the link stands", all)
+}
+
 /// What failed.
 pub fn failure_code() -> Schema {
     let all = FailureCode::ALL.map(|code| code.as_str().to_owned());
@@ -33,7 +49,7 @@ pub fn failure_code() -> Schema {
 /// How often a connection is to be read.
 pub fn sync_frequency() -> Schema {
     words(
-        "How often the host application wants it to be read",
+        "How often it is read",
         SyncFrequency::iter().map(|one| one.to_value()),
     )
 }
