@@ -1,9 +1,13 @@
 //! Handing out working tokens.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     Error, Result,
+    catalog::Variables,
+    dialect::{Handed, Request, hand_out},
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::{
@@ -23,10 +27,14 @@ use crate::{
 
 /// A token that works, with what a host application needs to know about it.
 pub struct Lent {
-    /// The token.
-    pub access_token: Secret,
+    /// The token, or the one key a person entered; none where they entered more.
+    pub access_token: Option<Secret>,
     /// `Bearer`, or what the provider calls it.
     pub token_type: String,
+    /// What a person entered, where that is more than a key.
+    pub credentials: Option<BTreeMap<String, Secret>>,
+    /// How calls carry what a person entered.
+    pub request: Option<Request>,
     /// When it ends; none when it does not, or nobody says.
     pub expires_at: Option<DateTime<Utc>>,
     /// What it may be used for; none when the provider does not say.
@@ -128,10 +136,23 @@ impl Hub {
         };
         let place = Place::credential(host.tenant(), id, slot, "access", stored.version);
         let access_token = self.vault.open(place, &stored.access_sealed).await?;
+        let provider = self.catalog.get(&stored.provider);
+        let handed = provider.map(|one| hand_out(one, &stored.variables, &access_token));
+        let handed = match handed.transpose() {
+            Ok(handed) => handed.flatten().unwrap_or(Handed {
+                key: Some(access_token),
+                token_type: stored.token_type.into(),
+                credentials: None,
+                request: None,
+            }),
+            Err(failure) => return Ok(Err(stored.withheld(failure))),
+        };
         self.reads.note(host.tenant(), key, id, now);
         Ok(Ok(Lent {
-            access_token,
-            token_type: stored.token_type,
+            access_token: handed.key,
+            token_type: handed.token_type.into_owned(),
+            credentials: handed.credentials,
+            request: handed.request,
             expires_at: stored.life.expires_at,
             scopes: stored.scopes_granted.as_deref().map(words),
             provider: stored.provider,
@@ -175,6 +196,7 @@ struct Stored {
     label: String,
     external_id: Option<String>,
     scopes_granted: Option<String>,
+    variables: Variables,
     access_sealed: String,
     token_type: String,
     life: Life,
@@ -193,6 +215,7 @@ impl Stored {
             label: row.display_name.or(row.account_label)?,
             external_id: row.external_id,
             scopes_granted: row.scopes_granted,
+            variables: row.variables.unwrap_or_default().0,
             disconnected: row.disconnected_at.is_some(),
             access_sealed: match row.access_sealed {
                 Some(sealed) => sealed,

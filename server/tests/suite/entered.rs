@@ -384,3 +384,70 @@ async fn a_thousand_connections_are_listed_in_two_statements() {
         assert_eq!(problem["errors"][0]["field"], field);
     }
 }
+
+#[tokio::test]
+async fn a_key_is_lent_itself_with_how_it_is_sent() {
+    let world = world().await;
+    let host = world.any_host().await;
+    let key = key(&world, 0);
+    let made = host.post("/v1/connections", entered(&key)).await;
+    let made: Value = made.json().await.unwrap();
+    let path = format!("/v1/connections/{}/token", made["id"].as_str().unwrap());
+    let answer = host.get(&path).await;
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let lent: Value = answer.json().await.unwrap();
+    assert_eq!(lent["access_token"], key, "and not what was sealed");
+    assert_eq!(lent["token_type"], "Bearer");
+    let request = &lent["request"];
+    assert_eq!(request["headers"]["authorization"], format!("Bearer {key}"));
+    assert_eq!(request["query"], json!({}));
+    assert!(request["basic"].is_null() && lent.get("credentials").is_none());
+    // It is ready to be sent as it is.
+    let base = request["base_url"].as_str().unwrap();
+    let asked = world.browser().http.get(format!("{base}/me"));
+    let asked = asked.header(
+        "authorization",
+        request["headers"]["authorization"].as_str().unwrap(),
+    );
+    assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK);
+    // Another tenant borrows nothing of it.
+    let stranger = world.stranger().await;
+    assert_eq!(stranger.get(&path).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn two_halves_of_a_key_are_lent_as_basic_authentication() {
+    let directory = std::env::temp_dir().join(format!("linkwell-halves-{}", ConnectionId::new()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let halves = SHOP_BY_KEY
+        .replace("headers = { authorization = \"Bearer {api_key}\" }", "headers = { authorization = \"Bearer {api_key}\", x-shop = \"{shop_id}\" }\nquery = { lang = \"en\" }\nbasic = { user = \"{shop_id}\", password = \"{api_key}\" }")
+        .replace("[api]", "[[field]]\nname = \"shop_id\"\nlabel = \"Shop\"\nwhy = \"Which one.\"\nsteps = [\"Look.\"]\npattern = '[a-z]{2,20}'\nexample = \"maple\"\nsecret = false\n\n[api]");
+    let halves = halves.replace(
+        "headers = { authorization = \"Bearer {api_key}\", x-shop",
+        "headers = { x-key = \"{api_key}\", x-shop",
+    );
+    std::fs::write(directory.join("halves.toml"), halves).unwrap();
+    let world = World::with(Setup {
+        catalog: Some(directory),
+        ..Setup::default()
+    })
+    .await;
+    let provider = world.app.hub.catalog.get("halves").unwrap();
+    let entered = hub::dialect::Entered::new(
+        [("api_key", "sk_12345678"), ("shop_id", "maple")]
+            .map(|(name, value)| (name.to_owned(), hub::secret::Secret::new(value))),
+    );
+    let variables = [("branch".to_owned(), "main".to_owned())].into();
+    let handed = hub::dialect::hand_out(provider, &variables, &entered.to_stored());
+    let handed = handed.unwrap().unwrap();
+    assert!(handed.key.is_none());
+    assert_eq!(handed.token_type, hub::dialect::CREDENTIALS);
+    let credentials = handed.credentials.unwrap();
+    assert_eq!(credentials["shop_id"].expose(), "maple");
+    let signature = handed.request.unwrap().signature;
+    let (user, password) = signature.basic.unwrap();
+    assert_eq!((user.expose(), password.expose()), ("maple", "sk_12345678"));
+    assert_eq!(signature.query[0].1.expose(), "en");
+    let named = |name: &str| signature.headers.iter().find(|one| one.0 == name).unwrap();
+    assert_eq!(named("x-key").1.expose(), "sk_12345678");
+}

@@ -130,6 +130,17 @@ async fn a_service_is_entered_checked_and_sampled() {
     let shown: serde_json::Value = host.get(&path).await.json().await.unwrap();
     assert_eq!(shown["status"], "connected", "{shown}");
     assert!(!shown.to_string().contains(RIGHT));
+
+    // All that it takes to connect, so that a host application can.
+    let (status, lent) = host.token(id).await;
+    assert_eq!(status, reqwest::StatusCode::OK);
+    assert_eq!(lent["token_type"], "credentials");
+    assert!(lent.get("access_token").is_none() && lent.get("request").is_none());
+    let credentials = &lent["credentials"];
+    assert_eq!(credentials["host"], "localhost");
+    assert_eq!(credentials["port"], service.address.port().to_string());
+    assert_eq!(credentials["user"], "default");
+    assert_eq!(credentials["password"], RIGHT);
 }
 
 #[tokio::test]

@@ -170,14 +170,29 @@ impl<'a> Carried<'a> {
         provider: &Provider,
         values: &Variables,
     ) -> Result<(), Failure> {
+        if let Self::Token(token) = self {
+            draft.bearer(provider, token)?;
+        }
+        let signature = self.signature(provider, values)?;
+        for (name, value) in &signature.headers {
+            draft.header(name, value.expose(), true)?;
+        }
+        for (name, value) in &signature.query {
+            draft.query(name, value.expose());
+        }
+        if let Some((user, password)) = &signature.basic {
+            draft.basic_as_is(user.expose(), password.expose())?;
+        }
+        Ok(())
+    }
+
+    /// What every call carries by the provider's `[api]`, but for a bearer token.
+    pub fn signature(&self, provider: &Provider, values: &Variables) -> Result<Signature, Failure> {
         let api = &provider.api;
         let fill = |name: &str| {
             self.value(name)
                 .or_else(|| values.get(name).map(String::as_str))
         };
-        if let Self::Token(token) = self {
-            draft.bearer(provider, token)?;
-        }
         let not_yet = provider.tenant_variable().map(|variable| &variable.name);
         // What was left empty is not sent empty.
         let is_left_out = |template: &Template| {
@@ -185,12 +200,13 @@ impl<'a> Carried<'a> {
             entered
                 .is_some_and(|entered| template.names().any(|name| entered.get(name) == Some("")))
         };
+        let mut signature = Signature::default();
         for (name, template) in &api.headers {
             if is_left_out(template) {
                 continue;
             }
             match template.fill(fill) {
-                Ok(value) => draft.header(name, &value, true)?,
+                Ok(value) => signature.headers.push((name.clone(), Secret::new(value))),
                 // Which organisation is meant is chosen after the list was read.
                 Err(missing) if Some(&missing.0) == not_yet => {}
                 Err(missing) => return Err(misconfigured(missing)),
@@ -200,13 +216,25 @@ impl<'a> Carried<'a> {
             if is_left_out(template) {
                 continue;
             }
-            draft.query(name, &template.fill(fill).map_err(misconfigured)?);
+            let value = template.fill(fill).map_err(misconfigured)?;
+            signature.query.push((name.clone(), Secret::new(value)));
         }
         if let Some(basic) = &api.basic {
-            let user = basic.user.fill(fill).map_err(misconfigured)?;
-            let password = basic.password.fill(fill).map_err(misconfigured)?;
-            draft.basic_as_is(&user, &password)?;
+            let half = |template: &Template| template.fill(fill).map_err(misconfigured);
+            let (user, password) = (half(&basic.user)?, half(&basic.password)?);
+            signature.basic = Some((Secret::new(user), Secret::new(password)));
         }
-        Ok(())
+        Ok(signature)
     }
+}
+
+/// What a call carries of what was entered, ready to be sent.
+#[derive(Default)]
+pub struct Signature {
+    /// Headers, by name.
+    pub headers: Vec<(String, Secret)>,
+    /// Parameters of the address, by name.
+    pub query: Vec<(String, Secret)>,
+    /// User and password of basic authentication.
+    pub basic: Option<(Secret, Secret)>,
 }

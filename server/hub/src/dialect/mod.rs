@@ -7,6 +7,7 @@ mod assertion;
 mod authorize;
 mod callback;
 mod credential;
+mod handing;
 mod handover;
 mod identity;
 mod proof;
@@ -151,6 +152,7 @@ pub struct Grant {
 }
 
 pub use callback::{is_approval, read_launch};
+pub use handing::{CREDENTIALS, Handed, Request, hand_out};
 pub use handover::{HandedOver, read_handover};
 pub use proof::NOT_THEIRS;
 pub use push::{PushMessage, Told, read_push};
@@ -158,6 +160,7 @@ pub use push::{PushMessage, Told, read_push};
 /// What a person entered, by field.
 pub use credential::Entered;
 pub(crate) use reading::retry_at;
+pub use credential::{Entered, Signature};
 pub use sample::{Column, Kind, Note, ROWS, Sample, TABLES, describe};
 pub use signing::Caller;
 pub use trial::{Outcome, Step, Trial, Tried, Watch};

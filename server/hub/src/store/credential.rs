@@ -182,6 +182,7 @@ pub struct Lendable {
     pub display_name: Option<String>,
     pub external_id: Option<String>,
     pub scopes_granted: Option<String>,
+    pub variables: Option<connection::Variables>,
     pub check_failure: Option<Failure>,
     pub disconnected_at: Option<DateTime<Utc>>,
     pub access_sealed: Option<String>,
@@ -217,6 +218,7 @@ pub async fn lendable(
         .column((connection::Entity, connection::Column::DisplayName))
         .column((connection::Entity, connection::Column::ExternalId))
         .column((connection::Entity, connection::Column::ScopesGranted))
+        .column((connection::Entity, connection::Column::Variables))
         .expr_as(
             Expr::col((connection::Entity, connection::Column::Failure)),
             "check_failure",

@@ -1,5 +1,7 @@
 //! Handing out working tokens.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -11,6 +13,7 @@ use hub::{
     Hub,
     lend::{Borrower, Lent, Withheld},
     prompt::{During, Subject},
+    secret::Secret,
     store::credential,
 };
 use serde::{Deserialize, Serialize};
@@ -30,11 +33,26 @@ pub(super) struct TokenQuery {
     kind: Option<String>,
 }
 
-/// A token that works.
+/// A token that works, or what a person entered in its place.
 #[derive(Serialize, ToSchema)]
 struct TokenAnswer<'a> {
-    access_token: &'a str,
+    /// The token, or the one key a person entered; not there where they entered
+    /// more than one value
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    /// `Bearer`, or what the provider calls it; `api_key` for a key that is sent
+    /// as `request` says; `credentials` for several values
     token_type: &'a str,
+    /// What was entered, by the names of the provider's `fields` in the catalog:
+    /// a host, a port, a database, a user, a password. With
+    /// `"token_type": "credentials"`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    credentials: Option<BTreeMap<&'a str, &'a str>>,
+    /// How calls carry what was entered, where the provider is spoken to over
+    /// HTTP
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<SignedRequest<'a>>,
     /// Its end; none when it has none, or nobody says
     expires_at: Option<DateTime<Utc>>,
     /// What it may be used for; none when the provider does not say
@@ -44,10 +62,39 @@ struct TokenAnswer<'a> {
     account: Account,
 }
 
+/// What every call carries, ready to be sent.
+#[derive(Serialize, ToSchema)]
+struct SignedRequest<'a> {
+    /// Where the provider's API begins
+    base_url: Option<&'a str>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    headers: BTreeMap<&'a str, &'a str>,
+    /// Parameters of the address
+    #[schema(value_type = BTreeMap<String, String>)]
+    query: BTreeMap<&'a str, &'a str>,
+    basic: Option<BasicAuthentication<'a>>,
+}
+
+/// User and password of basic authentication.
+#[derive(Serialize, ToSchema)]
+struct BasicAuthentication<'a> {
+    username: &'a str,
+    password: &'a str,
+}
+
+fn told(pairs: &[(String, Secret)]) -> BTreeMap<&str, &str> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect()
+}
+
 /// Lend the working token of a connection
 ///
 /// A token whose end is near is renewed first. A token that still works is lent
-/// while its provider is down. Who borrowed which token is recorded.
+/// while its provider is down. Of a connection that a person entered, the key is
+/// lent with how it is sent, or all that is needed to connect. Who borrowed which
+/// token is recorded.
 #[utoipa::path(
     get, path = "/{id}/token", tag = "connections", operation_id = "lend_token",
     params(("id" = uuid::Uuid, Path, description = "The connection"), TokenQuery),
@@ -103,16 +150,34 @@ fn problem(hub: &Hub, withheld: &Withheld) -> Problem {
 }
 
 fn answer(lent: Lent) -> Response {
-    let answer = TokenAnswer {
-        access_token: lent.access_token.expose(),
-        token_type: &lent.token_type,
-        expires_at: lent.expires_at,
-        scopes: lent.scopes,
-        provider: lent.provider,
-        account: Account {
-            id: lent.account_id,
-            label: lent.account_label,
-        },
-    };
+    let answer =
+        TokenAnswer {
+            access_token: lent.access_token.as_ref().map(Secret::expose),
+            token_type: &lent.token_type,
+            credentials: lent.credentials.as_ref().map(|credentials| {
+                let fields = credentials.iter();
+                fields
+                    .map(|(name, value)| (name.as_str(), value.expose()))
+                    .collect()
+            }),
+            request: lent.request.as_ref().map(|request| SignedRequest {
+                base_url: request.base_url.as_ref().map(Secret::expose),
+                headers: told(&request.signature.headers),
+                query: told(&request.signature.query),
+                basic: request.signature.basic.as_ref().map(|(user, password)| {
+                    BasicAuthentication {
+                        username: user.expose(),
+                        password: password.expose(),
+                    }
+                }),
+            }),
+            expires_at: lent.expires_at,
+            scopes: lent.scopes,
+            provider: lent.provider,
+            account: Account {
+                id: lent.account_id,
+                label: lent.account_label,
+            },
+        };
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
