@@ -4,27 +4,24 @@
 //! and one AES-GCM open. Both are served over loopback by the same process and
 //! loaded in turns, so that whatever else the machine does falls on both.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Instant};
+mod bench;
+
+use std::time::Instant;
 
 use axum::{Json, Router, extract::State, routing::get};
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use hub::{
     Hub,
-    catalog::Catalog,
-    clock::Clock,
     connect::Import,
-    keep::spool::Spool,
-    outbound::OutboundPolicy,
     people::Scope,
     secret::Secret,
-    store::{ConnectionId, Store, credential},
-    vault::{MasterKey, Place},
+    store::{ConnectionId, credential},
+    vault::Place,
 };
-use linkwell::application::{Application, Ingredients, migrate};
 use serde_json::json;
-use tokio::net::TcpListener;
-use url::Url;
+
+use bench::{Ground, client, serve};
 
 /// Requests of one round, and how many are under way at once.
 const REQUESTS: usize = 4_000;
@@ -36,9 +33,8 @@ const PROMISED: f64 = 0.7;
 
 #[tokio::main]
 async fn main() {
-    let directory = std::env::temp_dir().join(format!("linkwell-bench-{}", ConnectionId::new()));
-    std::fs::create_dir_all(&directory).expect("a directory");
-    let application = application(&directory).await;
+    let ground = Ground::new().await;
+    let application = &ground.application;
     let hub = application.hub.clone();
     let (id, key) = seed(&hub).await;
     let product = serve(application.router()).await;
@@ -70,27 +66,6 @@ async fn main() {
     println!("lending a fresh token   {ours:>8.0} requests/s");
     println!("bare handler            {theirs:>8.0} requests/s");
     println!("ratio                   {ratio:>8.2}  (promised: at least {PROMISED})");
-    std::fs::remove_dir_all(&directory).expect("the directory is removed");
-}
-
-async fn application(directory: &std::path::Path) -> Application {
-    let database = format!("sqlite://{}?mode=rwc", directory.join("bench.db").display());
-    let store = Store::open(&database).await.expect("a database");
-    migrate(&store).await.expect("migrations");
-    let key = Secret::new("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
-    Application::new(Ingredients {
-        store,
-        clock: Clock::system(),
-        wrapper: Arc::new(MasterKey::from_text(&key, "bench").expect("a key")),
-        catalog: Catalog::embedded().expect("the catalog"),
-        outbound: OutboundPolicy::default(),
-        public_url: Url::parse("http://127.0.0.1/").expect("an address"),
-        operator_apps: Default::default(),
-        open_sign_up: false,
-        spool: Spool::open(&directory.join("spool")).expect("a spool"),
-        rate_limit: NonZeroU32::MAX,
-    })
-    .expect("an application")
 }
 
 async fn seed(hub: &Hub) -> (ConnectionId, String) {
@@ -145,31 +120,6 @@ async fn bare(State((hub, id)): State<(Hub, ConnectionId)>) -> Json<serde_json::
         .await
         .expect("a token");
     Json(json!({ "access_token": token.expose() }))
-}
-
-async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        axum::serve(
-            listener,
-            router.into_make_service_with_connect_info::<SocketAddr>(),
-        )
-        .await
-        .expect("serving");
-    });
-    address
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the load comes from outside the hub"
-)]
-fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client")
 }
 
 /// Requests per second.

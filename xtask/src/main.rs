@@ -48,6 +48,7 @@ fn main() -> Result<()> {
             "--package=linkwell",
             "--package=hub",
             "--bench=lending",
+            "--bench=listing",
             "--bench=catalog",
         ])),
         Task::Test(options) => test::test(&workspace, &options),

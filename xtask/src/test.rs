@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check there is, one stage after the other.
 
+mod api;
 mod postgres;
 
 use std::{
@@ -37,6 +38,8 @@ enum Stage {
     Lint,
     /// All Rust tests, on SQLite.
     Rust,
+    /// The API as it describes itself, against the running program.
+    Api,
     /// The whole-application tests again, on PostgreSQL.
     Postgres,
     /// Connections to real databases and mail servers.
@@ -46,10 +49,11 @@ enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Site,
         Self::Lint,
         Self::Rust,
+        Self::Api,
         Self::Postgres,
         Self::Services,
         Self::E2e,
@@ -60,6 +64,7 @@ impl Stage {
             Self::Site => "site",
             Self::Lint => "lint",
             Self::Rust => "rust",
+            Self::Api => "api",
             Self::Postgres => "postgres",
             Self::Services => "services",
             Self::E2e => "e2e",
@@ -71,6 +76,10 @@ impl Stage {
             Self::Site => site::build(workspace),
             Self::Lint => lint(workspace),
             Self::Rust => run(&mut workspace.cargo(&["test", "--workspace", FAILPOINTS])),
+            Self::Api => {
+                build(workspace)?;
+                api::check(workspace)
+            }
             Self::Postgres => postgres(workspace),
             Self::Services => services(workspace),
             Self::E2e => e2e(workspace),
@@ -144,13 +153,18 @@ fn services(workspace: &Workspace) -> Result<()> {
         .env("LINKWELL_TEST_SERVICES", postgres.directory()))
 }
 
+/// The program itself, as the stages run it that need a whole one.
+fn build(workspace: &Workspace) -> Result<()> {
+    run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))
+}
+
 fn e2e(workspace: &Workspace) -> Result<()> {
     let suite = workspace.root.join("end2end");
     if !suite.join("package-lock.json").exists() {
         return Err(anyhow!("end2end/ has no package-lock.json"));
     }
     let browsers = tools::browsers()?;
-    run(&mut workspace.cargo(&["build", "--workspace", FAILPOINTS, "--bin=linkwell"]))?;
+    build(workspace)?;
     tools::npm_ci(&suite)?;
     let mitmproxy = tools::python_packages(workspace, "mitmproxy")?;
     run(Command::new("npx")

@@ -107,7 +107,7 @@ fn python() -> Result<PathBuf> {
     }
     apt_install(&["python3-venv"])?;
     able().context(
-        "the browser tests need Python 3.10 or newer with venv on the PATH \
+        "the tests need Python 3.10 or newer with venv on the PATH \
          (Debian: apt-get install --no-install-recommends python3-venv)",
     )
 }

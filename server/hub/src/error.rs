@@ -41,7 +41,17 @@ pub enum Error {
     Vault(#[from] crate::vault::VaultError),
     /// The database did not answer as it should.
     #[error("the database failed: {0}")]
-    Database(#[from] sea_orm::DbErr),
+    Database(sea_orm::DbErr),
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        match error {
+            // It was there when it was read, and somebody has deleted it since.
+            sea_orm::DbErr::RecordNotUpdated | sea_orm::DbErr::RecordNotFound(_) => Self::NotFound,
+            error => Self::Database(error),
+        }
+    }
 }
 
 impl Error {

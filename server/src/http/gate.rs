@@ -5,8 +5,8 @@
 //! `Sec-Fetch-Site`, which every current browser sends and no page can forge,
 //! or else `Origin`.
 //!
-//! Exempt are, and nothing else: requests below `/v1/` that carry a bearer key,
-//! because the key and no cookie is their authority; `/oauth/callback/`, where
+//! Exempt are, and nothing else: requests below `/v1/` that carry a bearer key, or
+//! no cookie either, because no cookie is their authority; `/oauth/callback/`, where
 //! some providers send the person back by a form of theirs, and
 //! `/oauth/handover/`, where some servers bring keys, both guarded by the flow's
 //! state; and `/hooks/`, where every message is signed, and a DELETE of
@@ -18,7 +18,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
-        header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
+        header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN},
         uri::Authority,
     },
     middleware::Next,
@@ -131,7 +131,7 @@ fn is_exempt(method: &Method, path: &str, headers: &HeaderMap) -> bool {
             said.is_some_and(|said| said.eq_ignore_ascii_case(scheme))
         })
     };
-    (path.starts_with("/v1/") && carries(b"bearer "))
+    (path.starts_with("/v1/") && (carries(b"bearer ") || !headers.contains_key(COOKIE)))
         || (method == Method::DELETE && path.starts_with("/oauth/callback/") && carries(b"basic "))
         || (method == Method::POST
             && ["/oauth/callback/", "/oauth/handover/", "/hooks/"]
@@ -299,6 +299,8 @@ mod tests {
     #[tokio::test]
     async fn exactly_these_kinds_of_requests_are_exempt() {
         let exempt = [
+            // Who they are is asked for next, and there is nothing to go by.
+            post("/v1/connections"),
             post("/v1/connections").header("authorization", "Bearer lw_key"),
             post("/v1/connections")
                 .header("authorization", "bearer lw_key")
@@ -314,8 +316,9 @@ mod tests {
             assert_eq!(answer(HUB, request).await.status(), StatusCode::OK);
         }
         let not = [
-            post("/v1/connections"),
-            post("/v1/connections").header("authorization", "Basic bGlu"),
+            post("/v1/connections")
+                .header("authorization", "Basic bGlu")
+                .header("cookie", "linkwell=x"),
             post("/v1/connections").header("cookie", "linkwell=x"),
             post("/v1").header("authorization", "Bearer lw_key"),
             post("/v1x/connections").header("authorization", "Bearer lw_key"),

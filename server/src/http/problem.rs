@@ -375,5 +375,6 @@ described! {
     TooLarge: "The body is too large";
     NotJson: "The body has to be JSON";
     Invalid: "Some fields cannot be accepted: `errors` says which and why";
+    Conflict: "It clashes with what is there, or the same request is under way";
     Throttled: "Too many calls", "retry-after" = "After how many seconds to try again";
 }

@@ -101,8 +101,11 @@ async fn whatever_is_wrong_is_a_problem() {
             problem(answer, StatusCode::UNAUTHORIZED).await;
         }
     }
-    let bare = world.browser().http.post(world.url("/v1/connections"));
-    problem(bare.send().await.unwrap(), StatusCode::FORBIDDEN).await;
+    let bare = || world.browser().http.post(world.url("/v1/connections"));
+    problem(bare().send().await.unwrap(), StatusCode::UNAUTHORIZED).await;
+    // With a cookie, another site may have sent it.
+    let cookie = bare().header("cookie", "linkwell=x");
+    problem(cookie.send().await.unwrap(), StatusCode::FORBIDDEN).await;
     let reader = world.host(&[Scope::CatalogRead]).await;
     problem(reader.get(&one).await, StatusCode::FORBIDDEN).await;
 }

@@ -335,7 +335,7 @@ impl Things {
         )
     }
 
-    fn text(&self, body: &str) -> String {
+    pub fn text(&self, body: &str) -> String {
         body.replace("<connection>", &self.connection)
             .replace("<key>", &self.key)
             .replace("<webhook>", &self.webhook)

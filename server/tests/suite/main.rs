@@ -23,6 +23,7 @@ mod links;
 mod people;
 mod push;
 mod refresh;
+mod rights;
 mod secrets;
 mod services;
 mod surface;

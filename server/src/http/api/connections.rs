@@ -171,10 +171,10 @@ struct ChangeBody {
     #[schema(max_length = 80)]
     display_name: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = schema::sync_frequency)]
+    #[schema(schema_with = schema::maybe_sync_frequency)]
     sync_frequency: Option<SyncFrequency>,
     #[serde(default)]
-    #[schema(schema_with = schema::mapping)]
+    #[schema(schema_with = schema::maybe_mapping)]
     mapping: Option<Mapping>,
 }
 
@@ -242,6 +242,8 @@ async fn remove(
         (status = 401, response = problem::Unauthenticated),
         (status = 403, response = problem::Forbidden),
         (status = 404, response = problem::NotFound),
+        (status = 409, response = problem::Conflict),
+        (status = 422, response = problem::Invalid),
         (status = 429, response = problem::Throttled),
     ),
     security(("key" = ["connections:write"])),

@@ -59,7 +59,7 @@ pub(super) struct CreateBody {
     #[schema(max_length = 80)]
     display_name: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = schema::sync_frequency)]
+    #[schema(schema_with = schema::maybe_sync_frequency)]
     sync_frequency: Option<SyncFrequency>,
     #[serde(default)]
     config: Option<Config>,
@@ -282,6 +282,7 @@ pub(super) struct TestBody {
         (status = 400, response = problem::Malformed),
         (status = 401, response = problem::Unauthenticated),
         (status = 403, response = problem::Forbidden),
+        (status = 409, response = problem::Conflict),
         (status = 413, response = problem::TooLarge),
         (status = 415, response = problem::NotJson),
         (status = 422, response = problem::Invalid),

@@ -108,6 +108,7 @@ impl Link {
         (status = 400, response = problem::Malformed),
         (status = 401, response = problem::Unauthenticated),
         (status = 403, response = problem::Forbidden),
+        (status = 409, response = problem::Conflict),
         (status = 413, response = problem::TooLarge),
         (status = 415, response = problem::NotJson),
         (status = 422, response = problem::Invalid),

@@ -11,7 +11,7 @@ use hub::{
 use sea_orm::{ActiveEnum, Iterable};
 use utoipa::openapi::{
     ObjectBuilder, RefOr, Schema, Type,
-    schema::{ArrayBuilder, SchemaType},
+    schema::{ArrayBuilder, OneOfBuilder, SchemaType},
 };
 
 fn words(about: &str, words: impl IntoIterator<Item = String>) -> Schema {
@@ -52,6 +52,29 @@ pub fn sync_frequency() -> Schema {
         "How often it is read",
         SyncFrequency::iter().map(|one| one.to_value()),
     )
+}
+
+/// The same, or null where nothing is said.
+pub fn or_null(schema: Schema) -> Schema {
+    OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .item(schema)
+        .into()
+}
+
+/// How often a connection is to be read, if that is said.
+pub fn maybe_sync_frequency() -> Schema {
+    or_null(sync_frequency())
+}
+
+/// What a token is to be for, if that is said.
+pub fn maybe_scopes() -> Schema {
+    or_null(scopes())
+}
+
+/// What the host application calls what it reads, if that is said.
+pub fn maybe_mapping() -> Schema {
+    or_null(mapping())
 }
 
 /// What a key may do.

@@ -135,6 +135,7 @@ struct SyncList {
         (status = 404, response = problem::NotFound),
         (status = 409, description = "A person has to act first", body = Problem,
             content_type = "application/problem+json"),
+        (status = 422, response = problem::Invalid),
         (status = 429, response = problem::Throttled),
     ),
     security(("key" = ["connections:write"])),

@@ -45,7 +45,7 @@ pub fn published() -> OpenApiRouter<Hub> {
 #[schema(example = json!({ "scopes": ["catalog:read"] }))]
 struct ExchangeBody {
     /// What the token is for; all that the key may do where it is left out
-    #[schema(schema_with = schema::scopes)]
+    #[schema(schema_with = schema::maybe_scopes)]
     scopes: Option<Vec<Scope>>,
 }
 
