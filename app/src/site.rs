@@ -48,7 +48,7 @@ impl Viewer {
     /// Who came by a link in this browser, while it lasts.
     pub fn guest(&self) -> Option<&hub::people::Guest> {
         match self.standing.as_deref()? {
-            hub::people::Standing::Guest(guest) => Some(guest),
+            hub::people::Standing::Guest(guest) => Some(guest.as_ref()),
             hub::people::Standing::Done(_) => None,
         }
     }

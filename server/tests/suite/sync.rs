@@ -96,7 +96,8 @@ async fn of_two_processes_one_reads_it() {
     let id = hourly(&world, &host).await;
     let other = world.another().await;
     let (one, two) = tokio::join!(world.app.hub.sync_due(), other.app.hub.sync_due());
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     let done = runs(&host, id).await;
     let completed = done.iter().filter(|run| run["status"] == "completed");
     assert_eq!(completed.count(), 1, "{done:?}");

@@ -41,7 +41,7 @@ pub struct Invitation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It may be connected.
-    Guest(Guest),
+    Guest(Box<Guest>),
     /// It was; that is where to go on.
     Done(Done),
 }
@@ -171,7 +171,11 @@ impl Hub {
         let link = connect_link::of_browser(self.store.db(), digest(shown)).await?;
         let now = self.clock.now();
         match link {
-            Some(link) if link.is_open(now) => Ok(self.guest_of(link).await?.map(Standing::Guest)),
+            Some(link) if link.is_open(now) => Ok(self
+                .guest_of(link)
+                .await?
+                .map(Box::new)
+                .map(Standing::Guest)),
             Some(link) if link.used_at.is_some() && now < link.expires_at => {
                 let connection = match link.result_connection_id {
                     Some(id) => {
