@@ -23,7 +23,7 @@ use tracing_subscriber::{
 use url::Url;
 
 use crate::{
-    gate::{ROUTES, Things, rows},
+    gate::{ROUTES, Things, make_link, rows},
     harness::{Browser, EMAIL, HostApp, PASSWORD, World},
 };
 
@@ -355,6 +355,16 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     }
     world.shop.set_faults(Default::default());
     exercise(&world, &mut watch, &browser, &host, true).await;
+
+    // What opens a link is told once, and what its browser keeps is in its cookie.
+    let (_, secret) = make_link(&host, json!({ "providers": ["sandbox"] })).await;
+    watch.hide(&secret);
+    let guest = world.browser();
+    let opened = guest.post(&format!("/link/{secret}"), &[]).await;
+    let cookie = opened.headers()["set-cookie"].to_str().unwrap().to_owned();
+    watch.hide(cookie.split(['=', ';']).nth(1).unwrap());
+    watch.look(opened).await;
+    watch.look(guest.get("/guest/connect/sandbox").await).await;
 
     // Every route, with things that are there and things that are not.
     world.shop.set_faults(Default::default());

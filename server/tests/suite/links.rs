@@ -344,6 +344,13 @@ async fn rows_3_and_4_a_flow_is_bound_to_the_guest_who_started_it() {
         assert_eq!(location(&answer).path(), "/flows/ended", "it is spent");
         assert_eq!(world.shop.calls(), calls, "nothing was exchanged");
     }
+    // Nor with another link in the very same browser, which has the flow's cookie.
+    let callback = to_callback(&ana).await;
+    let (_, second) = make_link(&host, asked()).await;
+    ana.post(&format!("/link/{second}"), &[]).await;
+    let calls = world.shop.calls();
+    assert_eq!(location(&ana.get(callback).await).path(), "/flows/ended");
+    assert_eq!(world.shop.calls(), calls);
     // Nor does a member's flow end with a guest, in the very same browser.
     let prepared = member.prepare("sandbox", json!({})).await;
     let callback = member.approve(&prepared).await;
