@@ -54,6 +54,8 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::ConnectionRenamed => "A connection got another name",
         Kind::ConnectionDisconnected => "An account was disconnected",
         Kind::ConnectionDeleted => "A connection was deleted",
+        Kind::SyncCompleted => "A connection was read",
+        Kind::SyncFailed => "A connection could not be read",
         // Not told to anybody.
         Kind::ConnectionChecked | Kind::FlowChanged => "",
     }

@@ -191,7 +191,7 @@ fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl
                 </div>
                 <button class="btn" data-kind="plain">"Save"</button>
             </form>
-            <form class="inline-turn" method="post" action=paths::SYNC>
+            <form class="actions" method="post" action=paths::SYNC>
                 <input type="hidden" name="id" value=own/>
                 <button class="btn" data-kind="plain">"Read now"</button>
             </form>

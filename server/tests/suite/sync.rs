@@ -309,8 +309,8 @@ async fn host_applications_pull_events_in_order_and_once() {
         "flows are not for hosts"
     );
     let read = &all["data"][1];
-    assert_eq!(read["connection_id"], json!(id));
-    assert!(read["sync_id"].is_string() && read["rows"].is_i64());
+    assert_eq!(read["data"]["connection"]["id"], json!(id));
+    assert!(read["data"]["sync_id"].is_string() && read["data"]["rows"].is_i64());
 
     let mut after = 0;
     let mut seen = Vec::new();

@@ -157,10 +157,9 @@ pub use handover::{HandedOver, read_handover};
 pub use proof::NOT_THEIRS;
 pub use push::{PushMessage, Told, read_push};
 
-/// What a person entered, by field.
-pub use credential::Entered;
-pub(crate) use reading::retry_at;
+/// What a person entered, by field, and what calls carry of it.
 pub use credential::{Entered, Signature};
+pub(crate) use reading::retry_at;
 pub use sample::{Column, Kind, Note, ROWS, Sample, TABLES, describe};
 pub use signing::Caller;
 pub use trial::{Outcome, Step, Trial, Tried, Watch};

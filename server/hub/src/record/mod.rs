@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     hub::Hub,
-    people::{Host, Member, Scope},
+    people::Member,
     store::{ApiKeyId, ConnectionId, Store, TenantId, api_key, event, tenant, token_read},
 };
 
@@ -145,20 +145,6 @@ impl Hub {
         after: i64,
     ) -> crate::Result<Vec<event::Model>> {
         Ok(event::after(self.store.db(), member.tenant(), after, 500).await?)
-    }
-
-    /// The same for a host application, at most `limit`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Forbidden`].
-    pub async fn events_of_host(
-        &self,
-        host: &Host,
-        after: i64,
-        limit: u64,
-    ) -> crate::Result<Vec<event::Model>> {
-        host.may(Scope::ConnectionsRead)?;
-        Ok(event::after_for_hosts(self.store.db(), host.tenant(), after, limit).await?)
     }
 
     /// The number of the tenant's newest event; 0 when there is none.

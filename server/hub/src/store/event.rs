@@ -194,9 +194,8 @@ pub async fn numbered(
     Entity::find_by_id((tenant, seq)).all(db).await
 }
 
-/// The same for a host application: what people do in their browsers until there
-/// is a connection is not its business.
-pub async fn after_for_hosts(
+/// The same of what systems outside are told.
+pub async fn told_after(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     after: i64,
@@ -205,7 +204,7 @@ pub async fn after_for_hosts(
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::Seq.gt(after))
-        .filter(Column::Kind.ne(Kind::FlowChanged))
+        .filter(Column::Kind.is_in(Kind::told()))
         .order_by_asc(Column::Seq)
         .limit(limit)
         .all(db)

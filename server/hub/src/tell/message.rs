@@ -9,9 +9,10 @@ use crate::{
     Hub, Result,
     catalog::Provider,
     failure::FailureCode,
+    people::{Host, Scope},
     prompt::{During, Prompt, Subject},
     store::{
-        ConnectionId, EventId, TenantId, connection,
+        ConnectLinkId, ConnectionId, EventId, SyncRunId, TenantId, connection,
         event::{self, Kind},
     },
 };
@@ -46,6 +47,21 @@ pub struct Telling {
     /// The same in words, with the one thing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<Prompt>,
+    /// The connect link by which it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<ConnectLinkId>,
+    /// What the host application knows the person of that link by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The reading it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_id: Option<SyncRunId>,
+    /// How many rows that looked at; never which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<i32>,
+    /// How many columns those had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<i32>,
 }
 
 /// A connection, as far as it is still there.
@@ -65,6 +81,23 @@ pub struct About {
 }
 
 impl Hub {
+    /// What happened after event `after`, oldest first and at most `limit`, for a
+    /// host application that asks: the same that webhooks are told.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`].
+    pub async fn messages_after(
+        &self,
+        host: &Host,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<Message>> {
+        host.may(Scope::ConnectionsRead)?;
+        let tenant = host.tenant();
+        let events = event::told_after(self.store.db(), tenant, after, limit).await?;
+        self.messages(tenant, events).await
+    }
+
     /// Events as they are told. One statement, for the connections.
     ///
     /// # Errors
@@ -117,6 +150,11 @@ impl Hub {
                 }),
                 code: failure.map(|failure| failure.code),
                 prompt,
+                link_id: event.data.link,
+                reference: event.data.reference.clone(),
+                sync_id: event.data.run,
+                rows: event.data.rows,
+                columns: event.data.columns,
             },
         }
     }

@@ -5,13 +5,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
 };
 use chrono::{DateTime, Utc};
-use hub::{
-    Hub,
-    failure::FailureCode,
-    people::Host,
-    store::{ConnectLinkId, ConnectionId, EventId, SyncRunId, event},
-};
-use sea_orm::ActiveEnum;
+use hub::{Hub, people::Host, tell::Message};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,70 +33,71 @@ struct Asked {
     limit: Option<String>,
 }
 
-/// Something that happened to a connection. Nothing in it is secret.
-#[derive(Serialize, ToSchema)]
+/// Something that happened: the same body that webhooks are sent. Nothing in it
+/// is secret.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the description is all there is to it")]
 struct Event {
-    #[schema(value_type = uuid::Uuid)]
-    id: EventId,
-    /// Its number: later events have larger ones, and none appears in between
-    /// later on. Some numbers are of events that are not for host applications
-    number: i64,
-    #[serde(rename = "type")]
-    #[schema(schema_with = schema::event_kind)]
+    #[schema(rename = "type", schema_with = schema::event_kind)]
     kind: String,
-    at: DateTime<Utc>,
-    #[schema(value_type = Option<uuid::Uuid>)]
-    connection_id: Option<ConnectionId>,
+    timestamp: DateTime<Utc>,
+    data: EventData,
+}
+
+/// About what it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the description is all there is to it")]
+struct EventData {
+    /// The same however often it is told
+    event_id: uuid::Uuid,
+    /// Later events have larger ones, and none appears in between later on. Some
+    /// numbers are of events that are told to nobody
+    sequence: i64,
+    #[schema(required = false)]
+    connection: Option<EventConnection>,
     /// What failed, where something did
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::failure_code)]
-    code: Option<FailureCode>,
-    /// When it is worth trying again
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_at: Option<DateTime<Utc>>,
+    #[schema(required = false, schema_with = schema::failure_code)]
+    code: String,
+    #[schema(required = false, schema_with = schema::prompt)]
+    prompt: String,
     /// The connect link by which it was done
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<uuid::Uuid>)]
-    link_id: Option<ConnectLinkId>,
+    #[schema(required = false)]
+    link_id: Option<uuid::Uuid>,
     /// What you know the person of that link by
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     reference: Option<String>,
-    /// Of which reading it tells
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<uuid::Uuid>)]
-    sync_id: Option<SyncRunId>,
-    /// How many rows that had, 20 at most
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The reading it is about
+    #[schema(required = false)]
+    sync_id: Option<uuid::Uuid>,
+    /// How many rows that looked at, 20 at most
+    #[schema(required = false)]
     rows: Option<i32>,
-    /// How many columns it had
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How many columns those had
+    #[schema(required = false)]
     columns: Option<i32>,
 }
 
-impl From<event::Model> for Event {
-    fn from(row: event::Model) -> Self {
-        let failure = row.data.failure;
-        Self {
-            id: row.id,
-            number: row.seq,
-            kind: row.kind.to_value(),
-            at: row.at,
-            connection_id: row.connection_id,
-            code: failure.as_ref().map(|failure| failure.code),
-            retry_at: failure.and_then(|failure| failure.retry_at),
-            link_id: row.data.link,
-            reference: row.data.reference,
-            sync_id: row.data.run,
-            rows: row.data.rows,
-            columns: row.data.columns,
-        }
-    }
+/// A connection, as far as it is still there.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the description is all there is to it")]
+struct EventConnection {
+    id: uuid::Uuid,
+    /// Its provider's id in the catalog
+    #[schema(required = false)]
+    provider: Option<String>,
+    /// The account's identity at the provider
+    #[schema(required = false)]
+    account_id: Option<String>,
+    /// What a person calls it
+    #[schema(required = false)]
+    name: Option<String>,
 }
 
 /// Events after a number.
 #[derive(Serialize, ToSchema)]
 struct EventList {
-    data: Vec<Event>,
+    #[schema(value_type = Vec<Event>)]
+    data: Vec<Message>,
     /// What to ask as `after` from now on, also where there was nothing
     next: i64,
 }
@@ -138,9 +133,9 @@ async fn list(
             .ok_or_else(|| Problem::invalid("after", "Use the `next` of the answer before"))?,
     };
     let limit = read_limit(asked.limit.as_deref())?;
-    let rows = hub.events_of_host(&host, after, limit as u64).await?;
+    let data = hub.messages_after(&host, after, limit as u64).await?;
     Ok(Json(EventList {
-        next: rows.last().map_or(after, |row| row.seq),
-        data: rows.into_iter().map(Event::from).collect(),
+        next: data.last().map_or(after, |last| last.data.sequence),
+        data,
     }))
 }

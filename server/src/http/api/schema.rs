@@ -30,8 +30,7 @@ pub fn status() -> Schema {
 
 /// What happened.
 pub fn event_kind() -> Schema {
-    let all = Kind::iter().filter(|kind| *kind != Kind::FlowChanged);
-    words("What happened", all.map(|kind| kind.to_value()))
+    words("What happened", Kind::told().map(|kind| kind.to_value()))
 }
 
 /// How a link stands.
