@@ -41,6 +41,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route
+                    path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("preview"))
+                    view=PreviewPage
+                    ssr=SsrMode::Async
+                />
+                <Route
                     path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("disconnect"))
                     view=DisconnectPage
                     ssr=SsrMode::Async
@@ -197,6 +202,19 @@ fn ConnectionPage() -> impl IntoView {
             load::connection_page(&hub(), &member()?, id).await
         },
         |page| view! { <ConnectionView page/> },
+    )
+}
+
+#[component]
+fn PreviewPage() -> impl IntoView {
+    let (id, table) = (param("id"), query("table"));
+    page(
+        async move {
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            let table = Some(table.as_str()).filter(|table| !table.is_empty());
+            load::preview(&hub(), &member()?, id, table).await
+        },
+        |page| view! { <PreviewView page/> },
     )
 }
 

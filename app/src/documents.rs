@@ -2,7 +2,11 @@
 //! They are shown in the window a provider is opened in, where a person waits,
 //! and when nothing else can be drawn.
 
+mod testing;
+
 use leptos::prelude::*;
+
+pub use testing::{Success, Testing};
 
 use crate::{
     model::{Action, ActionKind, Details, Prompt, Provider},

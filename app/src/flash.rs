@@ -20,6 +20,7 @@ const LARGEST: usize = 3_000;
 #[expect(missing_docs, reason = "the words are in `text`")]
 pub enum Notice {
     Renamed,
+    ColumnsNamed,
     Checked,
     NotWorking,
     Disconnected,
@@ -47,6 +48,7 @@ impl Notice {
     pub fn text(self) -> &'static str {
         match self {
             Self::Renamed => "Name saved.",
+            Self::ColumnsNamed => "Names saved. Automations see them from now on.",
             Self::Checked => "Checked just now: it works.",
             Self::NotWorking => "Checked just now. What to do is below.",
             Self::Disconnected => "Disconnected. The access was withdrawn at the provider too.",

@@ -18,12 +18,14 @@ use hub::{
 };
 
 mod guest;
+mod preview;
 mod webhooks;
 mod wizard;
 
 pub use guest::{guest_connect_page, guest_page, place_of};
+pub use preview::{has_preview, preview};
 pub use webhooks::webhooks;
-pub use wizard::drafts;
+pub use wizard::{drafts, problem, step};
 
 use crate::{
     Viewer,
@@ -476,6 +478,8 @@ pub async fn connection_page(
             .failure
             .as_ref()
             .map(|failure| details(failure, listed.health.since)),
+        environment: listed.connection.environment.clone(),
+        preview: preview::named_columns(hub, member, &listed),
         connected_at: moment(listed.connection.created_at),
         connected_by,
         permissions,

@@ -421,6 +421,10 @@ pub enum Tone {
 /// The page of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionPage {
+    /// What its key opens, where keys tell.
+    pub environment: Option<String>,
+    /// Whether there is data to look at, and how many columns have names.
+    pub preview: Option<usize>,
     /// When this was read, in seconds since the epoch.
     pub now: i64,
     /// The row the hub shows too.
@@ -593,8 +597,26 @@ pub struct Wizard {
     pub talk: Vec<Remark>,
     /// How the last test went.
     pub tested: Vec<TestStep>,
-    /// What to do about it.
-    pub prompt: Option<Prompt>,
+    /// What it failed with, and what to do about it.
+    pub problem: Option<TestProblem>,
+}
+
+/// What a test failed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestProblem {
+    /// What to say.
+    pub prompt: Prompt,
+    /// The one button; none where only waiting helps.
+    pub remedy: Option<Remedy>,
+}
+
+/// The turn that does something about a failed test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// Verb and object: `Enter new credentials`.
+    pub label: String,
+    /// The question to go back to; none tests once more.
+    pub question: Option<String>,
 }
 
 /// Where a conversation stands.
@@ -655,8 +677,25 @@ pub struct Remark {
 pub struct TestStep {
     /// What was tried.
     pub label: String,
-    /// How it went; none when it was not reached.
-    pub passed: Option<bool>,
+    /// How it went.
+    pub went: Went,
+    /// What is worth knowing about it.
+    pub note: Option<String>,
+}
+
+/// How a line of a test went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Went {
+    /// It is being tried.
+    Pending,
+    /// It works.
+    Passed,
+    /// It does not.
+    Failed,
+    /// An earlier line failed.
+    NotReached,
+    /// There is nothing to test.
+    NotNeeded,
 }
 
 /// Something a provider needs to know before it can be opened.
@@ -842,4 +881,47 @@ mod tests {
         };
         assert_eq!(filter.address(), "/?q=b%C3%BCcher%20%26%20co&sign-in=key");
     }
+}
+
+/// The first rows behind a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The connection's id.
+    pub id: String,
+    /// What is connected.
+    pub provider: Provider,
+    /// The account's name.
+    pub account: String,
+    /// What its key opens, where keys tell.
+    pub environment: Option<String>,
+    /// The table that is shown, where there are tables.
+    pub table: Option<String>,
+    /// What was read, or why nothing was.
+    pub rows: Result<PreviewRows, Prompt>,
+    /// Whether this person may name columns.
+    pub may_name: bool,
+}
+
+/// Rows and what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewRows {
+    /// What there is to choose from.
+    pub tables: Vec<String>,
+    /// The columns, in order.
+    pub columns: Vec<PreviewColumn>,
+    /// Each with a value per column; none has no value.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A column, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewColumn {
+    /// Its name there.
+    pub source: String,
+    /// What automations call it, if not so.
+    pub name: Option<String>,
+    /// What its values are: `whole numbers`.
+    pub kind: String,
+    /// What is odd about it, each in a sentence.
+    pub notes: Vec<String>,
 }

@@ -39,6 +39,16 @@ pub fn disconnect(id: &str) -> String {
     format!("/connections/{id}/disconnect")
 }
 
+/// The first rows behind a connection.
+pub fn preview(id: &str) -> String {
+    format!("/connections/{id}/preview")
+}
+
+/// Where columns are named.
+pub fn mapping(id: &str) -> String {
+    format!("/connections/{id}/mapping")
+}
+
 /// A connection's model as JSON.
 pub fn connection_view(id: &str) -> String {
     format!("/api/view/connection/{id}")

@@ -144,6 +144,19 @@ fn span(seconds: i64) -> String {
     }
 }
 
+/// What a connection does from now on.
+pub const AFTER_CONNECTING: &str = "Automations can use it now. We check it again and again, and tell you when something is needed.";
+
+/// What a key opens: `Test data`.
+pub fn environment(name: &str) -> String {
+    match name {
+        "live" => "Live data".to_owned(),
+        "test" => "Test data only".to_owned(),
+        "sandbox" => "Sandbox".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// What happens with what was entered.
 pub fn tested_before_kept(name: &str) -> String {
     format!(
@@ -159,12 +172,13 @@ pub const FREQUENCIES: [(&str, &str); 4] = [
     ("weekly", "Every week"),
 ];
 
-/// The lines of a test, in their order.
-pub const TESTS: [&str; 4] = [
-    "Reach the service",
-    "Encrypted connection",
-    "Sign in",
-    "Permissions",
+/// The lines of a test by their key, in their order.
+pub const TESTS: [(&str, &str); 5] = [
+    ("reach", "Reach the service"),
+    ("encryption", "Encrypted connection"),
+    ("sign_in", "Sign in"),
+    ("permissions", "Permissions"),
+    ("sample", "Read a sample"),
 ];
 
 /// What this kind of sign-in is, in one breath.

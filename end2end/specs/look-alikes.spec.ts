@@ -4,7 +4,7 @@
 
 import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test.ts';
-import { check, leave, open, row } from '../support/people.ts';
+import { afterTest, check, leave, open, row } from '../support/people.ts';
 import { tokenReader } from '../support/host.ts';
 import { TWILIO } from '../peers/look-alikes.ts';
 
@@ -147,6 +147,7 @@ for (const { id, provider, account, fields, wrong } of KEYS) {
 
     await page.goto(`/connect/${id}`);
     await send(fields);
+    await afterTest(page, provider);
     const name = `${provider} ${account}`;
     await expect(row(page, name)).toContainText('Connected');
     await open(page, name);
@@ -165,6 +166,7 @@ test('Twilio takes the auth token in place of a key', { tag: '@once' }, async ({
   await page.getByLabel('API key SID', { exact: true }).fill(TWILIO.accountSid);
   await page.getByLabel('API key secret', { exact: true }).fill(TWILIO.authToken);
   await page.getByRole('button', { name: 'Test and connect' }).click();
+  await afterTest(page, 'Twilio');
   await expect(row(page, `Twilio ${TWILIO.accountSid}`)).toContainText('Connected');
 });
 

@@ -3,7 +3,7 @@
 
 import type { Page } from '@playwright/test';
 import { expect, signIn, test } from '../support/test.ts';
-import { alive, row } from '../support/people.ts';
+import { afterTest, alive, row } from '../support/people.ts';
 
 // It passes at the look-alike, which refuses live keys.
 const RIGHT = 'sk_test_AlderAndAsh';
@@ -39,11 +39,17 @@ test('questions are answered one by one, a wrong key is named, a right one conne
   await expect(page.locator('body')).not.toContainText(WRONG);
   await press(page, 'Test and connect');
   await expect(page.getByRole('alert')).toContainText(`${STRIPE} rejected the key or password`);
-  await expect(page.getByRole('alert').getByRole('listitem').filter({ hasText: 'failed' })).toHaveText(/Sign in/);
+  // The failed line says so itself; what passed stays.
+  const lines = page.getByRole('list', { name: 'Test' }).getByRole('listitem');
+  await expect(lines.filter({ has: page.getByRole('alert') })).toHaveText(/^Sign in, failed/);
+  await expect(lines.filter({ hasText: /passed$/ })).toHaveText([/Reach the service/, /Encrypted connection/]);
 
-  await page.getByRole('button', { name: `Edit ${KEY}` }).click();
+  await press(page, 'Enter new credentials');
   await answer(page, RIGHT);
   await press(page, 'Test and connect');
+  await expect(page.getByRole('main')).toContainText('Test data only');
+  await expect(lines.filter({ hasText: 'passed' })).toHaveCount(4);
+  await afterTest(page, STRIPE);
   await expect(row(page, `${STRIPE} Stripe.com`)).toContainText('Connected');
 });
 

@@ -69,6 +69,12 @@ export async function connectSandbox(page: Page, opensWindow: boolean, account =
   await expect(row(page, `Sandbox Shop ${account.name}`)).toContainText('Connected');
 }
 
+/** Goes on to the hub from the page of a test that made a connection. */
+export async function afterTest(page: Page, name: string): Promise<void> {
+  await expect(page.getByRole('heading', { name: `${name} connected` })).toBeVisible();
+  await page.getByRole('link', { name: 'Go to connections' }).click();
+}
+
 /** Opens the page of a connection from the hub. */
 export async function open(page: Page, name: string): Promise<void> {
   await page.getByRole('link', { name, exact: true }).click();

@@ -15,6 +15,7 @@ mod m20261121_100003_idempotent_request;
 mod m20261121_200001_connect_link;
 mod m20261121_200001_webhook;
 mod m20261121_200002_sync_run;
+mod m20261121_300001_trial;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_200001_webhook::Migration),
             Box::new(m20261121_200001_connect_link::Migration),
             Box::new(m20261121_200002_sync_run::Migration),
+            Box::new(m20261121_300001_trial::Migration),
         ]
     }
 }

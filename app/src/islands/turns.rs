@@ -26,6 +26,10 @@ pub fn Turns(
         let Some(form) = form else {
             return;
         };
+        // A test is a page of its own, which is shown while it comes.
+        if form.has_attribute("data-whole") {
+            return;
+        }
         event.prevent_default();
         if busy.get_value() {
             return;

@@ -4,14 +4,15 @@ use hub::{
     Hub, Result,
     catalog::{Provider as Entry, Variables},
     connect,
+    dialect::{Outcome, Tried},
     failure::{Failure, FailureCode},
     people::Member,
-    store::draft::Skin,
+    store::draft::{self, Skin, TestLine},
 };
 
 use super::{drawn, moment, prompt_of_entering};
 use crate::{
-    model::{Asked, Begun, Remark, TestStep, Wizard, WizardStep},
+    model::{Asked, Begun, Remark, Remedy, TestProblem, TestStep, Went, Wizard, WizardStep},
     paths, words as say,
 };
 
@@ -55,7 +56,7 @@ pub(super) fn before(entry: &Entry, known: &Variables) -> Wizard {
         as_form: false,
         talk: Vec::new(),
         tested: Vec::new(),
-        prompt: None,
+        problem: None,
     }
 }
 
@@ -88,33 +89,90 @@ pub(super) fn so_far(hub: &Hub, mut wizard: Wizard, draft: connect::Draft) -> Wi
                 told: line.told,
             })
             .collect(),
-        tested: draft.failure.as_ref().map(tested).unwrap_or_default(),
-        prompt: draft
+        tested: draft.tested.into_iter().map(line).collect(),
+        problem: draft
             .failure
-            .map(|failure| prompt_of_entering(hub, &draft.provider, &failure)),
+            .map(|failure| problem(hub, &draft.provider, &failure)),
         ..wizard
     }
 }
 
-/// The lines of a test that ended with this failure.
-fn tested(failure: &Failure) -> Vec<TestStep> {
-    let failed = match failure.code {
-        FailureCode::NetworkOrTimeout if failure.detail.contains("certificate") => 1,
-        FailureCode::NetworkOrTimeout => 0,
-        FailureCode::PermissionMissing => 3,
-        _ => 2,
+/// A step of a test that was just taken.
+pub fn step(tried: &Tried) -> TestStep {
+    let (went, note) = match &tried.outcome {
+        Outcome::Passed { note } => (Went::Passed, note.clone()),
+        Outcome::Failed(_) => (Went::Failed, None),
+        Outcome::NotReached => (Went::NotReached, None),
+        Outcome::NotNeeded => (Went::NotNeeded, None),
     };
-    (0..)
-        .zip(say::TESTS)
-        .map(|(at, label)| TestStep {
-            label: label.to_owned(),
-            passed: match at {
-                at if at < failed => Some(true),
-                at if at == failed => Some(false),
-                _ => None,
-            },
-        })
-        .collect()
+    drawn_step(tried.step.as_str(), went, note)
+}
+
+/// A line of a test as it was kept.
+fn line(kept: TestLine) -> TestStep {
+    let went = match kept.went {
+        draft::Went::Passed => Went::Passed,
+        draft::Went::Failed => Went::Failed,
+        draft::Went::NotReached => Went::NotReached,
+        draft::Went::NotNeeded => Went::NotNeeded,
+    };
+    drawn_step(&kept.step, went, kept.note)
+}
+
+fn drawn_step(key: &str, went: Went, note: Option<String>) -> TestStep {
+    let known = say::TESTS.iter().find(|(step, _)| *step == key);
+    TestStep {
+        label: known.map_or(key, |(_, label)| label).to_owned(),
+        went,
+        note,
+    }
+}
+
+/// What a test failed with, and the one thing to do about it: where a value is
+/// wrong the way leads to its question, else the test is taken once more.
+pub fn problem(hub: &Hub, provider: &str, failure: &Failure) -> TestProblem {
+    let prompt = prompt_of_entering(hub, provider, failure);
+    let mut questions = hub
+        .catalog
+        .get(provider)
+        .map(|entry| connect::questions(entry, &Variables::new()))
+        .unwrap_or_default()
+        .into_iter();
+    let wrong = match (failure.code, failure.detail.as_str()) {
+        (FailureCode::CredentialsRejected, _) => questions
+            .find(connect::Question::is_secret)
+            .map(|one| one.key()),
+        (FailureCode::AccountOrTargetMismatch, detail) => {
+            let keys: Vec<String> = questions.map(|one| one.key()).collect();
+            let named = match detail {
+                "port" | "other_service" => "field.port",
+                "ca_unreadable" => "field.ca",
+                "no_such_folder" => "field.folder",
+                "other_status" => "field.test_status",
+                "not_in_answer" => "field.test_pointer",
+                "header_not_allowed" => "field.headers",
+                "3D000" | "1049" => "field.database",
+                _ => "field.host",
+            };
+            let own = keys.iter().find(|key| *key == named);
+            own.or(keys.first()).cloned()
+        }
+        _ => None,
+    };
+    let again = || Remedy {
+        label: "Test again".to_owned(),
+        question: None,
+    };
+    let remedy = match (&prompt.action, wrong) {
+        (Some(action), Some(question)) => Some(Remedy {
+            label: action.label.clone(),
+            question: Some(question),
+        }),
+        // Until then the answer would be the same, and asking could lock the account.
+        (None, _) if failure.retry_at.is_some() => None,
+        _ => Some(again()),
+    };
+    TestProblem { prompt, remedy }
 }
 
 /// What this person has begun to enter.

@@ -66,8 +66,9 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
             <h2 id="facts">"How it is kept"</h2>
-            <Facts page/>
+            <Facts page=page.clone()/>
         </section>
+        {page.preview.map(|named| view! { <Data id=page.connection.id.clone() named/> })}
         <section class="card" aria-labelledby="permissions">
             <h2 id="permissions">"What it may do"</h2>
             <Permissions permissions=permissions_of/>
@@ -140,6 +141,9 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
             <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
             {expiry}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
+            {page.environment.map(|name| view! {
+                <div><dt>"Key"</dt><dd>{words::environment(&name)}</dd></div>
+            })}
         </dl>
     }
 }
@@ -209,6 +213,25 @@ fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl
                 <div><dt>"Next time"</dt><dd>{next}</dd></div>
             </dl>
             {forms}
+        </section>
+    }
+}
+
+/// The way to the data behind it.
+#[component]
+fn Data(id: String, named: usize) -> impl IntoView {
+    let names = match named {
+        0 => "See the first rows, what they hold and what is odd about them.".to_owned(),
+        1 => "One column has a name for automations.".to_owned(),
+        named => format!("{named} columns have names for automations."),
+    };
+    view! {
+        <section class="card" aria-labelledby="data">
+            <h2 id="data">"Data"</h2>
+            <div class="manage-row">
+                <p>{names}</p>
+                <a class="btn" data-kind="plain" href=paths::preview(&id)>"Look at the data"</a>
+            </div>
         </section>
     }
 }

@@ -2,13 +2,17 @@
 //! one question after the other, or all at once. Both are plain forms; the
 //! script only spares the page in between.
 
+mod checklist;
+
 use leptos::prelude::*;
+
+pub use checklist::{Checklist, Line, Remedy};
 
 use crate::{
     islands::Turns,
-    model::{Asked, ConnectField, Prompt, Remark, TestStep, Wizard, WizardStep},
+    model::{Asked, ConnectField, Remark, Wizard, WizardStep},
     parts::{
-        Icon, PromptLines,
+        Icon,
         form::{Choose, Field},
     },
     paths, words,
@@ -34,17 +38,7 @@ pub fn WizardView(
     #[prop(optional)]
     guest: bool,
 ) -> impl IntoView {
-    let at = Address {
-        action: match guest {
-            true => paths::guest_connect(&provider),
-            false => paths::connect(&provider),
-        },
-        connection,
-        kept: match guest {
-            true => "What you entered is kept until this link ends.",
-            false => "What you entered is kept for a week. Go on in any browser.",
-        },
-    };
+    let at = Address::of(&provider, connection, guest);
     let inner = match (page.step.clone(), page.as_form) {
         (None, _) => view! { <Begin at name page takes/> }.into_any(),
         (Some(_), true) => view! { <AllAtOnce at name page/> }.into_any(),
@@ -61,11 +55,38 @@ pub fn WizardView(
 
 /// Where turns are posted.
 #[derive(Clone)]
-struct Address {
-    action: String,
-    connection: Option<String>,
+pub struct Address {
+    /// Where turns go.
+    pub action: String,
+    /// The page itself.
+    pub page: String,
+    /// The connection that gets new keys, if it is not a new one.
+    pub connection: Option<String>,
     /// What becomes of the answers, in words.
-    kept: &'static str,
+    pub kept: &'static str,
+}
+
+impl Address {
+    /// Of a conversation with a member, or with somebody who came by a link.
+    pub fn of(provider: &str, connection: Option<String>, guest: bool) -> Self {
+        if guest {
+            return Self {
+                action: paths::guest_connect(provider),
+                page: paths::guest_connect(provider),
+                connection,
+                kept: "What you entered is kept until this link ends.",
+            };
+        }
+        Self {
+            action: paths::connect(provider),
+            page: match &connection {
+                Some(id) => paths::reconnect(provider, id),
+                None => paths::connect(provider),
+            },
+            connection,
+            kept: "What you entered is kept for a week. Go on in any browser.",
+        }
+    }
 }
 
 /// A form that takes one turn.
@@ -79,10 +100,13 @@ fn Turn(
     #[prop(optional, into)]
     key: Option<String>,
     #[prop(default = "inline-turn")] class: &'static str,
+    /// Whether it leads to a test, which is a page of its own.
+    #[prop(optional)]
+    tests: bool,
     children: Children,
 ) -> impl IntoView {
     view! {
-        <form class=class method="post" action=at.action>
+        <form class=class method="post" action=at.action data-whole=tests.then_some("true")>
             {at.connection.map(|id| view! { <input type="hidden" name="connection" value=id/> })}
             {turn.map(|turn| view! { <input type="hidden" name="turn" value=turn/> })}
             {key.map(|key| view! { <input type="hidden" name="key" value=key/> })}
@@ -114,7 +138,7 @@ fn Begin(at: Address, name: String, page: Wizard, takes: Option<String>) -> impl
 /// All questions at once.
 #[component]
 fn AllAtOnce(at: Address, name: String, page: Wizard) -> impl IntoView {
-    let prompt = page.prompt.clone();
+    let problem = page.problem.clone();
     let questions = page
         .questions
         .iter()
@@ -128,8 +152,10 @@ fn AllAtOnce(at: Address, name: String, page: Wizard) -> impl IntoView {
         })
         .collect_view();
     view! {
-        {prompt.map(|prompt| view! { <Tested steps=page.tested.clone() prompt/> })}
-        <Turn at=at.clone() class="form">
+        {problem.map(|problem| view! {
+            <Checklist at=at.clone() steps=page.tested.clone() problem/>
+        })}
+        <Turn at=at.clone() class="form" tests=true>
             {questions}
             <div class="actions">
                 <button class="btn" data-kind="primary">"Test and connect"</button>
@@ -155,7 +181,7 @@ fn OneByOne(at: Address, name: String, page: Wizard, step: WizardStep) -> impl I
         questions,
         talk,
         tested,
-        prompt,
+        problem,
         ..
     } = page;
     let total = questions.len();
@@ -209,17 +235,20 @@ fn OneByOne(at: Address, name: String, page: Wizard, step: WizardStep) -> impl I
                 .into_any()
         }
         WizardStep::Test => {
-            let label = if prompt.is_some() {
-                "Test again"
-            } else {
-                "Test and connect"
-            };
-            view! {
-                {prompt.map(|prompt| view! { <Tested steps=tested prompt/> })}
-                <div class="actions">
-                    <Turn at=at.clone() turn="test">
-                        <button class="btn" data-kind="primary" data-focus>{label}</button>
+            // The failed line has the button that helps.
+            let test = problem.is_none().then(|| {
+                view! {
+                    <Turn at=at.clone() turn="test" tests=true>
+                        <button class="btn" data-kind="primary" data-focus>"Test and connect"</button>
                     </Turn>
+                }
+            });
+            view! {
+                {problem.map(|problem| view! {
+                    <Checklist at=at.clone() steps=tested problem/>
+                })}
+                <div class="actions">
+                    {test}
                     <Turn at=at.clone() turn="back">
                         <button class="btn" data-kind="plain">"Back"</button>
                     </Turn>
@@ -451,39 +480,5 @@ fn Asking(at: Address) -> impl IntoView {
             />
             <button class="btn" data-kind="plain">"Send"</button>
         </Turn>
-    }
-}
-
-/// How the last test went, and what to do.
-#[component]
-fn Tested(steps: Vec<TestStep>, prompt: Prompt) -> impl IntoView {
-    let lines = steps
-        .into_iter()
-        .map(|TestStep { label, passed }| {
-            let (tone, word, icon) = match passed {
-                Some(true) => ("good", "passed", view! { <Icon name="check"/> }.into_any()),
-                Some(false) => ("bad", "failed", view! { <Icon name="x"/> }.into_any()),
-                None => (
-                    "quiet",
-                    "not reached",
-                    view! { <Icon name="circle-dashed"/> }.into_any(),
-                ),
-            };
-            view! {
-                <li data-tone=tone>
-                    {icon}
-                    <span>{label}<span class="visually-hidden">", "{word}</span></span>
-                </li>
-            }
-        })
-        .collect_view();
-    view! {
-        <div class="callout" data-tone="bad" role="alert">
-            <Icon name="triangle-alert"/>
-            <div>
-                <PromptLines prompt/>
-                <ul class="checks">{lines}</ul>
-            </div>
-        </div>
     }
 }

@@ -38,13 +38,7 @@ pub fn Frame(
     /// The main part.
     children: Children,
 ) -> impl IntoView {
-    let Visit {
-        person,
-        theme,
-        flash,
-        ..
-    } = Visit::current();
-    let person = person.filter(|_| current != Current::Guest);
+    let flash = Visit::current().flash;
     let wrong = !flash.problems.is_empty();
     let title = match wrong {
         true => format!("Error: {title} · {}", words::PRODUCT),
@@ -52,6 +46,27 @@ pub fn Frame(
     };
     view! {
         <Title text=title/>
+        <Body current>{children()}</Body>
+    }
+    .into_any()
+}
+
+/// What the body of a page begins and ends with.
+#[component]
+pub fn Body(
+    /// Where the page belongs.
+    current: Current,
+    /// The main part.
+    children: Children,
+) -> impl IntoView {
+    let Visit {
+        person,
+        theme,
+        flash,
+        ..
+    } = Visit::current();
+    let person = person.filter(|_| current != Current::Guest);
+    view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <Header person current theme/>
         <main id="main" tabindex="-1">

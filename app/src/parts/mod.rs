@@ -21,7 +21,7 @@ pub use copy::Copyable;
 #[cfg(feature = "ssr")]
 pub use details::SupportDetails;
 #[cfg(feature = "ssr")]
-pub use frame::{Current, Frame, SettingsFrame};
+pub use frame::{Body, Current, Frame, SettingsFrame};
 pub use icon::{BrandPlate, Icon};
 pub use prompt::PromptLines;
 pub use status::StatusWord;

@@ -175,19 +175,7 @@ async fn turn(
     let Some(guest) = viewer.guest() else {
         return over(&shared, &viewer);
     };
-    let place = wizard::Place {
-        back: paths::guest_connect(&provider),
-        done: Box::new(|_| paths::GUEST_DONE.to_owned()),
-    };
     let connection = guest.connection();
-    wizard::take(
-        &shared,
-        &viewer,
-        guest.into(),
-        place,
-        &provider,
-        connection,
-        &fields,
-    )
-    .await
+    let who = wizard::Who::Guest(guest.clone());
+    wizard::take(&shared, &viewer, who, provider, connection, &fields).await
 }

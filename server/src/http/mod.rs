@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
+//! | `/connections/*/mapping` | the form that names columns (`mapping`) | members |
 //! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
 //! | `/link/*`, `/guest*` | connecting by a link of a host application (`guest`) | who came by one |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
@@ -25,6 +26,7 @@ mod guest;
 pub mod headers;
 pub mod health;
 mod hooks;
+mod mapping;
 pub mod oauth;
 mod pages;
 pub mod problem;
@@ -85,6 +87,7 @@ pub fn router(application: &Application) -> Router {
         .merge(wizard::router())
         .merge(webhooks::router())
         .merge(guest::router())
+        .merge(mapping::router())
         .merge(events::router(hub.clone(), stopping))
         .layer(Extension(hub.clone()))
         .layer(axum::middleware::from_fn_with_state(

@@ -2,20 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use app::Viewer;
+use app::{
+    Viewer, Visit,
+    documents::{Success, Testing},
+    load,
+    pages::wizard::Address,
+    paths, words,
+};
 use axum::{
     Extension, Form, Router,
+    body::Body,
     extract::{Path, State},
+    http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
+use futures::{StreamExt, stream};
 use hub::{
     Error,
-    connect::{Turn, Turned},
-    people::By,
+    connect::{Listed, Turn, Turned},
+    dialect::{Outcome, Tried},
+    failure::{Failure, FailureCode},
+    people::{By, Guest, Member},
     secret::Secret,
     store::{ConnectionId, draft::Skin},
 };
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{State as Shared, account, pages};
 
@@ -36,31 +48,29 @@ async fn turn(
         return Redirect::to(app::paths::SIGN_IN).into_response();
     };
     let connection: Option<ConnectionId> = value(&fields, "connection").parse().ok();
-    let place = Place {
-        back: match connection {
-            Some(id) => app::paths::reconnect(&provider, &id.to_string()),
-            None => app::paths::connect(&provider),
-        },
-        done: Box::new(|id| app::paths::hub_row(&id.to_string())),
-    };
-    take(
-        &shared,
-        &viewer,
-        member.into(),
-        place,
-        &provider,
-        connection,
-        &fields,
-    )
-    .await
+    let who = Who::Member(member.clone());
+    take(&shared, &viewer, who, provider, connection, &fields).await
 }
 
-/// Where a conversation is held, and where it leads.
-pub struct Place {
-    /// Its page.
-    pub back: String,
-    /// Where to go with the connection it made.
-    pub done: Box<dyn Fn(ConnectionId) -> String + Send + Sync>,
+/// With whom a conversation is held.
+pub enum Who {
+    /// A member.
+    Member(Member),
+    /// Somebody who came by a link.
+    Guest(Guest),
+}
+
+impl Who {
+    fn by(&self) -> By<'_> {
+        match self {
+            Self::Member(member) => member.into(),
+            Self::Guest(guest) => guest.into(),
+        }
+    }
+
+    fn is_guest(&self) -> bool {
+        matches!(self, Self::Guest(_))
+    }
 }
 
 fn value<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
@@ -72,9 +82,8 @@ fn value<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
 pub async fn take(
     shared: &Shared,
     viewer: &Viewer,
-    by: By<'_>,
-    place: Place,
-    provider: &str,
+    who: Who,
+    provider: String,
     connection: Option<ConnectionId>,
     fields: &[(String, String)],
 ) -> Response {
@@ -101,13 +110,16 @@ pub async fn take(
         Some(_) => return pages::error(shared, viewer, Error::NotFound),
         None => Turn::Answers(answers(fields)),
     };
-    let back = place.back;
-    match shared.hub.turn(by, provider, connection, turn).await {
-        Ok(Turned::Connected(id)) => Redirect::to(&(place.done)(id)).into_response(),
+    let at = Address::of(&provider, connection.map(|id| id.to_string()), who.is_guest());
+    let back = at.page.clone();
+    match shared.hub.turn(who.by(), &provider, connection, turn).await {
+        Ok(Turned::Test) => test(shared.clone(), viewer, who, provider, connection, at),
+        Ok(Turned::Gone) if who.is_guest() => Redirect::to(paths::GUEST_DONE).into_response(),
+        Ok(Turned::Gone) => Redirect::to(paths::HUB).into_response(),
         Ok(Turned::GoesOn) => Redirect::to(&format!("{back}#wizard")).into_response(),
         Ok(Turned::Discarded) => Redirect::to(&back).into_response(),
         Err(error @ Error::Invalid(_)) => {
-            account::back(&back, pages::to_put_right(shared, provider, fields, error))
+            account::back(&back, pages::to_put_right(shared, &provider, fields, error))
         }
         Err(error) => pages::error(shared, viewer, error),
     }
@@ -120,4 +132,135 @@ fn answers(fields: &[(String, String)]) -> BTreeMap<String, Secret> {
     given
         .map(|(key, value)| (key.clone(), Secret::new(value)))
         .collect()
+}
+
+/// What is heard of a test.
+enum Heard {
+    /// A step was taken.
+    Step(Tried),
+    /// It has ended, with the connection or with why there is none.
+    End(Result<Listed, Error>),
+}
+
+/// Runs the test and shows it while it runs. Whoever leaves the page leaves the
+/// test to itself: how it went is found with the draft, or as a connection.
+fn test(
+    shared: Shared,
+    viewer: &Viewer,
+    who: Who,
+    provider: String,
+    connection: Option<ConnectionId>,
+    at: Address,
+) -> Response {
+    let visit = Visit {
+        person: viewer.person.clone(),
+        theme: viewer.theme,
+        recently: viewer.recently,
+        ..Visit::default()
+    };
+    let drawn = load::provider(&shared.hub, &provider);
+    let is_guest = who.is_guest();
+    let (page, begun) = Testing::begin(shared.site.clone(), visit, drawn, at, is_guest);
+    let (tell, heard) = unbounded_channel();
+    let (hub, of) = (shared.hub.clone(), provider.clone());
+    tokio::spawn(async move {
+        let watch = |tried: &Tried| {
+            let _ = tell.send(Heard::Step(tried.clone()));
+        };
+        let ended = hub.test_draft(who.by(), &of, connection, &watch).await;
+        let _ = tell.send(Heard::End(ended));
+    });
+    let showing = Showing {
+        shared,
+        is_guest,
+        provider,
+        page,
+        heard,
+        lines: 0,
+        told: false,
+    };
+    let begun = stream::once(async { Ok::<_, std::convert::Infallible>(begun) });
+    let rest = stream::unfold(showing, Showing::next).map(Ok);
+    let mut answer = Body::from_stream(begun.chain(rest)).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    // A proxy that collects the page would show it when the test is over.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    answer
+}
+
+/// The page of a test, as far as it was sent.
+struct Showing {
+    shared: Shared,
+    is_guest: bool,
+    provider: String,
+    page: Testing,
+    heard: UnboundedReceiver<Heard>,
+    /// How many lines were drawn.
+    lines: usize,
+    /// Whether a line has said what is wrong.
+    told: bool,
+}
+
+impl Showing {
+    async fn next(mut self) -> Option<(String, Self)> {
+        let html = match self.heard.recv().await? {
+            Heard::Step(tried) => {
+                let problem = match &tried.outcome {
+                    Outcome::Failed(failure) => {
+                        self.told = true;
+                        Some(load::problem(&self.shared.hub, &self.provider, failure))
+                    }
+                    _ => None,
+                };
+                let line = self.page.line(self.lines, load::step(&tried), problem);
+                self.lines += 1;
+                line
+            }
+            Heard::End(ended) => self.end(ended),
+        };
+        Some((html, self))
+    }
+
+    fn end(&self, ended: Result<Listed, Error>) -> String {
+        let hub = &self.shared.hub;
+        let failure = match ended {
+            Ok(Listed { connection, .. }) => {
+                let id = connection.id.to_string();
+                let account = connection.name().to_owned();
+                let environment = connection.environment;
+                return self.page.connected(match self.is_guest {
+                    true => Success {
+                        account,
+                        environment,
+                        next: ("Go on", paths::GUEST_DONE.to_owned()),
+                        preview: None,
+                        // It is not theirs to look after.
+                        after: None,
+                    },
+                    false => Success {
+                        account,
+                        environment,
+                        next: ("Go to connections", paths::hub_row(&id)),
+                        preview: load::has_preview(hub, &self.provider)
+                            .then(|| paths::preview(&id)),
+                        after: Some(words::AFTER_CONNECTING),
+                    },
+                });
+            }
+            Err(Error::Failed(failure)) => *failure,
+            Err(error) => {
+                tracing::error!(%error, "what was entered could not be tested");
+                Failure::inferred(FailureCode::HubInternal, "test_not_finished")
+            }
+        };
+        let problem = (!self.told).then(|| load::problem(hub, &self.provider, &failure));
+        self.page.failed(problem)
+    }
 }

@@ -367,7 +367,7 @@ async fn row_30_asvs_6_3_8_known_and_unknown_addresses_are_answered_alike() {
 }
 
 /// What a member may do, with the least role for it.
-const RIGHTS: [(Role, &str, &str, &str); 23] = [
+const RIGHTS: [(Role, &str, &str, &str); 25] = [
     (Role::Viewer, "GET", "/", ""),
     (Role::Viewer, "GET", "/connections/<id>", ""),
     (Role::Viewer, "GET", "/api/view/hub", ""),
@@ -382,6 +382,13 @@ const RIGHTS: [(Role, &str, &str, &str); 23] = [
         "id=<id>&name=Renamed",
     ),
     (Role::Member, "POST", "/api/check_connection", "id=<id>"),
+    (Role::Member, "GET", "/connections/<id>/preview", ""),
+    (
+        Role::Member,
+        "POST",
+        "/connections/<id>/mapping",
+        "column.0=name&name.0=shop",
+    ),
     (Role::Admin, "GET", "/settings/api-keys", ""),
     (
         Role::Admin,

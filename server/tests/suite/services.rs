@@ -1,14 +1,6 @@
 //! A service from the form to its check, on the whole hub. The service is a
 //! scripted Redis; real ones are tested with the engine.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
 use chrono::TimeDelta;
 use hub::{
     Error,
@@ -17,78 +9,30 @@ use hub::{
     secret::Secret,
     store::ConnectionId,
 };
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+
+use crate::{
+    harness::{Setup, World},
+    redis::{RIGHT, Redis},
 };
-
-use crate::harness::{Setup, World};
-
-const RIGHT: &str = "correct-horse-7-battery";
-
-/// Answers like Redis, as far as it is asked; counts who wants to sign in.
-async fn answer(stream: TcpStream, asked: Arc<AtomicUsize>) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut words = Vec::new();
-        let mut line = String::new();
-        stream.read_line(&mut line).await?;
-        let Some(count) = line.trim().strip_prefix('*') else {
-            return Ok(());
-        };
-        for _ in 0..count.parse().unwrap_or(0) {
-            stream.read_line(&mut line).await?;
-            let mut word = String::new();
-            stream.read_line(&mut word).await?;
-            words.push(word.trim().to_owned());
-        }
-        let answer = match words[0].as_str() {
-            "AUTH" => {
-                asked.fetch_add(1, Ordering::SeqCst);
-                match words.last().is_some_and(|password| password == RIGHT) {
-                    true => "+OK\r\n",
-                    false => "-WRONGPASS invalid username-password pair\r\n",
-                }
-            }
-            "SCAN" => "*2\r\n$1\r\n0\r\n*1\r\n$8\r\ngreeting\r\n",
-            "TYPE" => "+string\r\n",
-            _ => "+PONG\r\n",
-        };
-        stream.write_all(answer.as_bytes()).await?;
-    }
-}
 
 struct Service {
     world: World,
-    address: SocketAddr,
-    asked: Arc<AtomicUsize>,
+    redis: Redis,
 }
 
 impl Service {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = asked.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, counter.clone()));
-            }
-        });
+        let redis = Redis::holding(&["greeting"]).await;
         let world = World::with(Setup {
-            peers: vec![address],
+            peers: vec![redis.address],
             ..Setup::default()
         })
         .await;
-        Self {
-            world,
-            address,
-            asked,
-        }
+        Self { world, redis }
     }
 
     async fn enter(&self, user: &str, password: &str) -> Result<ConnectionId, Error> {
-        let port = self.address.port().to_string();
+        let port = self.redis.port();
         let fields = [
             ("host", "localhost"),
             ("port", &port),
@@ -106,7 +50,7 @@ impl Service {
     }
 
     fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+        self.redis.asked()
     }
 }
 

@@ -95,6 +95,13 @@ async fn turn(world: &World, browser: &Browser, form: &[(&str, &str)]) -> String
     page(world, browser).await
 }
 
+/// Posts what leads to the test, and answers the page of the test at its end.
+async fn test(browser: &Browser, form: &[(&str, &str)]) -> String {
+    let answer = browser.post(CONNECT, form).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.text().await.unwrap()
+}
+
 async fn drafts(world: &World) -> Vec<draft::Model> {
     let db = world.app.hub.store.db();
     draft::Entity::find().all(db).await.unwrap()
@@ -145,9 +152,18 @@ async fn one_question_after_the_other_makes_a_connection() {
     let hub_page = browser.get(world.url("/")).await.text().await.unwrap();
     assert!(hub_page.contains("In progress") && hub_page.contains("Keyed Shop"));
 
-    let done = browser.post(CONNECT, &[("turn", "test")]).await;
+    let done = test(&browser, &[("turn", "test")]).await;
     let id = world.only_connection().await;
-    assert!(location(&done).as_str().ends_with(&format!("#c-{id}")));
+    let shown = done.replace("&amp;", "&");
+    assert!(shown.contains("Keyed Shop connected") && shown.contains(ACCOUNTS[0].name));
+    assert!(
+        done.contains(&format!("/connections/{id}/preview")),
+        "{done}"
+    );
+    assert!(done.ends_with("</html>") && drafts(&world).await.is_empty());
+    // Loaded once more, the page leads to where the connection is.
+    let again = browser.post(CONNECT, &[("turn", "test")]).await;
+    assert_eq!(location(&again), world.url("/"));
     assert!(drafts(&world).await.is_empty());
 }
 
@@ -198,10 +214,7 @@ async fn what_was_entered_waits_for_its_person_in_any_browser_and_for_nobody_els
     assert!(!page(&world, &stranger).await.contains("ending in"));
 
     // The field that was left alone keeps what it holds.
-    let done = elsewhere
-        .post(CONNECT, &[("var.region", "eu"), ("field.api_key", "")])
-        .await;
-    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    test(&elsewhere, &[("var.region", "eu"), ("field.api_key", "")]).await;
     world.only_connection().await;
 }
 
@@ -213,11 +226,15 @@ async fn a_rejected_key_says_so_and_is_not_kept_as_a_connection() {
         ("var.region", "eu"),
         ("field.api_key", "k_000000000000000000000000"),
     ];
-    let shown = turn(&world, &browser, &form).await;
-    assert!(
-        shown.contains("Keyed Shop rejected the key or password"),
-        "{shown}"
-    );
+    let shown = test(&browser, &form).await;
+    let rejected = "Keyed Shop rejected the key or password";
+    assert!(shown.contains(rejected), "{shown}");
+    // Whoever left before the end finds it where it was entered.
+    let found = page(&world, &browser).await;
+    for line in [rejected, "Encrypted connection", "Enter new credentials"] {
+        assert!(found.contains(line), "{line} in {found}");
+    }
+    assert!(found.contains(r#"data-tone="bad""#));
     assert!(
         world
             .app
@@ -228,10 +245,7 @@ async fn a_rejected_key_says_so_and_is_not_kept_as_a_connection() {
             .is_empty()
     );
     let key = key(&world);
-    let done = browser
-        .post(CONNECT, &[("field.api_key", &key), ("var.region", "eu")])
-        .await;
-    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    test(&browser, &[("field.api_key", &key), ("var.region", "eu")]).await;
     world.only_connection().await;
 }
 

@@ -4,25 +4,29 @@
 //!
 //! A draft stores answers; where it stands is computed from them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 use super::{
-    Typed,
+    Listed, Typed,
     question::{Question, questions},
     talk::{self, Meant},
 };
 use crate::{
     Error, FieldProblem, Hub, Result,
     catalog::{Provider, Variables},
+    dialect::{Outcome, Tried, Watch},
     failure::Failure,
     people::{By, Member},
     secret::Secret,
     store::{
         ConnectionId, DraftId, Owner, connection,
-        draft::{self, LIFETIME, Line, Model, Skin, Stage, Talk},
+        draft::{self, LIFETIME, Line, Model, Skin, Stage, Talk, TestLine, Went},
     },
     vault::Place,
 };
@@ -66,6 +70,8 @@ pub struct Draft {
     pub talk: Vec<Line>,
     /// How the last test ended, if not well.
     pub failure: Option<Failure>,
+    /// The lines of that test.
+    pub tested: Vec<TestLine>,
     /// When the last answer came.
     pub updated_at: DateTime<Utc>,
 }
@@ -106,10 +112,12 @@ pub enum Turn {
 pub enum Turned {
     /// The conversation goes on.
     GoesOn,
-    /// The connection is made.
-    Connected(ConnectionId),
+    /// Everything is there: [`Hub::test_draft`] is next.
+    Test,
     /// Nothing is left of it.
     Discarded,
+    /// There was nothing to test any more.
+    Gone,
 }
 
 /// A draft's row, its answers in the open, and what it is about.
@@ -175,6 +183,8 @@ impl Hub {
         }
         let row = match self.draft_row(by, provider, connection).await? {
             Some(row) => row,
+            // A page that was loaded once more after it had led to a connection.
+            None if matches!(turn, Turn::Test) => return Ok(Turned::Gone),
             None => self.new_draft(by, provider, connection).await?,
         };
         let mut open = self.open_draft(provider, row).await?;
@@ -183,39 +193,61 @@ impl Hub {
             return Ok(Turned::Discarded);
         }
         let taken = open.take(turn);
-        let id = open.row.id;
-        let typed = open.typed();
         // What looks right is kept, whatever else does not.
         self.keep_draft(by, open).await?;
         match taken {
             Err(problems) => Err(Error::Invalid(problems)),
             Ok(Then::GoOn) => Ok(Turned::GoesOn),
-            Ok(Then::Test) => self.test_draft(by, provider, id, typed).await,
+            Ok(Then::Test) => Ok(Turned::Test),
         }
     }
 
-    async fn test_draft(
+    /// Tests what was entered, telling `watch` of every step, and makes the
+    /// connection when it works. What failed is kept with the draft, for whoever
+    /// left before the end.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with what the provider said; [`Error::NotFound`] where
+    /// nothing was entered.
+    pub async fn test_draft(
         &self,
-        by: By<'_>,
-        provider: &Provider,
-        id: DraftId,
-        typed: Typed,
-    ) -> Result<Turned> {
-        match self.enter(by, &provider.id, typed).await {
+        by: impl Into<By<'_>>,
+        provider: &str,
+        connection: Option<ConnectionId>,
+        watch: Watch<'_>,
+    ) -> Result<Listed> {
+        let by = by.into();
+        by.may_connect_to(provider, connection)?;
+        let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        let row = self.draft_row(by, provider, connection).await?;
+        let open = self
+            .open_draft(provider, row.ok_or(Error::NotFound)?)
+            .await?;
+        let (id, typed) = (open.row.id, open.typed());
+        let lines = Mutex::new(Vec::new());
+        let noting = |tried: &Tried| {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(line_of(tried));
+            watch(tried);
+        };
+        let entered = self.enter_watched(by, &provider.id, typed, &noting);
+        match entered.await {
             Ok(connection) => {
                 draft::Entity::delete_by_id(id)
                     .exec(self.store.db())
                     .await?;
-                Ok(Turned::Connected(connection))
+                self.one(by.tenant(), connection).await
             }
             Err(Error::Failed(failure)) => {
+                let lines = lines.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let failed = draft::ActiveModel {
-                    id: sea_orm::ActiveValue::Set(id),
-                    failure: sea_orm::ActiveValue::Set(Some(*failure)),
+                    id: Set(id),
+                    failure: Set(Some((*failure).clone())),
+                    tested: Set(draft::Tested(lines)),
                     ..Default::default()
                 };
                 failed.update(self.store.db()).await?;
-                Ok(Turned::GoesOn)
+                Err(Error::Failed(failure))
             }
             Err(other) => Err(other),
         }
@@ -256,6 +288,7 @@ impl Hub {
             version: 0,
             talk: Talk::default(),
             failure: None,
+            tested: draft::Tested::default(),
             updated_at: now,
             expires_at: kept_until(by, now),
         };
@@ -317,6 +350,21 @@ fn kept_until(by: By<'_>, now: DateTime<Utc>) -> DateTime<Utc> {
     match by {
         By::Guest(guest) => guest.expires_at(),
         By::Member(_) | By::Host(_) => now + LIFETIME,
+    }
+}
+
+/// A step as it is kept: why it failed stands beside all of them.
+fn line_of(tried: &Tried) -> TestLine {
+    let (went, note) = match &tried.outcome {
+        Outcome::Passed { note } => (Went::Passed, note.clone()),
+        Outcome::Failed(_) => (Went::Failed, None),
+        Outcome::NotReached => (Went::NotReached, None),
+        Outcome::NotNeeded => (Went::NotNeeded, None),
+    };
+    TestLine {
+        step: tried.step.as_str().to_owned(),
+        went,
+        note,
     }
 }
 
@@ -406,6 +454,7 @@ impl Open<'_> {
         self.row.stage = Stage::Asking;
         self.row.asking = None;
         self.row.failure = None;
+        self.row.tested = draft::Tested::default();
         Ok(())
     }
 
@@ -567,6 +616,7 @@ impl Open<'_> {
             answers: plain.chain(secret).collect(),
             talk: self.row.talk.0.clone(),
             failure: self.row.failure.clone(),
+            tested: self.row.tested.0.clone(),
             updated_at: self.row.updated_at,
         }
     }

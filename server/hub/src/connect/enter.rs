@@ -36,6 +36,8 @@ pub struct Tested {
     pub account: Identity,
     /// What they may be used for; none when the provider does not say.
     pub scopes: Option<Vec<String>>,
+    /// What they open, where keys tell: `test`, `live`.
+    pub environment: Option<String>,
 }
 
 /// Entered credentials that work, before they are kept.
@@ -60,6 +62,7 @@ impl Hub {
         Ok(Tested {
             account: proven.identity,
             scopes: proven.connected.scopes_granted,
+            environment: proven.connected.environment,
         })
     }
 
@@ -126,6 +129,7 @@ impl Hub {
             account: Some(identity),
             grant: Some(grant),
             granted,
+            environment,
             ..
         } = trial.await?
         else {
@@ -150,6 +154,7 @@ impl Hub {
             scopes_asked: provider.default_scopes(),
             scopes_granted: granted,
             grant,
+            environment,
         };
         connected.variables.extend(identity.variables.clone());
         Ok(Proven {

@@ -263,6 +263,7 @@ impl Hub {
             scopes_asked: words(&flow.scopes),
             scopes_granted,
             grant,
+            environment: None,
         };
         self.choose(flow, &app, connected, hint).await
     }

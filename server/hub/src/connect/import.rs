@@ -101,6 +101,7 @@ impl Hub {
                 account: None,
                 second: None,
             },
+            environment: None,
         };
         let id = self.save(&connected, account, None).await?;
         self.one(host.tenant(), id).await

@@ -13,6 +13,7 @@ mod import;
 mod launch;
 mod link;
 mod list;
+mod mapping;
 mod prepare;
 mod prove;
 mod question;

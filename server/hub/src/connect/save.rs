@@ -35,6 +35,8 @@ pub(super) struct Connected<'a> {
     pub scopes_asked: Vec<String>,
     pub scopes_granted: Option<Vec<String>>,
     pub grant: Grant,
+    /// What the key opens, where keys tell: `test`, `live`.
+    pub environment: Option<String>,
 }
 
 /// Whose account a grant opens, as far as that is known.
@@ -254,6 +256,7 @@ impl Hub {
             .scopes_granted
             .as_ref()
             .map(|scopes| scopes.join(" ")));
+        change.environment = Set(connected.environment.clone());
         change.disconnected_at = Set(None);
         change.revocation = Set(None);
         match account {
@@ -454,6 +457,7 @@ impl<'a> Connected<'a> {
                     scopes: None,
                 }),
             },
+            environment: None,
         };
         Ok((connected, identity, organisations))
     }

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{Caller, Dialect, Entered, credential::Carried};
+use super::{Caller, Dialect, Entered, credential::Carried, entered_call::Described};
 use crate::{
     catalog::{Provider, Variables},
     failure::Failure,
@@ -48,7 +49,8 @@ pub struct Column {
 }
 
 /// What values are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Anything else.
     Text,
@@ -67,7 +69,8 @@ pub enum Kind {
 }
 
 /// What is odd about a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Note {
     /// No row has a value.
     Empty,
@@ -78,6 +81,52 @@ pub enum Note {
     /// Days that stand for none (0000-00-00, 9999-12-31), lie far off, or are
     /// written in several ways.
     OddDates,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Text,
+        Self::Integer,
+        Self::Number,
+        Self::YesNo,
+        Self::Date,
+        Self::Mixed,
+        Self::Empty,
+    ];
+
+    /// The word the API uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::YesNo => "yes_no",
+            Self::Date => "date",
+            Self::Mixed => "mixed",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+impl Note {
+    /// Every note.
+    pub const ALL: [Self; 4] = [
+        Self::Empty,
+        Self::DuplicateKeys,
+        Self::MixedTypes,
+        Self::OddDates,
+    ];
+
+    /// The word the API uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::DuplicateKeys => "duplicate_keys",
+            Self::MixedTypes => "mixed_types",
+            Self::OddDates => "odd_dates",
+        }
+    }
 }
 
 impl Sample {
@@ -246,7 +295,9 @@ impl Dialect {
             return Ok(Sample::new(Vec::new(), Vec::new()));
         };
         let (_, body) = self.call(provider, caller, &values, &carried, call).await?;
-        Ok(of_json(&body))
+        let described = Described::of(call, carried.entered());
+        let part = described.and_then(|described| described.part_of(&body));
+        Ok(of_json(part.unwrap_or(&body)))
     }
 }
 

@@ -24,7 +24,7 @@ impl Hub {
         table: Option<&str>,
     ) -> Result<Sample> {
         let by = by.into();
-        by.may_connect()?;
+        by.may_sample()?;
         let connection = connection::of_tenant(self.store.db(), by.tenant(), id)
             .await?
             .filter(|connection| connection.disconnected_at.is_none())

@@ -85,6 +85,18 @@ impl By<'_> {
         }
     }
 
+    /// Answers whether they may look at the data behind connections, which is
+    /// more than how connections are: a person needs the role that connects.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`] with what is needed.
+    pub(crate) fn may_sample(self) -> Result<()> {
+        match self {
+            Self::Host(host) if host.person().is_none() => host.may(Scope::ConnectionsRead),
+            by => by.may_connect(),
+        }
+    }
+
     /// The tenant they act for.
     pub(crate) fn tenant(self) -> TenantId {
         match self {

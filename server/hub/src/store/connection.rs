@@ -123,6 +123,8 @@ pub struct Model {
     pub revocation: Option<Revocation>,
     pub sync_frequency: SyncFrequency,
     pub mapping: Mapping,
+    /// What its key opens, where keys tell: `test`, `live`.
+    pub environment: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

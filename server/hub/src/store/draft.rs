@@ -55,6 +55,37 @@ pub struct Line {
     pub told: String,
 }
 
+/// The lines of a test, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Tested(pub Vec<TestLine>);
+
+/// One line of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestLine {
+    /// What was tested: `sign_in`.
+    pub step: String,
+    /// How it went.
+    pub went: Went,
+    /// What is worth knowing about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// How a line of a test went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Went {
+    /// It works.
+    Passed,
+    /// It does not.
+    Failed,
+    /// An earlier line failed.
+    NotReached,
+    /// There was nothing to test.
+    NotNeeded,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "draft")]
 #[expect(missing_docs, reason = "columns; the table is described above")]
@@ -82,6 +113,8 @@ pub struct Model {
     pub talk: Talk,
     /// How the last test ended, if not well.
     pub failure: Option<Failure>,
+    /// Its lines.
+    pub tested: Tested,
     pub updated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     /// The link by which it was begun, if it was.

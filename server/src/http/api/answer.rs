@@ -59,6 +59,9 @@ pub struct Connection {
     sync_frequency: SyncFrequency,
     #[schema(schema_with = schema::mapping)]
     mapping: Mapping,
+    /// What its key opens, where keys tell: `test`, `live`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<String>,
     created_at: DateTime<Utc>,
     /// When a call with its token last succeeded
     last_ok_at: Option<DateTime<Utc>>,
@@ -93,6 +96,7 @@ impl Connection {
             scopes_missing: health.missing_scopes,
             sync_frequency: connection.sync_frequency,
             mapping: connection.mapping,
+            environment: connection.environment,
             created_at: connection.created_at,
             last_ok_at: connection.last_ok_at,
             token_expires_at: health.expires_at,
@@ -128,6 +132,9 @@ pub struct Tested {
     /// The permissions that were given; none when the provider does not say
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes_granted: Option<Vec<String>>,
+    /// What was entered opens, where keys tell: `test`, `live`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::failure_code)]
     code: Option<FailureCode>,
@@ -141,12 +148,18 @@ pub struct Tested {
 
 impl Tested {
     /// It works.
-    pub fn passed(hub: &Hub, account: Account, scopes_granted: Option<Vec<String>>) -> Self {
+    pub fn passed(
+        hub: &Hub,
+        account: Account,
+        scopes_granted: Option<Vec<String>>,
+        environment: Option<String>,
+    ) -> Self {
         Self {
             outcome: Outcome::Passed,
             tested_at: hub.clock.now(),
             account: Some(account),
             scopes_granted,
+            environment,
             code: None,
             prompt: None,
             retry_at: None,
@@ -160,6 +173,7 @@ impl Tested {
             tested_at: hub.clock.now(),
             account: None,
             scopes_granted: None,
+            environment: None,
             code: Some(failure.code),
             prompt: Some(Prompt::of(failure, subject)),
             retry_at: failure.retry_at,

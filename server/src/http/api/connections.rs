@@ -24,7 +24,7 @@ use super::{
     super::problem::{self, Answer, Problem},
     answer::{Account, Connection, Tested, provider_name},
     body::Body,
-    create, schema,
+    create, preview, schema,
 };
 
 /// How many connections one page has where nobody says.
@@ -39,6 +39,7 @@ pub fn router() -> OpenApiRouter<Hub> {
         .routes(routes!(create::test_entered))
         .routes(routes!(one, change, remove))
         .routes(routes!(test))
+        .routes(routes!(preview::preview))
 }
 
 /// An id, or what is answered about one that nothing can have.
@@ -262,7 +263,8 @@ async fn test(
                 id: connection.external_id.clone(),
                 label: connection.account_label.clone(),
             };
-            Tested::passed(&hub, account, scopes.map(hub::store::words))
+            let scopes = scopes.map(hub::store::words);
+            Tested::passed(&hub, account, scopes, connection.environment.clone())
         }
         Some(failure) => {
             let subject = Subject {

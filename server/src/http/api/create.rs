@@ -304,7 +304,7 @@ pub(super) async fn test_entered(
                 id: Some(tested.account.id),
                 label: tested.account.label,
             };
-            Tested::passed(&hub, account, tested.scopes)
+            Tested::passed(&hub, account, tested.scopes, tested.environment)
         }
         Err(Error::Failed(failure)) => {
             Tested::failed(&hub, &failure, &connecting(&hub, provider.name()))

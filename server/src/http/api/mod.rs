@@ -4,6 +4,7 @@
 //! |---|---|
 //! | who calls, how often, and whether it was sent before | [`admit`], [`once`] |
 //! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
+//! | the data behind them | [`preview`] |
 //! | working tokens of connections | [`lending`] |
 //! | readings of connections, and what happened | [`syncs`], [`events`] |
 //! | links for people without an account here | [`links`] |
@@ -22,6 +23,7 @@ mod events;
 mod lending;
 mod links;
 mod once;
+mod preview;
 pub(super) mod schema;
 mod syncs;
 mod tokens;

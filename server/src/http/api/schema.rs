@@ -3,6 +3,7 @@
 
 use hub::{
     connect::LinkStatus,
+    dialect::{self, Note},
     failure::FailureCode,
     keep::health::Status,
     people::Scope,
@@ -43,6 +44,22 @@ pub fn link_status() -> Schema {
 pub fn failure_code() -> Schema {
     let all = FailureCode::ALL.map(|code| code.as_str().to_owned());
     words("What failed, from a closed list", all)
+}
+
+/// What values of a column are.
+pub fn kind() -> Schema {
+    words(
+        "What its values are",
+        dialect::Kind::ALL.map(|kind| kind.as_str().to_owned()),
+    )
+}
+
+/// What is odd about a column.
+pub fn notes() -> Schema {
+    let all = Note::ALL.map(|note| note.as_str().to_owned());
+    ArrayBuilder::new()
+        .items(RefOr::T(words("Something odd", all)))
+        .into()
 }
 
 /// How often a connection is to be read.
@@ -114,7 +131,9 @@ pub fn prompt() -> Schema {
 pub fn mapping() -> Schema {
     ObjectBuilder::new()
         .description(Some(
-            "What the host application calls what it reads; 16 kB of JSON at most",
+            "What the host application calls what it reads: its name under the column's name, \
+             which stands under the table's where there are tables. Anything else is kept as it \
+             is; 16 kB of JSON at most",
         ))
         .into()
 }
