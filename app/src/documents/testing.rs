@@ -8,7 +8,6 @@ use crate::{
     model::{Provider, TestProblem, TestStep, Went},
     pages::wizard::{Address, Line, Remedy},
     parts::{Body, BrandPlate, Current, Icon},
-    paths,
     site::{Site, Visit},
     words,
 };

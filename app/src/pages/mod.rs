@@ -14,7 +14,7 @@ mod provider_apps;
 mod setup;
 mod sign_in;
 mod webhooks;
-pub(crate) mod wizard;
+pub mod wizard;
 
 pub use account::AccountView;
 pub use api_keys::ApiKeysView;

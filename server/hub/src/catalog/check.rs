@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     check_push,
-    entry::{About, AuthKind, Call, Choice, Entry, Origin, Signing, Variable},
+    entry::{About, AuthKind, Call, Choice, EnteredCall, Entry, Origin, Signing, Variable},
     keys::Field,
     load::Source,
     oauth::{Authorize, ClientAuth, Delivery, OAuth, Pkce, Proof, RefreshMode, TokenRequest},
@@ -766,6 +766,11 @@ impl Checker<'_> {
         let filled = call.headers.values().chain(call.params.values());
         for template in filled.chain(&call.json) {
             self.template(template, Origin::Token, &["access_token", "client_id"]);
+        }
+        for name in call.entered.iter().flat_map(EnteredCall::fields) {
+            if !self.own.fields.iter().any(|field| field.name == name) {
+                self.near(name, format!("`{name}` is no [[field]]"));
+            }
         }
     }
 

@@ -569,6 +569,29 @@ pub struct Call {
     pub json: Option<Template>,
     /// What must hold in a good answer, where the status does not tell.
     pub expect: Option<Expect>,
+    /// What a person says about the call: a service without an entry of its own.
+    pub entered: Option<EnteredCall>,
+}
+
+/// `[identity.call.entered]`: the fields whose answers shape the call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnteredCall {
+    /// Holds `GET` or `POST`.
+    pub method: String,
+    /// Holds further headers, one to a line: `Name: value`.
+    pub headers: String,
+    /// Holds the status of a good answer.
+    pub status: String,
+    /// Holds a JSON pointer to what a good answer has, or nothing.
+    pub pointer: String,
+}
+
+impl EnteredCall {
+    /// The names of the fields.
+    pub fn fields(&self) -> [&str; 4] {
+        [&self.method, &self.headers, &self.status, &self.pointer]
+    }
 }
 
 /// The methods providers ask for.

@@ -6,6 +6,7 @@ use super::{
     Caller, Dialect, DialectError, Entered, Identity, Organisation, TOKEN_EXPIRED,
     answer::{is_page, parse, split_scopes, text_at, told_variables},
     credential::Carried,
+    entered_call::Described,
     reading::{Reading, retry_at, scrub},
     request::{Draft, Sent, misconfigured},
     trial::of_typed_host,
@@ -174,8 +175,13 @@ impl Dialect {
             carried.or_else(|| values.get(name).map(String::as_str))
         };
         let url = call.url.template().fill(fill).map_err(misconfigured)?;
-        let mut draft = Draft::new(call.method, url, call.body);
+        let described = Described::of(call, carried.entered());
+        let method = described.as_ref().map_or(call.method, Described::method);
+        let mut draft = Draft::new(method, url, call.body);
         draft.headers(&call.headers, fill)?;
+        if let Some(described) = &described {
+            described.add_headers(&mut draft)?;
+        }
         draft.params(&call.params, fill)?;
         if let Some(json) = &call.json {
             draft.json(json.render(&quoted(json, fill)).map_err(misconfigured)?);
@@ -186,6 +192,16 @@ impl Dialect {
             Sent::Answered(_, answer) => answer,
             Sent::Failed { failure, .. } => return Err(unknown_host(provider, call, failure)),
         };
+        if let Some(described) = &described {
+            let read = described.read(&answer).unwrap_or_else(|| {
+                let body = parse(&answer);
+                Err(self.refusal_of(provider, &answer, body.as_ref(), carried))
+            });
+            return match read {
+                Ok(body) => Ok((answer, body)),
+                Err(failure) => Err(described.scrubbed(failure)),
+            };
+        }
         match parse(&answer) {
             Some(body) if answer.status.is_success() && is_expected(call, &body) => {
                 Ok((answer, body))

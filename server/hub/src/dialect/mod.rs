@@ -7,6 +7,7 @@ mod assertion;
 mod authorize;
 mod callback;
 mod credential;
+mod entered_call;
 mod handing;
 mod handover;
 mod identity;

@@ -2,7 +2,9 @@
 //! taken, so that a person sees where it stops.
 
 use super::{
-    Caller, Dialect, Entered, Grant, Identity, ProviderApp, RefreshAnswer, identity::Asked,
+    Caller, Dialect, Entered, Grant, Identity, ProviderApp, RefreshAnswer,
+    entered_call::{NOT_IN_ANSWER, OTHER_STATUS},
+    identity::Asked,
 };
 use crate::{
     catalog::{Provider, Variables},
@@ -251,7 +253,10 @@ impl Dialect {
             Step::Permissions,
             granted.and_then(|granted| missing(provider, granted)),
         );
-        match provider.probe {
+        let is_described =
+            (provider.identity.call.as_ref()).is_some_and(|call| call.entered.is_some());
+        match &provider.probe {
+            None if is_described => progress.passed(Step::Sample, None),
             Some(_) => progress.passed(Step::Sample, None),
             None => progress.not_needed(Step::Sample),
         }
@@ -318,6 +323,7 @@ fn step_of(failure: &Failure, asked: Asked) -> Step {
         "certificate_untrusted",
     ];
     match (failure.code, failure.detail.as_str(), asked) {
+        (_, OTHER_STATUS | NOT_IN_ANSWER, _) => Step::Sample,
         (_, detail, _) if UNREACHED.contains(&detail) => Step::Reach,
         (_, detail, _) if UNENCRYPTED.contains(&detail) => Step::Encryption,
         (FailureCode::PermissionMissing, ..) => Step::Permissions,

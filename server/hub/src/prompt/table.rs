@@ -427,6 +427,23 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, "Correct it"),
+        (
+            Code::AccountOrTargetMismatch,
+            detail @ ("other_status" | "not_in_answer" | "header_not_allowed"),
+        ) => Entry::new(
+            Who::You,
+            match detail {
+                "header_not_allowed" => "One of the headers is not yours to set",
+                _ => "The answer is not the one you described",
+            },
+            fact(match detail {
+                "other_status" => "It came with another status than you entered",
+                "not_in_answer" => "It has nothing where you said that something stands",
+                _ => "It belongs to the connection itself, and we set it",
+            }),
+        )
+        .effect(stopped)
+        .action(Connect, "Correct it"),
         (Code::AccountOrTargetMismatch, "environment") => Entry::new(
             Who::You,
             format!("This belongs to another environment of {p}"),

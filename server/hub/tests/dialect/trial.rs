@@ -1,5 +1,6 @@
 //! Trying out what is entered for services that speak HTTP.
 
+use axum::response::IntoResponse;
 use hub::{
     catalog::Catalog,
     dialect::{Entered, Outcome, Trial},
@@ -99,7 +100,7 @@ async fn an_address_of_ones_own_may_be_mistyped() {
     bench.will_answer(json("{}"));
     assert_eq!(
         tried(&format!("http://{at}")).await,
-        "reach, [encryption], sign_in, permissions, [sample]"
+        "reach, [encryption], sign_in, permissions, sample"
     );
     assert_eq!(bench.seen()[0].header("x-api-key"), "k");
     bench.will_answer(status(404, "{}"));
@@ -144,4 +145,96 @@ async fn a_token_is_made_from_two_keys_and_tried() {
         "reach, [encryption], sign_in: CREDENTIALS_REJECTED invalid_client"
     );
     assert_eq!(bench.seen().len(), 1, "nothing was asked without a token");
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_is_called_as_described() {
+    let bench = Bench::start().await;
+    let catalog = Catalog::embedded().unwrap();
+    let base = format!("http://{}", bench.address);
+    let tried = async |further: &[(&str, &str)]| {
+        let asked = [("base_url", base.as_str()), ("test_path", "/items?limit=5")];
+        let usual = [("authorization", "Bearer k-0123456789"), ("api_key", "")];
+        let fields: Vec<_> = usual.iter().chain(further).copied().collect();
+        try_out(&bench, &catalog, "rest-api", &asked, &fields).await
+    };
+    let described = [
+        ("method", "POST"),
+        ("headers", "X-Api-Version: 2\r\nX-Account: canary-account-7"),
+        ("test_status", "201"),
+        ("test_pointer", "/data/items"),
+    ];
+    let created = |body: &'static str| (http::StatusCode::CREATED, body);
+    bench.will_answer(created(
+        r#"{"data":{"items":[{"id":1}]},"noise":[{"no":1}]}"#,
+    ));
+    let trial = tried(&described).await;
+    assert_eq!(
+        told(&trial),
+        "reach, [encryption], sign_in, permissions, sample"
+    );
+    let seen = bench.seen().remove(0);
+    assert_eq!(
+        (seen.method.as_str(), seen.path.as_str()),
+        ("POST", "/items")
+    );
+    assert_eq!(seen.header("x-api-version"), "2");
+    assert_eq!(seen.header("x-account"), "canary-account-7");
+    assert_eq!(seen.header("authorization"), "Bearer k-0123456789");
+
+    // What is looked at is what was pointed to.
+    bench.will_answer(created(
+        r#"{"noise":[{"no":1}],"data":{"items":[{"id":7}]}}"#,
+    ));
+    let provider = catalog.get("rest-api").unwrap();
+    let access = trial.grant.unwrap().access_token;
+    let known = variables(&[("base_url", &base), ("test_path", "/items")]);
+    let none = variables(&[]);
+    let sample = bench.dialect.sample(provider, &none, &known, &access, None);
+    let sample = sample.await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    assert_eq!(sample.rows, [[Some("7".to_owned())]]);
+
+    for (answer, wanted) in [
+        (
+            json(r#"{"data":{"items":[]}}"#).into_response(),
+            "sample: ACCOUNT_OR_TARGET_MISMATCH other_status",
+        ),
+        (
+            created(r#"{"error":"no"}"#).into_response(),
+            "sample: ACCOUNT_OR_TARGET_MISMATCH not_in_answer",
+        ),
+    ] {
+        bench.will_answer(answer);
+        let told = told(&tried(&described).await);
+        assert_eq!(
+            told,
+            format!("reach, [encryption], sign_in, permissions, {wanted}")
+        );
+    }
+    bench.will_answer(status(401, r#"{"message":"canary-account-7 may not"}"#));
+    let refused = tried(&described).await;
+    let failure = refused.failure().unwrap();
+    assert_eq!(failure.code, hub::failure::FailureCode::CredentialsRejected);
+    assert_eq!(failure.provider_text.as_deref(), Some("[…] may not"));
+
+    bench.seen();
+    for header in [
+        "Host: evil.example",
+        "Content-Length: 0",
+        "transfer-encoding: chunked",
+    ] {
+        let told = told(&tried(&[("headers", header)]).await);
+        assert!(
+            told.ends_with("ACCOUNT_OR_TARGET_MISMATCH header_not_allowed"),
+            "{told}"
+        );
+    }
+    assert!(bench.seen().is_empty(), "nothing was sent");
+    // Nothing to say is an answer, too.
+    bench.will_answer((http::StatusCode::NO_CONTENT, ""));
+    let quiet = tried(&[("test_status", "204")]).await;
+    assert_eq!(
+        told(&quiet),
+        "reach, [encryption], sign_in, permissions, sample"
+    );
 }
