@@ -94,3 +94,34 @@ test('the keyboard is enough', { tag: '@once' }, async ({ page, owner: _, opensW
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Test and connect' })).toBeFocused();
 });
+
+test('nothing is lost in either skin, back and forth, on the narrowest screen', { tag: '@once' }, async ({ page, owner: _ }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  const fits = async () => {
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(wider, 'nothing reaches beyond the edge').toBeLessThanOrEqual(0);
+  };
+  await page.goto('/connect/redis');
+  await press(page, 'Set up Redis');
+  await fits();
+  await press(page, 'Understood, go on');
+  await page.getByLabel('Host', { exact: true }).fill('cache.alder.example');
+  await press(page, 'Continue');
+  await expect(page.getByRole('heading', { name: /^Question 2 of/ })).toBeVisible();
+  await press(page, 'Skip');
+  await expect(page.getByRole('heading', { name: /^Question 3 of/ })).toBeVisible();
+  await fits();
+
+  await press(page, 'Show as form');
+  await expect(page.getByLabel('Host', { exact: true })).toHaveValue('cache.alder.example');
+  await fits();
+  await press(page, 'Ask me one by one');
+  await expect(page.getByRole('heading', { name: /^Question 3 of/ })).toBeVisible();
+  await press(page, 'Back');
+  await press(page, 'Back');
+  await expect(page.getByRole('heading', { name: /^Question 1 of/ })).toBeVisible();
+  await expect(page.getByLabel('Host', { exact: true })).toHaveValue('cache.alder.example');
+  await page.getByLabel('Ask, or answer here').fill('show as form');
+  await press(page, 'Send');
+  await expect(page.getByRole('button', { name: 'Test and connect' })).toBeVisible();
+});

@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, expect, type BrowserContext, type LaunchOptions } from '@playwright/test';
+import { Authority } from '../peers/authority.ts';
 import { Peers } from '../peers/index.ts';
 import { freePort } from '../peers/ports.ts';
+import { Services } from '../peers/services.ts';
 import { Hub, type Site } from './hub.ts';
 import { Watch } from './watch.ts';
 
@@ -46,7 +48,9 @@ interface Fixtures {
 }
 
 interface WorkerFixtures {
-  ground: { site: Site; peers: Peers };
+  ground: { site: Site; peers: Peers; authority: Authority };
+  /** Real databases, mail servers and storage, started when a test wants them. */
+  services: Services;
 }
 
 export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptions>({
@@ -64,11 +68,26 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptio
       const [port, sandboxPort] = [await freePort(), await freePort()];
       const peers = await Peers.start(`http://127.0.0.1:${port}`);
       await peers.oidc.describe(catalog);
-      await use({ site: { port, sandboxPort, catalog, internet: peers.internet }, peers });
+      const authority = await Authority.make('DNS:localhost,IP:127.0.0.1');
+      const internet = {
+        address: peers.internet.address,
+        authority: await authority.beside(peers.internet.authority),
+      };
+      await use({ site: { port, sandboxPort, catalog, internet }, peers, authority });
       await peers.close();
+      await authority.close();
       await rm(catalog, { recursive: true });
     },
     { scope: 'worker' },
+  ],
+
+  services: [
+    async ({ ground }, use) => {
+      const services = await Services.start(ground.authority);
+      await use(services);
+      await services.close();
+    },
+    { scope: 'worker', timeout: 120_000 },
   ],
 
   hub: async ({ ground, missingApps }, use, testInfo) => {

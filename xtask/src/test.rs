@@ -167,11 +167,16 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     build(workspace)?;
     tools::npm_ci(&suite)?;
     let mitmproxy = tools::python_packages(workspace, "mitmproxy")?;
+    let services = tools::python_packages(workspace, "services")?;
+    tools::services()?;
+    let postgres = Programs::install(workspace)?;
     run(Command::new("npx")
         .args(["--no-install", "playwright", "test"])
         .current_dir(&suite)
         .env("LINKWELL_BIN", workspace.binary("debug"))
         .env("MITMDUMP", mitmproxy.join("mitmdump"))
+        .env("SERVICES_PYTHON", services.join("python"))
+        .env("LINKWELL_TEST_SERVICES", postgres.directory())
         .env("CHROMIUM", browsers.chromium)
         .env("FIREFOX", browsers.firefox))
 }

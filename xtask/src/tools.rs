@@ -146,11 +146,13 @@ pub fn browsers() -> Result<Browsers> {
 /// Makes sure of the servers that connections are tested against, installing
 /// Debian's when they are missing and we may. PostgreSQL comes with the tests.
 pub fn services() -> Result<()> {
-    const SERVERS: [(&str, &str); 4] = [
+    const SERVERS: [(&str, &str); 5] = [
         ("mariadbd", "mariadb-server"),
         ("redis-server", "redis-server"),
         ("dovecot", "dovecot-imapd"),
         ("pgbouncer", "pgbouncer"),
+        // No server, but what makes certificates for them.
+        ("openssl", "openssl"),
     ];
     // Debian keeps servers where only root looks.
     let is_there =
