@@ -63,6 +63,8 @@ pub enum Ending {
         connection: String,
         /// The account's name.
         account: String,
+        /// Whether there is something to look at.
+        has_preview: bool,
     },
     /// There is none.
     NotLinked {
@@ -121,6 +123,7 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
         Ending::Linked {
             connection,
             account,
+            has_preview,
         } => {
             let title = format!("{} connected", provider.name);
             let row = paths::hub_row(&connection);
@@ -131,8 +134,14 @@ pub fn finished(site: &Site, theme: Theme, outcome: &Outcome) -> String {
                         <BrandPlate provider=plate/>
                         <div role="status"><h1>{title}</h1></div>
                         <p class="muted">{account}</p>
+                        <p>{crate::words::AFTER_CONNECTING}</p>
                         <p>"Done. You can close this page."</p>
                         <a class="btn" data-kind="primary" href=link>"Go to connections"</a>
+                        {has_preview.then(|| view! {
+                            <a class="btn" data-kind="quiet" href=paths::preview(&connection)>
+                                "Look at the data"
+                            </a>
+                        })}
                     </main>
                 }
             })

@@ -654,6 +654,7 @@ pub async fn connect_page(
             .collect(),
     };
     Ok(ConnectPage {
+        helpers: hub.helpers(member).await?,
         provider: drawn(entry),
         summary: entry.about.summary.clone(),
         facts: facts(entry),
@@ -938,6 +939,7 @@ pub async fn outcome(hub: &Hub, by: By<'_>, view: &FlowView) -> Outcome {
                 .map(|listed| Ending::Linked {
                     connection: id.to_string(),
                     account: listed.connection.name().to_owned(),
+                    has_preview: has_preview(hub, &flow.provider),
                 })
         }
         _ => None,

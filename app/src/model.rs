@@ -527,6 +527,8 @@ pub struct ConnectPage {
     pub admin_consent: bool,
     /// The handle of an attempt that is still open.
     pub attempt: Option<String>,
+    /// Whom to ask: name and e-mail address of each.
+    pub helpers: Vec<(String, String)>,
 }
 
 /// What somebody who came by a link is asked for.

@@ -193,10 +193,22 @@ pub fn sign_in_explained(name: &str, kind: &str) -> String {
         "basic" => format!(
             "{name} lets apps in with a name and a secret. Where it offers one made for apps, use that and not your own password."
         ),
+        "oauth2" => format!(
+            "{name} asks you itself: you sign in there, see what Linkwell may do, and approve. Your password stays between you and {name}."
+        ),
         "database" => format!(
             "{name} lets programs in with a user and a password of the database itself. A user that may only read is enough."
         ),
         _ => format!("{name} needs to know a few things before it lets us in."),
+    }
+}
+
+/// What is left to do where the provider asks for consent itself.
+pub fn steps_of_consent(questions: usize) -> String {
+    match questions {
+        0 => "One step: approve".to_owned(),
+        1 => "One question, then approve".to_owned(),
+        questions => format!("{questions} questions, then approve"),
     }
 }
 

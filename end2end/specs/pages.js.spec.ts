@@ -158,6 +158,32 @@ test('what a provider posts', async ({ page, hub, owner: _, look: { inspect } })
   await expect(page).toHaveURL('/flows/ended');
 });
 
+test('what is entered by hand', async ({ page, owner: _, look: { inspect, visit } }) => {
+  await visit('/connect/stripe', 'before setting up');
+  await page.getByRole('button', { name: /^Set up/ }).click();
+  await page.getByRole('button', { name: 'Understood, go on' }).click();
+  const key = page.getByLabel('Restricted API key', { exact: true });
+  await expect(key).toBeVisible();
+  await inspect('a question');
+  await key.fill('rk_live_AlderAndAsh');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await inspect('a test that failed');
+  await page.getByRole('link', { name: 'Back to what you entered' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await inspect('what a test found, afterwards');
+  await page.getByRole('button', { name: 'Enter new credentials' }).click();
+  await key.fill('sk_test_AlderAndAsh');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Test and connect' }).click();
+  await expect(page.getByRole('link', { name: 'Look at the data' })).toBeVisible();
+  await inspect('a test that connected');
+  await page.getByRole('link', { name: 'Look at the data' }).click();
+  await page.getByText('Name the columns for your automations').click();
+  await inspect('a look at the data');
+});
+
 test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
   await visit('/settings/provider-apps', 'provider apps');
   await visit('/settings/provider-apps/shopify', 'an app to set up');

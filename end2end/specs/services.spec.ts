@@ -2,6 +2,7 @@
 // storage with signed requests, and a REST server. Each is tried in front of
 // the person, refused where something is wrong, connected, and looked at.
 
+import { createServer, type AddressInfo } from 'node:net';
 import type { Page } from '@playwright/test';
 import { LOGIN, REST, type Services } from '../peers/services.ts';
 import { afterTest, row } from '../support/people.ts';
@@ -202,4 +203,38 @@ test('PostgreSQL: bad TLS is named, then it is connected, looked at and its colu
   await expect(page.getByRole('cell', { name: 'kettle' })).toBeVisible();
   await page.goto('/');
   await expect(row(page, 'PostgreSQL shop at localhost')).toContainText('Connected');
+});
+
+test('what has passed is seen while a slow service is still asked', { tag: '@once' }, async ({ page, owner: _ }) => {
+  let refuse = () => {};
+  const slow = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (asked) => {
+      const isTls = asked[0] === 0x16;
+      if (isTls) {
+        socket.destroy();
+      } else if (asked.includes('AUTH')) {
+        refuse = () => socket.write('-WRONGPASS not this one\r\n');
+      }
+    });
+  });
+  await new Promise<void>((listening) => slow.listen(0, '127.0.0.1', listening));
+  await page.goto('/connect/redis');
+  await press(page, 'Show as form');
+  await enter(page, {
+    Host: 'localhost',
+    Port: `${(slow.address() as AddressInfo).port}`,
+    User: LOGIN.user,
+    Password: LOGIN.password,
+  });
+  await expect(lines(page).filter({ visible: true })).toHaveText([
+    /^Reach the service, passed/,
+    /^Encrypted connection, not needed/,
+    /^Sign in, trying/,
+  ]);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  refuse();
+  await expect(page.getByRole('alert')).toContainText('Redis rejected the key or password');
+  await expect(lines(page).filter({ visible: true, hasText: 'trying' })).toHaveCount(0);
+  slow.close();
 });

@@ -93,6 +93,11 @@ test('the keyboard is enough', { tag: '@once' }, async ({ page, owner: _, opensW
   await page.keyboard.type(RIGHT);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Test and connect' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  const on = page.getByRole('link', { name: 'Go to connections' });
+  await expect(on).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(row(page, `${STRIPE} Stripe.com`)).toContainText('Connected');
 });
 
 test('nothing is lost in either skin, back and forth, on the narrowest screen', { tag: '@once' }, async ({ page, owner: _ }) => {

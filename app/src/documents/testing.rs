@@ -159,7 +159,7 @@ impl Testing {
                         </p>
                         {after.map(|after| view! { <p>{after}</p> })}
                         <div class="actions">
-                            <a class="btn" data-kind="primary" href=next>{label}</a>
+                            <a class="btn" data-kind="primary" href=next autofocus>{label}</a>
                             {preview.map(|preview| view! {
                                 <a class="btn" data-kind="plain" href=preview>
                                     "Look at the data"

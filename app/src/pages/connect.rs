@@ -35,6 +35,7 @@ pub fn ConnectView(
         readiness,
         admin_consent,
         attempt,
+        helpers,
     } = page;
     let name = provider.name.clone();
     let (verb, account, connection) = match repairs {
@@ -60,10 +61,16 @@ pub fn ConnectView(
     };
     let begin = match readiness {
         Readiness::Ready => view! {
-            <ConnectPanel provider connection label=title.clone() takes attempt>
-                {fields.into_iter().map(|field| view! { <Asked field/> }).collect_view()}
-                <Optional permissions=optional/>
-            </ConnectPanel>
+            <section class="wizard" aria-label="Setting up">
+                <div class="wizard-head">
+                    <h2>{words::steps_of_consent(fields.len())}</h2>
+                </div>
+                <p>{words::sign_in_explained(&name, "oauth2")}</p>
+                <ConnectPanel provider connection label=title.clone() takes attempt>
+                    {fields.into_iter().map(|field| view! { <Asked field/> }).collect_view()}
+                    <Optional permissions=optional/>
+                </ConnectPanel>
+            </section>
         }
         .into_any(),
         Readiness::Enter(page) => view! {
@@ -142,6 +149,7 @@ pub fn ConnectView(
                         </ul>
                     </details>
                     <Sources name docs/>
+                    <Helpers helpers/>
                     <p>{removal}</p>
                     <p>"Everyone in your organisation can use this connection. Admins see who connected it."</p>
                 </div>
@@ -195,6 +203,31 @@ fn Optional(permissions: Vec<Permission>) -> impl IntoView {
                     })
                     .collect_view()}
             </fieldset>
+        }
+    })
+}
+
+/// Who can be asked, where there is somebody.
+#[component]
+fn Helpers(helpers: Vec<(String, String)>) -> impl IntoView {
+    let links = helpers
+        .into_iter()
+        .map(|(name, email)| {
+            // Nothing in an address begins the fields of a letter.
+            let address = email.replace('%', "%25").replace('?', "%3F");
+            let address = format!("mailto:{address}");
+            view! { <li><a href=address>{name}</a>" "<span class="muted">{email}</span></li> }
+        })
+        .collect_view();
+    (!links.is_empty()).then(|| {
+        view! {
+            <details class="disclosure">
+                <summary>
+                    <Icon name="chevron-right"/>
+                    "Talk to a person"
+                </summary>
+                <ul class="sources">{links}</ul>
+            </details>
         }
     })
 }

@@ -265,11 +265,13 @@ fn OneByOne(at: Address, name: String, page: Wizard, step: WizardStep) -> impl I
                 <button class="btn" data-kind="quiet">"Show as form"</button>
             </Turn>
         </div>
-        <ol class="talk" role="log" aria-label="Conversation">
-            <Said who="us">{explained}</Said>
-            <Remarks remarks=asides/>
-            {turns}
-        </ol>
+        <div role="log" aria-label="Conversation">
+            <ol class="talk">
+                <Said who="us">{explained}</Said>
+                <Remarks remarks=asides/>
+                {turns}
+            </ol>
+        </div>
         {control}
         <Asking at=at.clone()/>
         <div class="actions" data-tone="quiet">

@@ -91,7 +91,8 @@ pub fn Field(
                         required={!may_be_empty && !kept}
                         aria-describedby=(!described.is_empty()).then(|| described.clone())
                         aria-invalid=wrong.then_some("true")
-                    >{value.clone()}</textarea>
+                        inner_html=escaped(value.as_deref().unwrap_or_default())
+                    ></textarea>
                 })}
                 {(!multiline).then(|| view! { <input
                     id=name.clone()
@@ -110,6 +111,14 @@ pub fn Field(
             </div>
         </div>
     }
+}
+
+/// Text as it stands between tags. Drawn as a child it would bring the marks
+/// that other elements do not show, and an empty one a blank.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// A field with a closed list of answers.

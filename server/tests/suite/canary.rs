@@ -24,8 +24,12 @@ use url::Url;
 
 use crate::{
     gate::{ROUTES, Things, make_link, rows},
-    harness::{Browser, EMAIL, HostApp, PASSWORD, World},
+    harness::{Browser, EMAIL, HostApp, PASSWORD, Setup, World},
+    redis::{RIGHT, Redis},
 };
+
+/// A row of another company's data.
+const ROW: &str = "canary-row-of-their-data";
 
 /// Everything that is logged on this thread, which is where a test's server runs.
 #[derive(Clone, Default)]
@@ -237,8 +241,15 @@ fn faults() -> Vec<Fault> {
 async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     let (log, _listening) = Log::listen();
     tracing::trace!("that traces are heard");
-    let world = World::new().await;
+    // What is behind a connection is hidden wherever it is not asked for.
+    let redis = Redis::holding(&[ROW]).await;
+    let world = World::with(Setup {
+        peers: vec![redis.address],
+        ..Setup::default()
+    })
+    .await;
     let mut watch = Watch::default();
+    watch.hide(ROW);
     world.approve_as(0);
     let client_secret = world.app.hub.operator_apps["sandbox"]
         .client_secret
@@ -346,6 +357,7 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     }
     watch.hide("canary-access-token");
     watch.hide("canary-refresh-token");
+    drafts_and_data(&mut watch, &browser, &host, &world, &redis).await;
 
     // Flows and renewals, as they succeed and as they fail.
     watch.flow(&world, &browser, false).await;
@@ -425,6 +437,89 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     let rows: Vec<_> = rows(&hub.store).await.into_values().flatten().collect();
     assert!(watch.secrets.len() > 60, "{} secrets", watch.secrets.len());
     watch.assert_hidden(&log, &rows.join("\n"));
+}
+
+/// Secrets of drafts, typed where they belong and where they do not; a login
+/// that is refused, and one that connects; and the data behind it, shown to
+/// those who ask for it and to nobody else.
+async fn drafts_and_data(
+    watch: &mut Watch,
+    browser: &Browser,
+    host: &HostApp,
+    world: &World,
+    redis: &Redis,
+) {
+    let port = redis.port();
+    let wrong = "canary-database-password";
+    for secret in [
+        RIGHT,
+        wrong,
+        "canary-postgres-password",
+        "sk_live_canary0said0in0the0chat",
+        "sk_live_canary0typed0badly!",
+    ] {
+        watch.hide(secret);
+    }
+    let (to_redis, to_stripe) = ("/connect/redis", "/connect/stripe");
+    let postgres = [
+        ("field.host", "127.0.0.1"),
+        ("field.port", &*port),
+        ("field.database", "shop"),
+        ("field.user", "linkwell"),
+        ("field.password", "canary-postgres-password"),
+    ];
+    let said = "my key is sk_live_canary0said0in0the0chat, is it?";
+    let key = ("key", "field.api_key");
+    let typed = ("field.api_key", "sk_live_canary0typed0badly!");
+    for (path, form) in [
+        (to_redis, &redis.form(&port, wrong)[..]),
+        ("/connect/postgresql", &postgres),
+        (to_stripe, &[("turn", "begin")]),
+        (to_stripe, &[("turn", "say"), ("value", said)]),
+        (to_stripe, &[("turn", "answer"), key, typed]),
+        (to_stripe, &[("turn", "form")]),
+        (to_stripe, &[("turn", "chat")]),
+    ] {
+        let answer = browser.post(path, form).await;
+        watch.look(answer).await;
+        watch.look(browser.get(path).await).await;
+        watch.look(browser.get("/").await).await;
+    }
+    let fields = json!({ "host": "localhost", "port": port, "user": "default", "password": wrong });
+    let entered = json!({ "provider": "redis", "config": { "fields": fields } });
+    // A third rejection in a row would be the last.
+    watch
+        .look(host.post("/v1/connections/test", entered).await)
+        .await;
+
+    let answer = browser.post(to_redis, &redis.form(&port, RIGHT)).await;
+    watch.look(answer).await;
+    let shown = &watch.shown.last().expect("it was looked at").1;
+    assert!(shown.contains("Redis connected"), "{shown}");
+    let hub = &world.app.hub;
+    let connections = hub.connections(world.member()).await.unwrap();
+    let one = |listed: &&hub::connect::Listed| listed.connection.provider == "redis";
+    let id = connections.iter().find(one).unwrap().connection.id;
+    // These two are asked for the data; nothing else is to know of it.
+    for path in [
+        format!("/connections/{id}/preview"),
+        format!("/v1/connections/{id}/preview"),
+    ] {
+        let answer = match path.starts_with("/v1/") {
+            true => host.get(&path).await,
+            false => browser.get(&path).await,
+        };
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(ROW) && !page.contains(RIGHT), "{path}");
+    }
+    let path = format!("/connections/{id}");
+    watch.look(browser.get(path.as_str()).await).await;
+    let named = [("column.0", "key"), ("name.0", "cache")];
+    let answer = browser.post(&format!("{path}/mapping"), &named).await;
+    watch.look(answer).await;
+    watch.look(host.get(&format!("/v1{path}")).await).await;
+    hub.disconnect(world.member(), id).await.unwrap();
+    hub.remove(world.member(), id).await.unwrap();
 }
 
 /// A flow, a renewal, a check and what pages say about them afterwards.

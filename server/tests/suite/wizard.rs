@@ -276,3 +276,30 @@ async fn a_secret_nobody_asked_for_is_taken_out_of_the_conversation() {
     assert!(!shown.contains("canary"));
     assert!(!format!("{:?}", drafts(&world).await).contains("canary"));
 }
+
+#[tokio::test]
+async fn whom_to_ask_is_named_where_there_is_somebody() {
+    let world = world().await;
+    let hub = &world.app.hub;
+    let mia = ("mia@example.com", "correct horse battery");
+    hub.create_user("Ana's shop", mia.0, "Mia", Secret::new(mia.1))
+        .await
+        .unwrap();
+    // Ana is the only one who could help, and she is looking herself.
+    let (ana, browser) = (world.signed_in().await, world.browser());
+    browser.sign_in(mia.0, mia.1).await;
+    for provider in [CONNECT, "/connect/sandbox"] {
+        let shown = ana.get(world.url(provider)).await.text().await.unwrap();
+        assert!(!shown.contains("Talk to a person"), "{provider}");
+        let shown = browser.get(world.url(provider)).await.text().await.unwrap();
+        assert!(shown.contains("Talk to a person"), "{provider}");
+        assert!(
+            shown.contains(r#"href="mailto:ana@example.com""#),
+            "{shown}"
+        );
+    }
+    // Both kinds of sign-in are set up in the same frame.
+    let shown = ana.get(world.url("/connect/sandbox")).await;
+    let shown = shown.text().await.unwrap();
+    assert!(shown.contains("One step: approve") && shown.contains(r#"class="wizard""#));
+}

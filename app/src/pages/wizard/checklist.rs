@@ -94,7 +94,9 @@ pub fn Remedy(
 ) -> impl IntoView {
     let TestProblem { prompt, remedy } = problem;
     let button = remedy.map(|model::Remedy { label, question }| {
-        let button = view! { <button class="btn" data-kind="primary" data-focus>{label}</button> };
+        let button = view! {
+            <button class="btn" data-kind="primary" data-focus autofocus>{label}</button>
+        };
         match question {
             Some(key) => view! { <Turn at turn="edit" key>{button}</Turn> }.into_any(),
             None => view! { <Turn at turn="test" tests=true>{button}</Turn> }.into_any(),

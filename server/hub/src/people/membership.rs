@@ -106,6 +106,20 @@ impl Hub {
             .map(|(_, name, _)| name))
     }
 
+    /// Whom a member may ask for help: the admins of their tenant besides
+    /// themselves, each with name and e-mail address.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn helpers(&self, member: &Member) -> Result<Vec<(String, String)>> {
+        let everybody = member::all(self.store.db(), member.tenant).await?;
+        let can_help = |row: &Membership| {
+            row.person_id != member.person && row.role.may(Action::ManageProviderApps)
+        };
+        let helpers = everybody.into_iter().filter(can_help);
+        Ok(helpers.map(|row| (row.name, row.email)).collect())
+    }
+
     /// Who may change the settings of the member's tenant, by name.
     ///
     /// # Errors

@@ -111,17 +111,22 @@ fn joined() -> Select<Entity> {
         .column_as(tenant::Column::Name, "tenant_name")
 }
 
+/// Everybody in the tenant, by name.
+pub async fn all(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Membership>, DbErr> {
+    joined()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(person::Column::Name)
+        .into_model::<Membership>()
+        .all(db)
+        .await
+}
+
 /// Who is in the tenant: person, name and role, by name.
 pub async fn names(
     db: &impl ConnectionTrait,
     tenant: TenantId,
 ) -> Result<Vec<(PersonId, String, Role)>, DbErr> {
-    let rows = joined()
-        .filter(Column::TenantId.eq(tenant))
-        .order_by_asc(person::Column::Name)
-        .into_model::<Membership>()
-        .all(db)
-        .await?;
+    let rows = all(db, tenant).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.person_id, row.name, row.role))
