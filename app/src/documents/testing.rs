@@ -61,7 +61,7 @@ impl Testing {
                 <Body current>
                     <a class="back" href=back>
                         <Icon name="arrow-left"/>
-                        "What you entered"
+                        {name.clone()}
                     </a>
                     <div class="card narrow">
                         <div class="page-head">
