@@ -110,7 +110,11 @@ pub async fn take(
         Some(_) => return pages::error(shared, viewer, Error::NotFound),
         None => Turn::Answers(answers(fields)),
     };
-    let at = Address::of(&provider, connection.map(|id| id.to_string()), who.is_guest());
+    let at = Address::of(
+        &provider,
+        connection.map(|id| id.to_string()),
+        who.is_guest(),
+    );
     let back = at.page.clone();
     match shared.hub.turn(who.by(), &provider, connection, turn).await {
         Ok(Turned::Test) => test(shared.clone(), viewer, who, provider, connection, at),

@@ -82,7 +82,10 @@ async fn a_service_is_entered_checked_and_sampled() {
     assert!(lent.get("access_token").is_none() && lent.get("request").is_none());
     let credentials = &lent["credentials"];
     assert_eq!(credentials["host"], "localhost");
-    assert_eq!(credentials["port"], service.address.port().to_string());
+    assert_eq!(
+        credentials["port"],
+        service.redis.address.port().to_string()
+    );
     assert_eq!(credentials["user"], "default");
     assert_eq!(credentials["password"], RIGHT);
 }
