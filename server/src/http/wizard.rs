@@ -143,7 +143,7 @@ enum Heard {
     /// A step was taken.
     Step(Tried),
     /// It has ended, with the connection or with why there is none.
-    End(Result<Listed, Error>),
+    End(Result<Box<Listed>, Error>),
 }
 
 /// Runs the test and shows it while it runs. Whoever leaves the page leaves the
@@ -172,7 +172,7 @@ fn test(
             let _ = tell.send(Heard::Step(tried.clone()));
         };
         let ended = hub.test_draft(who.by(), &of, connection, &watch).await;
-        let _ = tell.send(Heard::End(ended));
+        let _ = tell.send(Heard::End(ended.map(Box::new)));
     });
     let showing = Showing {
         shared,
@@ -232,10 +232,11 @@ impl Showing {
         Some((html, self))
     }
 
-    fn end(&self, ended: Result<Listed, Error>) -> String {
+    fn end(&self, ended: Result<Box<Listed>, Error>) -> String {
         let hub = &self.shared.hub;
         let failure = match ended {
-            Ok(Listed { connection, .. }) => {
+            Ok(listed) => {
+                let connection = listed.connection;
                 let id = connection.id.to_string();
                 let account = connection.name().to_owned();
                 let environment = connection.environment;
