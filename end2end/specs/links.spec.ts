@@ -97,10 +97,14 @@ test('a key is entered in the conversation', async ({ page, hub }) => {
   await press(page, 'Continue');
   await press(page, 'Test and connect');
   await expect(page.getByRole('alert')).toContainText('rejected the key or password');
-  await page.getByRole('button', { name: `Edit ${KEY}` }).click();
+  await press(page, 'Enter new credentials');
   await page.getByLabel(KEY, { exact: true }).fill('sk_test_AlderAndAsh');
   await press(page, 'Continue');
   await press(page, 'Test and connect');
+  // The data is for those who asked for it, and for nobody else.
+  await expect(page.getByRole('heading', { name: /connected$/ })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Look at the data' })).toHaveCount(0);
+  await page.getByRole('link', { name: 'Go on' }).click();
   expect((await back(page)).get('status')).toBe('connected');
   expect((await look(link.id)).status).toBe('connected');
 });
