@@ -145,9 +145,7 @@ fn HubPage() -> impl IntoView {
     page(
         async move {
             let (hub, member) = (hub(), member()?);
-            let rows = load::hub(&hub, &member).await?;
-            let market = load::market(&hub, &member, &asked, &rows.connections).await?;
-            Ok((rows, load::drafts(&hub, &member).await?, market))
+            load::hub_page(&hub, &member, &asked).await
         },
         move |(hub, begun, market)| {
             view! { <HubView hub begun market filter/> }

@@ -3,7 +3,11 @@
 
 use hub::{Error, Hub, Result, catalog::Variables, people::Guest};
 
-use super::{asked_field, capital, drawn, entered, wizard};
+use super::{
+    capital,
+    connect::{asked_field, entered},
+    drawn, wizard,
+};
 use crate::model::{GuestConnectPage, GuestPage, Readiness};
 
 /// What a place is called to which somebody goes back: its host.

@@ -81,13 +81,11 @@ pub async fn world() -> World {
         std::env::temp_dir().join(format!("linkwell-catalog-{}", ConnectionId::new()));
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::write(directory.join(format!("{PROVIDER}.toml")), SHOP_BY_KEY).unwrap();
-    let world = World::with(Setup {
-        catalog: Some(directory.clone()),
+    World::with(Setup {
+        catalog: Some(directory),
         ..Setup::default()
     })
-    .await;
-    std::fs::remove_dir_all(directory).unwrap();
-    world
+    .await
 }
 
 /// A key that the shop accepts.

@@ -46,6 +46,17 @@ pub struct World {
     /// How to make another hub on the same database.
     seed: Seed,
     member: Option<Member>,
+    /// Of this hub and of every other made from it.
+    scratch: Arc<Scratch>,
+}
+
+/// A directory that goes with the last who has it.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 #[derive(Clone)]
@@ -115,6 +126,7 @@ impl World {
         let clock = Clock::manual(Clock::system().now());
         let (shop, shop_url) = serve_sandbox(&clock).await;
         let directory = std::env::temp_dir().join(format!("linkwell-test-{}", ConnectionId::new()));
+        let scratch = Arc::new(Scratch(directory.clone()));
         let seed = Seed {
             database,
             store,
@@ -123,6 +135,8 @@ impl World {
             rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
+        // It was read.
+        drop(setup.catalog.map(Scratch));
         let member = match setup.nobody {
             true => None,
             false => Some(
@@ -141,6 +155,7 @@ impl World {
             statements,
             seed,
             member,
+            scratch,
         }
     }
 
@@ -189,6 +204,7 @@ impl World {
             statements: self.statements.clone(),
             seed,
             member: self.member.clone(),
+            scratch: self.scratch.clone(),
         }
     }
 

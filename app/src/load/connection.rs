@@ -1,0 +1,250 @@
+//! The connections of a tenant, together and each on its page.
+
+use hub::{
+    Hub, Result,
+    catalog::Provider as Entry,
+    connect::Listed,
+    failure::{Failure, FailureCode},
+    keep::health,
+    people::{Action as Right, Member},
+    prompt::{During, Subject},
+    store::{
+        ConnectionId,
+        event::{self, Kind},
+        flow, sync_run, words,
+    },
+};
+
+use super::{details, keywords, meaning, moment, preview, provider, worded};
+use crate::model::{
+    Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission, Reading, Revocation,
+    Status, Tone,
+};
+
+/// How many lines of a connection's history its page shows.
+const HISTORY: u64 = 20;
+
+/// What the hub page keeps up to date.
+pub async fn hub(hub: &Hub, member: &Member) -> Result<crate::model::Hub> {
+    let attempts = hub.flows_under_way(member).await?;
+    hub_with(hub, member, &attempts).await
+}
+
+/// The same, where it is known what is under way.
+pub(super) async fn hub_with(
+    hub: &Hub,
+    member: &Member,
+    attempts: &[flow::Model],
+) -> Result<crate::model::Hub> {
+    let listed = hub.connections(member).await?;
+    Ok(crate::model::Hub {
+        now: hub.clock.now().timestamp(),
+        connections: listed
+            .iter()
+            .map(|listed| row(hub, listed, attempts))
+            .collect(),
+        may_manage: member.role().may(Right::Connect),
+    })
+}
+
+pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Connection {
+    let Listed { connection, health } = listed;
+    let entry = hub.catalog.get(&connection.provider);
+    let provider = provider(hub, &connection.provider);
+    let missing: Vec<String> = health
+        .missing_scopes
+        .iter()
+        .map(|scope| meaning(entry, scope))
+        .collect();
+    let failure = health.failure.clone().or_else(|| {
+        // A partial grant works: it is named, not counted as broken.
+        (!missing.is_empty() && health.status == health::Status::Connected)
+            .then(|| Failure::told(FailureCode::PermissionMissing, "partial_grant"))
+    });
+    let prompt = failure
+        .filter(|_| health.status != health::Status::Disconnected)
+        .map(|failure| {
+            let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
+            let subject = Subject {
+                provider_name: &provider.name,
+                account: Some(connection.name()),
+                at: health.since.unwrap_or_else(|| hub.clock.now()),
+                during: During::Keeping,
+                missing: &missing,
+            };
+            worded(hub, &connection.provider, remove_url, &failure, &subject)
+        });
+    Connection {
+        id: connection.id.to_string(),
+        account: connection.name().to_owned(),
+        status: status(health),
+        checked_at: connection.last_ok_at.map(|at| at.timestamp()),
+        prompt,
+        attempt: attempts
+            .iter()
+            .find(|flow| flow.connection_id == Some(connection.id))
+            .and_then(|flow| flow.handle.clone()),
+        keywords: keywords(entry, &[connection.name(), &connection.account_label]),
+        provider,
+    }
+}
+
+pub(super) fn status(health: &health::Health) -> Status {
+    match health.status {
+        health::Status::Connected => Status::Connected,
+        health::Status::Retrying => Status::Retrying {
+            at: health.next_refresh_at.map(|at| at.timestamp()),
+        },
+        health::Status::ActionNeeded => Status::ActionNeeded,
+        health::Status::WaitingForAdmin => Status::WaitingForAdmin,
+        health::Status::NotChecked => Status::NotCheckedYet,
+        health::Status::Disconnected => Status::Disconnected,
+    }
+}
+
+/// The page of one connection.
+pub async fn connection_page(
+    hub: &Hub,
+    member: &Member,
+    id: ConnectionId,
+) -> Result<ConnectionPage> {
+    let listed = hub.connection(member, id).await?;
+    let attempts = hub.flows_under_way(member).await?;
+    let history = hub.history(member, id, HISTORY).await?;
+    let entry = hub.catalog.get(&listed.connection.provider);
+    let asked = words(&listed.connection.scopes_asked);
+    let permissions = asked
+        .iter()
+        .filter(|scope| !is_technical(entry, scope))
+        .map(|scope| Permission {
+            meaning: meaning(entry, scope),
+            scope: scope.clone(),
+            granted: !listed.health.missing_scopes.contains(scope),
+        })
+        .collect();
+    use hub::store::connection::Revocation::{ByHand, Failed};
+    let connected_by = match listed.connection.created_by {
+        Some(person) => hub.person_name(member, person).await?,
+        None => None,
+    };
+    Ok(ConnectionPage {
+        now: hub.clock.now().timestamp(),
+        details: listed
+            .health
+            .failure
+            .as_ref()
+            .map(|failure| details(failure, listed.health.since)),
+        environment: listed.connection.environment.clone(),
+        preview: preview::named_columns(hub, member, &listed),
+        connected_at: moment(listed.connection.created_at),
+        connected_by,
+        permissions,
+        last_proof: listed.connection.last_ok_at.map(moment),
+        next_refresh: listed.health.next_refresh_at.map(moment),
+        token_expires: listed.health.expires_at.map(moment),
+        left_there: match listed.connection.revocation {
+            Some(ByHand | Failed) => {
+                entry.and_then(|entry| entry.remove_url(&listed.connection.variables.0))
+            }
+            _ => None,
+        },
+        reading: reading(&listed, &hub.syncs(member, id).await?),
+        history: history.iter().map(history_entry).collect(),
+        may_manage: member.role().may(Right::Connect),
+        connection: row(hub, &listed, &attempts),
+    })
+}
+
+/// How a connection is read, from its newest runs.
+fn reading(listed: &Listed, runs: &[sync_run::Model]) -> Reading {
+    let next = runs.iter().find(|run| run.outcome.is_none());
+    let last = runs.iter().find_map(|run| {
+        let said = match (run.outcome?, run.row_count, &run.failure) {
+            (sync_run::Outcome::Completed, Some(1), _) => "1 row looked at".to_owned(),
+            (sync_run::Outcome::Completed, Some(rows), _) => format!("{rows} rows looked at"),
+            (sync_run::Outcome::Completed, None, _) => "Read".to_owned(),
+            (sync_run::Outcome::Failed, ..) => "It could not be read".to_owned(),
+        };
+        Some((said, moment(run.finished_at?)))
+    });
+    Reading {
+        frequency: listed.connection.sync_frequency.as_str().to_owned(),
+        last,
+        paused: next.is_some_and(|run| run.paused_at.is_some()),
+        next: next.map(|run| moment(run.due_at)),
+    }
+}
+
+fn is_technical(entry: Option<&Entry>, scope: &str) -> bool {
+    entry
+        .and_then(|entry| entry.scope(scope))
+        .is_some_and(|scope| scope.technical)
+}
+
+fn history_entry(event: &event::Model) -> HistoryEntry {
+    let (what, tone) = match event.kind {
+        Kind::ConnectionCreated if event.data.note.is_some() => ("Imported", Tone::Good),
+        Kind::ConnectionCreated => ("Connected", Tone::Good),
+        Kind::ConnectionReconnected => ("Connected again", Tone::Good),
+        Kind::ConnectionRefreshed => ("Access renewed", Tone::Neutral),
+        Kind::ConnectionDegraded => ("Renewing did not work; trying again", Tone::Neutral),
+        Kind::ConnectionActionRequired => ("Stopped working", Tone::Bad),
+        Kind::ConnectionHealed => ("Works again", Tone::Good),
+        Kind::ConnectionChecked => ("Checked: it works", Tone::Good),
+        Kind::ConnectionRenamed => ("Renamed", Tone::Neutral),
+        Kind::SyncCompleted => ("Read", Tone::Neutral),
+        Kind::SyncFailed => ("Could not be read", Tone::Bad),
+        Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
+        Kind::ConnectionDeleted | Kind::FlowChanged => ("Changed", Tone::Neutral),
+    };
+    HistoryEntry {
+        at: moment(event.at),
+        what: what.to_owned(),
+        tone,
+    }
+}
+
+/// The page that names what disconnecting means.
+pub async fn disconnect_page(
+    hub: &Hub,
+    member: &Member,
+    id: ConnectionId,
+) -> Result<DisconnectPage> {
+    let listed = hub.connection(member, id).await?;
+    let entry = hub.catalog.get(&listed.connection.provider);
+    let revocation = match entry {
+        Some(entry) if entry.is_revoked_by_call() => Revocation::AtProvider,
+        Some(entry) => Revocation::ByHand {
+            place: entry
+                .remove_url(&listed.connection.variables.0)
+                .unwrap_or_else(|| format!("the settings of {}", entry.name())),
+        },
+        None => Revocation::ByHand {
+            place: listed.connection.provider.clone(),
+        },
+    };
+    let mut ends_too = Vec::new();
+    if let Some(entry) = entry.filter(|entry| entry.is_revoked_whole()) {
+        for other in hub.connections(member).await? {
+            let (row, product) = (&other.connection, &other.connection.provider);
+            let shares = hub
+                .catalog
+                .get(product)
+                .is_some_and(|other| other.app_id == entry.app_id);
+            // Other products may call the same account by another id.
+            let may_be_same =
+                *product != entry.id || row.external_id == listed.connection.external_id;
+            if shares && may_be_same && row.id != id && row.disconnected_at.is_none() {
+                let name = provider(hub, product).name;
+                ends_too.push(format!("{name} {}", row.name()));
+            }
+        }
+    }
+    Ok(DisconnectPage {
+        ends_too,
+        id: id.to_string(),
+        provider: provider(hub, &listed.connection.provider),
+        account: listed.connection.name().to_owned(),
+        revocation,
+    })
+}
