@@ -204,15 +204,17 @@ fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl
     view! {
         <section class="card" aria-labelledby="reading">
             <h2 id="reading">"How it is read"</h2>
-            <p class="muted">
-                "Linkwell makes the same small request each time and tells your software whether it worked. What it sees is not kept."
-            </p>
-            <dl class="facts">
-                <div><dt>"How often"</dt><dd>{word}</dd></div>
-                <div><dt>"Last time"</dt><dd>{last}</dd></div>
-                <div><dt>"Next time"</dt><dd>{next}</dd></div>
-            </dl>
-            {forms}
+            <div class="stack">
+                <p class="muted">
+                    "Linkwell makes the same small request each time and tells your software whether it worked. What it sees is not kept."
+                </p>
+                <dl class="facts">
+                    <div><dt>"How often"</dt><dd>{word}</dd></div>
+                    <div><dt>"Last time"</dt><dd>{last}</dd></div>
+                    <div><dt>"Next time"</dt><dd>{next}</dd></div>
+                </dl>
+                {forms}
+            </div>
         </section>
     }
 }

@@ -1,7 +1,12 @@
 //! An address where a tenant's system is told of events.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ExprTrait, IntoActiveModel, QueryOrder, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ExprTrait, IntoActiveModel, QueryOrder,
+    entity::prelude::*,
+    sea_query::Func,
+};
 
 use super::{PersonId, TenantId, WebhookId, delivery, event, tenant};
 
@@ -154,4 +159,66 @@ pub async fn told(
         .exec(db)
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+/// Notes that it took a message. Many are noted at once, so nothing that was
+/// read before is written back.
+pub async fn took(
+    db: &impl ConnectionTrait,
+    id: WebhookId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let fine = ActiveModel {
+        failures: Set(0),
+        paused_until: Set(None),
+        last_ok_at: Set(Some(now)),
+        problem: Set(None),
+        failed_at: Set(None),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(fine)
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Notes that it did not take a message; the row as it is then, if there still
+/// is one.
+pub async fn refused(
+    db: &impl ConnectionTrait,
+    id: WebhookId,
+    problem: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
+    let since = Func::coalesce([Expr::col(Column::FailedAt), Expr::value(now)]);
+    let rows = Entity::update_many()
+        .col_expr(Column::Failures, Expr::col(Column::Failures).add(1))
+        .col_expr(Column::FailedAt, since.into())
+        .col_expr(Column::Problem, Expr::value(problem))
+        .filter(Column::Id.eq(id))
+        .exec_with_returning(db)
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Leaves it alone until `until`, or for good.
+pub async fn rest(
+    db: &impl ConnectionTrait,
+    id: WebhookId,
+    paused_until: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+) -> Result<(), DbErr> {
+    let rests = ActiveModel {
+        paused_until: paused_until.map_or(NotSet, |until| Set(Some(until))),
+        ended_at: ended_at.map_or(NotSet, |at| Set(Some(at))),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(rests)
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
 }

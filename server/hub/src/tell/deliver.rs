@@ -166,9 +166,7 @@ impl Hub {
         });
         let body = body.to_string().into_bytes();
         let answered = self.post(&webhook, EventId::new(), body).await?;
-        fared(webhook, &answered, self.clock.now())
-            .update(self.store.db())
-            .await?;
+        self.note_of(&webhook, &answered).await?;
         Ok(answered)
     }
 
@@ -240,37 +238,28 @@ impl Hub {
         }
         // A crash between the two costs a count and nothing else.
         change.update(self.store.db()).await?;
-        fared(webhook, &answered, now)
-            .update(self.store.db())
-            .await?;
+        self.note_of(&webhook, &answered).await
+    }
+
+    /// Writes down what a try says about the webhook as a whole.
+    async fn note_of(&self, webhook: &webhook::Model, answered: &Answered) -> Result<()> {
+        let (db, now) = (self.store.db(), self.clock.now());
+        let Some(problem) = &answered.problem else {
+            return Ok(webhook::took(db, webhook.id, now).await?);
+        };
+        let Some(row) = webhook::refused(db, webhook.id, problem, now).await? else {
+            return Ok(());
+        };
+        // The longer it lasts the less often is it asked.
+        let lasted = now - row.failed_at.unwrap_or(now);
+        let pause =
+            (row.failures >= REFUSALS).then(|| now + (lasted / 4).clamp(WAITS[0], LONGEST_PAUSE));
+        let is_gone = answered.status == Some(StatusCode::GONE.as_u16());
+        if pause.is_some() || is_gone {
+            webhook::rest(db, webhook.id, pause, is_gone.then_some(now)).await?;
+        }
         Ok(())
     }
-}
-
-/// What a try says about the webhook as a whole.
-fn fared(webhook: webhook::Model, answered: &Answered, now: DateTime<Utc>) -> webhook::ActiveModel {
-    let (failures, failed_at) = (webhook.failures.saturating_add(1), webhook.failed_at);
-    let mut row = webhook.into_active_model();
-    row.problem = Set(answered.problem.clone());
-    if answered.problem.is_none() {
-        row.failures = Set(0);
-        row.paused_until = Set(None);
-        row.last_ok_at = Set(Some(now));
-        row.failed_at = Set(None);
-        return row;
-    }
-    let since = failed_at.unwrap_or(now);
-    row.failures = Set(failures);
-    row.failed_at = Set(Some(since));
-    if failures >= REFUSALS {
-        // The longer it lasts the less often is it asked.
-        let pause = ((now - since) / 4).clamp(WAITS[0], LONGEST_PAUSE);
-        row.paused_until = Set(Some(now + pause));
-    }
-    if answered.status == Some(StatusCode::GONE.as_u16()) {
-        row.ended_at = Set(Some(now));
-    }
-    row
 }
 
 /// How long to wait after so many tries.
