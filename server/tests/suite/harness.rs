@@ -66,6 +66,7 @@ struct Seed {
     directory: PathBuf,
     key: String,
     rate_limit: NonZeroU32,
+    peers: Vec<SocketAddr>,
 }
 
 /// What a test changes before the hub starts.
@@ -133,6 +134,7 @@ impl World {
             directory,
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
             rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
+            peers: setup.peers.clone(),
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
         // It was read.
@@ -377,7 +379,10 @@ impl Seed {
     ) -> (Application, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = origin(&listener);
-        let setup = Setup::default();
+        let setup = Setup {
+            peers: self.peers.clone(),
+            ..Setup::default()
+        };
         (
             self.serve(listener, base.clone(), clock, shop_url, app, &setup)
                 .await,
