@@ -321,7 +321,8 @@ async fn create_api_key(
     }
 }
 
-fn signed_out() -> Response {
+/// Leads to the sign-in page, and says why.
+pub fn signed_out() -> Response {
     back(paths::SIGN_IN, Flash::rejected("", Problem::SignedOut))
 }
 

@@ -1,12 +1,7 @@
 //! The two forms that show a webhook's signing secret: the only look at it
 //! there ever is.
 
-use app::{
-    Viewer, documents,
-    flash::{Flash, Problem},
-    paths,
-    server_fns::explain,
-};
+use app::{Viewer, documents, flash::Flash, paths, server_fns::explain};
 use axum::{
     Extension, Form, Router,
     extract::{Path, State},
@@ -20,7 +15,10 @@ use hub::{
     tell::NewWebhook,
 };
 
-use super::{State as Shared, account::back};
+use super::{
+    State as Shared,
+    account::{back, signed_out},
+};
 
 /// The routes of these forms.
 pub fn router() -> Router<Shared> {
@@ -80,8 +78,4 @@ fn shown(
         }
         Err(error) => back(paths::WEBHOOKS, explain(typed, error)),
     }
-}
-
-fn signed_out() -> Response {
-    back(paths::SIGN_IN, Flash::rejected("", Problem::SignedOut))
 }
