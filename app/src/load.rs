@@ -31,7 +31,10 @@ use hub::{
     prompt::{self, ActionKind as PromptAction, During, Subject},
 };
 
-use crate::model::{Action, ActionKind, Details, Moment, Prompt, Provider};
+use crate::{
+    model::{Action, ActionKind, Details, Moment, Prompt, Provider},
+    words,
+};
 
 /// A point in time, with the words for it.
 pub fn moment(at: DateTime<Utc>) -> Moment {
@@ -70,6 +73,11 @@ pub fn provider_of_app(hub: &Hub, app: &str) -> Provider {
     }
 }
 
+/// Where whoever runs this hub is reached, if they say so.
+fn support(hub: &Hub) -> Option<String> {
+    hub.choices.support.as_ref().map(ToString::to_string)
+}
+
 /// A failure of a connection or of an attempt, in words.
 fn worded(
     hub: &Hub,
@@ -78,11 +86,20 @@ fn worded(
     failure: &Failure,
     subject: &Subject<'_>,
 ) -> Prompt {
-    let words = prompt::Prompt::of(failure, subject);
+    let said = prompt::Prompt::of(failure, subject);
     let app = hub
         .catalog
         .get(provider_id)
         .map(|entry| entry.app_id.clone());
+    // Where only the operator can help and nothing can be pressed, they can be
+    // written to.
+    let write = || {
+        Some(Action {
+            label: words::ASK_OPERATOR.to_owned(),
+            kind: ActionKind::Open { url: support(hub)? },
+        })
+    };
+    let to_operator = said.who == prompt::Who::Operator;
     let drawn = |action: prompt::PromptAction| {
         let kind = match action.kind {
             PromptAction::SignIn => ActionKind::SignIn,
@@ -101,11 +118,11 @@ fn worded(
         })
     };
     Prompt {
-        what: words.what,
-        why: words.why,
-        effect: words.effect,
-        action: words.action.and_then(drawn),
-        secondary: words.secondary.and_then(drawn),
+        what: said.what,
+        why: said.why,
+        effect: said.effect,
+        action: (said.action.and_then(drawn)).or_else(|| write().filter(|_| to_operator)),
+        secondary: said.secondary.and_then(drawn),
     }
 }
 

@@ -527,8 +527,19 @@ pub struct ConnectPage {
     pub admin_consent: bool,
     /// The handle of an attempt that is still open.
     pub attempt: Option<String>,
-    /// Whom to ask: name and e-mail address of each.
-    pub helpers: Vec<(String, String)>,
+    /// Whom to ask.
+    pub helpers: Vec<Helper>,
+}
+
+/// Somebody who can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Helper {
+    /// Who it is.
+    pub name: String,
+    /// Where they are reached: `mailto:` or `https:`.
+    pub href: String,
+    /// The same, as it is read.
+    pub shown: String,
 }
 
 /// What somebody who came by a link is asked for.

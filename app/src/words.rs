@@ -12,6 +12,12 @@ pub const POPUP: &str = "linkwell-oauth";
 /// The channel on which the callback page says "ask the server now".
 pub const FLOW_CHANNEL: &str = "linkwell-flow";
 
+/// Whoever runs this hub, where people can write to them.
+pub const OPERATOR: &str = "Whoever runs this Linkwell";
+
+/// What leads to them where nothing else helps.
+pub const ASK_OPERATOR: &str = "Ask whoever runs this Linkwell";
+
 /// A status as one word.
 pub fn status(status: Status) -> &'static str {
     match status {

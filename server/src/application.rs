@@ -4,14 +4,13 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroU32,
     path::Path,
     sync::Arc,
 };
 
 use axum::Router;
 use hub::{
-    Hub, Parts,
+    Choices, Hub, Parts,
     catalog::{Catalog, Problem},
     clock::Clock,
     connect::Rejections,
@@ -53,12 +52,10 @@ pub struct Ingredients {
     pub public_url: Url,
     /// Provider apps of the operator.
     pub operator_apps: BTreeMap<String, ProviderApp>,
-    /// Whether anybody may sign up.
-    pub open_sign_up: bool,
+    /// What the operator decided.
+    pub choices: Choices,
     /// Where answers wait that the database could not take.
     pub spool: Spool,
-    /// How many calls of the API a minute one key has.
-    pub rate_limit: NonZeroU32,
 }
 
 /// A hub with its HTTP surface.
@@ -116,9 +113,8 @@ impl Application {
             outbound,
             public_url,
             operator_apps,
-            open_sign_up,
+            choices,
             spool,
-            rate_limit,
         } = ingredients;
         let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
@@ -126,7 +122,7 @@ impl Application {
             dialect: Dialect::new(outbound.clone(), clock.clone()),
             outbound,
             passwords: Passwords::new(clock.clone()),
-            limits: Limits::new(rate_limit, clock.clone()),
+            limits: Limits::new(choices.rate_limit, clock.clone()),
             signing: Default::default(),
             rejections: Rejections::default(),
             store,
@@ -134,7 +130,7 @@ impl Application {
             catalog,
             public_url,
             operator_apps,
-            open_sign_up,
+            choices,
             spool,
             keeper: Keeper::default(),
             changes: Changes::default(),
@@ -206,8 +202,7 @@ pub async fn open(
     public_url: Url,
     outbound: OutboundPolicy,
     mut operator_apps: BTreeMap<String, ProviderApp>,
-    open_sign_up: bool,
-    rate_limit: NonZeroU32,
+    choices: Choices,
 ) -> Result<Application, StartError> {
     let store = open_store(place).await?;
     let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
@@ -231,9 +226,8 @@ pub async fn open(
         outbound,
         public_url,
         operator_apps,
-        open_sign_up,
+        choices,
         spool,
-        rate_limit,
     })?;
     match application.make_ready().await {
         Err(StartError::Vault(VaultError::WrongMasterKey)) => {
@@ -281,8 +275,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
         public_url.clone(),
         outbound,
         operator_apps,
-        settings.open_sign_up,
-        settings.rate_limit,
+        settings.choices(),
     )
     .await?;
     let application = Application {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use hub::{outbound::OutboundPolicy, people::Scope, secret::Secret};
+use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret};
 use url::Url;
 
 use crate::{
@@ -226,8 +226,7 @@ async fn open(place: &Place) -> Result<Application, StartError> {
         Url::parse("http://127.0.0.1:3000/").expect("a constant address"),
         OutboundPolicy::default(),
         Default::default(),
-        false,
-        crate::config::RATE_LIMIT,
+        Choices::default(),
     )
     .await
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf
 
 use clap::Args;
 use hub::{
+    Choices,
     catalog::Catalog,
     dialect::ProviderApp,
     secret::Secret,
@@ -12,10 +13,6 @@ use hub::{
 };
 use ipnet::IpNet;
 use url::Url;
-
-/// How many calls of the API a minute one key has where nobody says: a hundred
-/// a second, so that lending is not throttled in practice.
-pub const RATE_LIMIT: NonZeroU32 = NonZeroU32::new(6000).expect("more than nothing");
 
 /// Where the data is. Every command that touches data takes these.
 #[derive(Args, Clone, Debug)]
@@ -121,10 +118,15 @@ pub struct Serve {
     #[arg(
         long,
         env = "LINKWELL_RATE_LIMIT",
-        default_value_t = RATE_LIMIT,
+        default_value_t = Choices::default().rate_limit,
         value_name = "PER_MINUTE"
     )]
     pub rate_limit: NonZeroU32,
+
+    /// Where whoever runs this hub is reached, an e-mail address or an https://
+    /// page; shown where people can do no more by themselves
+    #[arg(long, env = "LINKWELL_SUPPORT", value_name = "ADDRESS", value_parser = support)]
+    pub support: Option<Url>,
 
     /// Write logs as JSON
     #[arg(long, env = "LINKWELL_LOG_JSON")]
@@ -144,6 +146,32 @@ fn public_url(text: &str) -> Result<Url, String> {
         Ok(url)
     } else {
         Err("give scheme, host and port only, like https://hub.example.com".into())
+    }
+}
+
+/// A page, or an address to write to.
+fn support(text: &str) -> Result<Url, String> {
+    let is_page = text.starts_with("https://");
+    let text = match is_page || text.starts_with("mailto:") {
+        true => text.to_owned(),
+        false => format!("mailto:{text}"),
+    };
+    let url = Url::parse(&text).map_err(|error| error.to_string())?;
+    if is_page || email_address::EmailAddress::is_valid(url.path()) && url.query().is_none() {
+        Ok(url)
+    } else {
+        Err("give an e-mail address, or a page that begins with https://".into())
+    }
+}
+
+impl Serve {
+    /// What the operator decided.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            open_sign_up: self.open_sign_up,
+            rate_limit: self.rate_limit,
+            support: self.support.clone(),
+        }
     }
 }
 

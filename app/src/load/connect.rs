@@ -11,10 +11,10 @@ use hub::{
 use super::{
     capital, drawn,
     market::{is_set_up, sign_in, usually_takes},
-    wizard,
+    support, wizard,
 };
 use crate::{
-    model::{ConnectField, ConnectPage, Permission, Readiness},
+    model::{ConnectField, ConnectPage, Helper, Permission, Readiness},
     words as say,
 };
 
@@ -79,7 +79,7 @@ pub async fn connect_page(
             .collect(),
     };
     Ok(ConnectPage {
-        helpers: hub.helpers(member).await?,
+        helpers: helpers(hub, member).await?,
         provider: drawn(entry),
         summary: entry.about.summary.clone(),
         facts: facts(entry),
@@ -177,4 +177,22 @@ pub(super) fn entered(entry: &Entry, known: Option<&Variables>) -> Option<Readin
     }
     let known = known.cloned().unwrap_or_default();
     Some(Readiness::Enter(Box::new(wizard::before(entry, &known))))
+}
+
+/// Whom a person may ask: the admins of their organisation, and whoever runs
+/// this hub.
+async fn helpers(hub: &Hub, member: &Member) -> Result<Vec<Helper>> {
+    let admins = hub.helpers(member).await?.into_iter();
+    let admins = admins.map(|(name, email)| Helper {
+        name,
+        // Nothing in an address begins the fields of a letter.
+        href: format!("mailto:{}", email.replace('%', "%25").replace('?', "%3F")),
+        shown: email,
+    });
+    let operator = support(hub).map(|href| Helper {
+        name: say::OPERATOR.to_owned(),
+        shown: href.trim_start_matches("mailto:").to_owned(),
+        href,
+    });
+    Ok(admins.chain(operator).collect())
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::wizard::WizardView;
 use crate::{
     islands::ConnectPanel,
-    model::{ConnectField, ConnectPage, Permission, Readiness},
+    model::{ConnectField, ConnectPage, Helper, Permission, Readiness},
     parts::{
         BrandPlate, Current, Frame, Icon,
         form::{Field, ProblemSummary},
@@ -209,14 +209,11 @@ fn Optional(permissions: Vec<Permission>) -> impl IntoView {
 
 /// Who can be asked, where there is somebody.
 #[component]
-fn Helpers(helpers: Vec<(String, String)>) -> impl IntoView {
+fn Helpers(helpers: Vec<Helper>) -> impl IntoView {
     let links = helpers
         .into_iter()
-        .map(|(name, email)| {
-            // Nothing in an address begins the fields of a letter.
-            let address = email.replace('%', "%25").replace('?', "%3F");
-            let address = format!("mailto:{address}");
-            view! { <li><a href=address>{name}</a>" "<span class="muted">{email}</span></li> }
+        .map(|Helper { name, href, shown }| {
+            view! { <li><a href=href>{name}</a>" "<span class="muted">{shown}</span></li> }
         })
         .collect_view();
     (!links.is_empty()).then(|| {

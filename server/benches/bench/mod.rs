@@ -61,9 +61,11 @@ async fn application(directory: &Path) -> Application {
         outbound: OutboundPolicy::default(),
         public_url: Url::parse("http://127.0.0.1/").expect("an address"),
         operator_apps: Default::default(),
-        open_sign_up: false,
+        choices: hub::Choices {
+            rate_limit: NonZeroU32::MAX,
+            ..hub::Choices::default()
+        },
         spool: Spool::open(&directory.join("spool")).expect("a spool"),
-        rate_limit: NonZeroU32::MAX,
     })
     .expect("an application")
 }

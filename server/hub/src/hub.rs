@@ -1,6 +1,6 @@
 //! The hub: every capability over one set of parts.
 
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU32, ops::Deref, sync::Arc};
 
 use url::Url;
 
@@ -38,8 +38,7 @@ pub struct Parts {
     pub public_url: Url,
     /// Provider apps that come from the operator's environment, by app id.
     pub operator_apps: BTreeMap<String, ProviderApp>,
-    /// Whether anybody may sign up once the first owner exists.
-    pub open_sign_up: bool,
+    pub choices: Choices,
     pub spool: Spool,
     pub keeper: Keeper,
     pub changes: Changes,
@@ -49,6 +48,28 @@ pub struct Parts {
     pub limits: Limits,
     pub signing: Signing,
     pub rejections: Rejections,
+}
+
+/// What the operator decides about this hub.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// Whether anybody may sign up once the first owner exists.
+    pub open_sign_up: bool,
+    /// How many calls of the API a minute one key has.
+    pub rate_limit: NonZeroU32,
+    /// Where whoever runs this hub is reached: `mailto:` or `https:`.
+    pub support: Option<Url>,
+}
+
+impl Default for Choices {
+    /// A hundred calls a second, so that lending is not throttled in practice.
+    fn default() -> Self {
+        Self {
+            open_sign_up: false,
+            rate_limit: const { NonZeroU32::new(6000).expect("more than nothing") },
+            support: None,
+        }
+    }
 }
 
 impl Hub {

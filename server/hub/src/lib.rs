@@ -28,4 +28,4 @@ pub mod tell;
 pub mod vault;
 
 pub use error::{Error, FieldProblem, Result};
-pub use hub::{Hub, Parts};
+pub use hub::{Choices, Hub, Parts};

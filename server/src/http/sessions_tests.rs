@@ -37,9 +37,8 @@ async fn hub(public_url: &str) -> Hub {
         outbound: OutboundPolicy::default(),
         public_url: public_url.parse().unwrap(),
         operator_apps: BTreeMap::new(),
-        open_sign_up: false,
+        choices: hub::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
-        rate_limit: crate::config::RATE_LIMIT,
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

@@ -124,7 +124,10 @@ fn left(answer: &Response) -> u32 {
 #[tokio::test]
 async fn a_key_has_a_budget_and_a_tenant_another() {
     let world = World::with(Setup {
-        rate_limit: NonZeroU32::new(10),
+        choices: hub::Choices {
+            rate_limit: NonZeroU32::new(10).unwrap(),
+            ..Default::default()
+        },
         ..Setup::default()
     })
     .await;

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    num::NonZeroU32,
     path::PathBuf,
     sync::{
         Arc,
@@ -13,6 +12,7 @@ use std::{
 
 use chrono::TimeDelta;
 use hub::{
+    Choices,
     catalog::Catalog,
     clock::Clock,
     keep::spool::Spool,
@@ -65,7 +65,7 @@ struct Seed {
     store: Store,
     directory: PathBuf,
     key: String,
-    rate_limit: NonZeroU32,
+    choices: Choices,
     peers: Vec<SocketAddr>,
 }
 
@@ -80,8 +80,8 @@ pub struct Setup {
     pub public_url: Option<Url>,
     /// Other providers on this machine that the hub may reach.
     pub peers: Vec<SocketAddr>,
-    /// How many calls of the API a minute one key has, when that is few.
-    pub rate_limit: Option<NonZeroU32>,
+    /// What the operator decided.
+    pub choices: Choices,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -133,7 +133,7 @@ impl World {
             store,
             directory,
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
-            rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
+            choices: setup.choices.clone(),
             peers: setup.peers.clone(),
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
@@ -418,9 +418,8 @@ impl Seed {
             },
             public_url,
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
-            open_sign_up: false,
+            choices: self.choices.clone(),
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
-            rate_limit: self.rate_limit,
         })
         .expect("an application");
         application.make_ready().await.expect("ready");

@@ -159,9 +159,8 @@ async fn row_44_asvs_13_3_another_master_key_is_refused_before_anything_is_serve
         outbound: OutboundPolicy::default(),
         public_url: world.base.clone(),
         operator_apps: Default::default(),
-        open_sign_up: false,
+        choices: hub::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
-        rate_limit: linkwell::config::RATE_LIMIT,
     })
     .unwrap();
     let ready = app.make_ready().await;

@@ -49,7 +49,7 @@ impl Hub {
     /// [`Error::Conflict`] when sign-up is closed, [`Error::Invalid`] for the
     /// fields `tenant`, `name`, `email` and `password`.
     pub async fn found(&self, owner: NewOwner) -> Result<Member> {
-        let open = self.open_sign_up;
+        let open = self.choices.open_sign_up;
         // Asked again below, where it counts; here it spares hashing for nothing.
         if !open && !self.needs_first_owner().await? {
             return Err(CLOSED);

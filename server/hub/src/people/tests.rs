@@ -51,7 +51,7 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         outbound,
         public_url: "https://hub.example.com".parse().unwrap(),
         operator_apps: BTreeMap::new(),
-        open_sign_up: false,
+        choices: crate::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
         keeper: Keeper::default(),
         changes: Changes::default(),
@@ -157,7 +157,7 @@ async fn of_twenty_first_visitors_one_becomes_the_owner() {
 
 #[tokio::test]
 async fn an_open_hub_takes_further_tenants_but_no_address_twice() {
-    let hub = hub_with(|parts| parts.open_sign_up = true).await;
+    let hub = hub_with(|parts| parts.choices.open_sign_up = true).await;
     hub.found(owner()).await.unwrap();
     let same_tenant = NewOwner {
         email: "bo@birch.example".into(),
