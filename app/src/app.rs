@@ -1,6 +1,9 @@
 //! Which address shows which page.
 
-use hub::{Error, Hub, Result};
+use hub::{
+    Error, Hub, Result,
+    failure::{Failure, FailureCode},
+};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::provide_meta_context;
@@ -22,7 +25,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=Missing>
                 <Route path=StaticSegment("") view=HubPage ssr=SsrMode::Async/>
-                <Route path=StaticSegment("setup") view=SetupView ssr=SsrMode::Async/>
+                <Route path=StaticSegment("setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("connect"), ParamSegment("provider"))
@@ -48,6 +51,16 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("disconnect"))
                     view=DisconnectPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("clear"))
+                    view=ClearPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("connections"))
+                    view=ControlPage
                     ssr=SsrMode::Async
                 />
                 <Route path=parts view=ProviderAppsPage ssr=SsrMode::Async/>
@@ -156,7 +169,18 @@ fn HubPage() -> impl IntoView {
 #[component]
 fn SignInPage() -> impl IntoView {
     let next = query("next");
-    view! { <SignInView next/> }
+    view! { <SignInView next prevented=prevented()/> }
+}
+
+#[component]
+fn SetupPage() -> impl IntoView {
+    view! { <SetupView prevented=prevented()/> }
+}
+
+/// What keeps this browser from signing in, if something does.
+fn prevented() -> Option<model::Prompt> {
+    let failure = Failure::told(FailureCode::BrowserUnsupported, "cookies_off");
+    (query("cookies") == "off").then(|| load::prompt_of_failure(&hub(), &failure))
 }
 
 #[component]
@@ -225,6 +249,27 @@ fn DisconnectPage() -> impl IntoView {
             load::disconnect_page(&hub(), &member()?, id).await
         },
         |page| view! { <DisconnectView page/> },
+    )
+}
+
+#[component]
+fn ClearPage() -> impl IntoView {
+    let id = param("id");
+    page(
+        async move {
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            load::clear_page(&hub(), &member()?, id).await
+        },
+        |page| view! { <ClearView page/> },
+    )
+}
+
+#[component]
+fn ControlPage() -> impl IntoView {
+    let after = query("after").parse().ok();
+    page(
+        async move { load::control_page(&hub(), &member()?, after).await },
+        |page| view! { <ControlView page/> },
     )
 }
 

@@ -23,6 +23,10 @@ pub enum Notice {
     ColumnsNamed,
     Checked,
     NotWorking,
+    HealedAlone,
+    Repaired,
+    NotRepaired,
+    Cleared,
     Disconnected,
     DisconnectedHere,
     DisconnectedByHand,
@@ -51,6 +55,18 @@ impl Notice {
             Self::ColumnsNamed => "Names saved. Automations see them from now on.",
             Self::Checked => "Checked just now: it works.",
             Self::NotWorking => "Checked just now. What to do is below.",
+            Self::HealedAlone => {
+                "It works again. We could mend it without you, so there is nothing to sign in for."
+            }
+            Self::Repaired => {
+                "It works. We read it again, renewed it where that was due, and asked the provider."
+            }
+            Self::NotRepaired => {
+                "We tried what needs nobody: reading it again, renewing it, asking once more. What is left is below."
+            }
+            Self::Cleared => {
+                "Cleared. What was stored is destroyed. Sign in again whenever you like."
+            }
             Self::Disconnected => "Disconnected. The access was withdrawn at the provider too.",
             Self::DisconnectedHere => {
                 "Disconnected here. The provider did not confirm it, so remove Linkwell there too."

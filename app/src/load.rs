@@ -4,6 +4,7 @@
 mod attempt;
 mod connect;
 mod connection;
+mod control;
 mod guest;
 mod market;
 mod preview;
@@ -15,6 +16,7 @@ mod wizard;
 pub use attempt::{attempt, outcome};
 pub use connect::connect_page;
 pub use connection::{connection_page, disconnect_page, hub};
+pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
 pub use preview::{has_preview, preview};
@@ -132,6 +134,23 @@ fn details(failure: &Failure, at: Option<DateTime<Utc>>) -> Details {
         at: at.map(moment),
         provider_text: failure.provider_text.clone(),
     }
+}
+
+/// A failure of a connection that is kept, in words.
+fn kept_prompt(
+    failure: &Failure,
+    provider_name: &str,
+    account: &str,
+    at: DateTime<Utc>,
+) -> prompt::Prompt {
+    let subject = Subject {
+        provider_name,
+        account: Some(account),
+        at,
+        during: During::Keeping,
+        missing: &[],
+    };
+    prompt::Prompt::of(failure, &subject)
 }
 
 /// A failure that belongs to no connection.

@@ -4,6 +4,10 @@
 //! island properties) and into the JSON the islands read again. None of them
 //! can hold a token, a client secret or a verifier: there is no field for one.
 
+mod control;
+
+pub use control::{ClearPage, Control, ControlPage, Stored};
+
 use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
@@ -437,6 +441,8 @@ pub struct ConnectionPage {
     pub connected_by: Option<String>,
     /// What was asked for, granted or not.
     pub permissions: Vec<Permission>,
+    /// How it is kept.
+    pub control: Control,
     /// When it was last proven.
     pub last_proof: Option<Moment>,
     /// When its token is renewed next.

@@ -7,6 +7,11 @@ pub const HUB: &str = "/";
 pub const SIGN_IN: &str = "/sign-in";
 /// Making the first owner.
 pub const SETUP: &str = "/setup";
+/// The form again, for a browser that keeps no cookies.
+pub fn without_cookies(form: &str) -> String {
+    format!("{form}?cookies=off")
+}
+
 /// One's own account.
 pub const ACCOUNT: &str = "/settings/account";
 /// Provider apps.
@@ -15,6 +20,8 @@ pub const PROVIDER_APPS: &str = "/settings/provider-apps";
 pub const API_KEYS: &str = "/settings/api-keys";
 /// Webhooks.
 pub const WEBHOOKS: &str = "/settings/webhooks";
+/// How connections are kept.
+pub const CONTROL: &str = "/settings/connections";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
@@ -22,6 +29,10 @@ pub const HUB_VIEW: &str = "/api/view/hub";
 
 /// Where the form that proves a connection is posted.
 pub const CHECK: &str = "/api/check_connection";
+/// Where the form that mends a connection without a person is posted.
+pub const REPAIR: &str = "/api/repair_connection";
+/// Where the form that destroys what is stored of a connection is posted.
+pub const CLEAR: &str = "/api/clear_connection";
 /// Where the form that says how often a connection is read is posted.
 pub const SET_FREQUENCY: &str = "/api/set_sync_frequency";
 /// Where the form that has a connection read now is posted.
@@ -37,6 +48,16 @@ pub fn connection(id: &str) -> String {
 /// The page that names the consequences of disconnecting.
 pub fn disconnect(id: &str) -> String {
     format!("/connections/{id}/disconnect")
+}
+
+/// The page that says what clearing means.
+pub fn clear(id: &str) -> String {
+    format!("/connections/{id}/clear")
+}
+
+/// The next page of how connections are kept.
+pub fn control_after(id: &str) -> String {
+    format!("{CONTROL}?after={id}")
 }
 
 /// The first rows behind a connection.

@@ -108,6 +108,33 @@ pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
     Ok(())
 }
 
+/// Mends a connection as far as that needs nobody.
+#[server(endpoint = "repair_connection")]
+pub async fn repair_connection(id: String) -> Result<(), ServerFnError> {
+    let repaired = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        let health = hub().repair(&member()?, id).await?.health;
+        Ok(match health.failure {
+            None => Notice::Repaired,
+            Some(_) => Notice::NotRepaired,
+        })
+    };
+    tell(&paths::connection(&id), repaired.await, Flash::default());
+    Ok(())
+}
+
+/// Destroys what is stored of a connection.
+#[server(endpoint = "clear_connection")]
+pub async fn clear_connection(id: String) -> Result<(), ServerFnError> {
+    let cleared = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().clear(&member()?, id).await
+    };
+    let done = cleared.await.map(|()| Notice::Cleared);
+    tell(&paths::connection(&id), done, Flash::default());
+    Ok(())
+}
+
 /// Says how often a connection is read.
 #[server(endpoint = "set_sync_frequency")]
 pub async fn set_sync_frequency(id: String, frequency: String) -> Result<(), ServerFnError> {

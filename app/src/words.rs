@@ -150,6 +150,14 @@ fn span(seconds: i64) -> String {
     }
 }
 
+/// A size, roughly: `1.2 kB`.
+pub fn size(bytes: usize) -> String {
+    match bytes {
+        ..=999 => format!("{bytes} bytes"),
+        _ => format!("{}.{} kB", bytes / 1000, bytes % 1000 / 100),
+    }
+}
+
 /// What a connection does from now on.
 pub const AFTER_CONNECTING: &str = "Automations can use it now. We check it again and again, and tell you when something is needed.";
 

@@ -108,7 +108,7 @@ test('a flow and its endings', async ({ page, hub, owner: _, opensWindows, look:
   await connectSandbox(await page.context().newPage(), opensWindows);
   await page.goto('/');
   await open(page, SHOP);
-  await page.getByRole('link', { name: 'Reconnect' }).click();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
   const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
   const again = await leave(page, button, opensWindows);
   await approve(again, HARBOUR);

@@ -21,7 +21,7 @@ const prompt = (page: Page) => page.getByRole('region', { name: 'What to do' });
 /** Reconnects from the connection's page, and signs in as somebody else. */
 async function reconnectAsOther(page: Page): Promise<Page> {
   await open(page, SHOP);
-  await page.getByRole('link', { name: 'Reconnect' }).click();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
   const shop = await leave(page, page.getByRole('button', { name: /^Reconnect Sandbox Shop/ }), true);
   await approve(shop, HARBOUR);
   await expect(shop.getByRole('alert')).toContainText(
@@ -76,7 +76,7 @@ test('Cancel while another account waits for an answer drops it too', async ({ p
 
 test('who cancels a reconnect at the provider is led back to reconnecting', async ({ page }) => {
   await open(page, SHOP);
-  await page.getByRole('link', { name: 'Reconnect' }).click();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
   const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
   const shop = await leave(page, button, true);
   await shop.getByRole('button', { name: 'Cancel' }).click();
@@ -88,7 +88,7 @@ test('who cancels a reconnect at the provider is led back to reconnecting', asyn
 
 test('a permission that was left out is named, and added on request', async ({ page }) => {
   await open(page, SHOP);
-  await page.getByRole('link', { name: 'Reconnect' }).click();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
   const shop = await leave(page, page.getByRole('button', { name: /^Reconnect Sandbox Shop/ }), true);
   await shop.getByRole('checkbox', { name: /See your orders/ }).uncheck();
   await approve(shop);

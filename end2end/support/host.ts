@@ -20,7 +20,7 @@ export function callApi(hub: Hub, key: string, path: string, body?: unknown): Pr
 }
 
 /** A new key of the owner's organisation. */
-function newKey(hub: Hub, scopes: string): string {
+export function newKey(hub: Hub, scopes: string): string {
   const named = ['--tenant', OWNER.organisation, '--name', `host ${randomUUID()}`];
   return hub.command(['api-key', 'create', ...named, '--scopes', scopes]);
 }

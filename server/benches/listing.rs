@@ -20,7 +20,7 @@ use hub::{
 };
 use serde_json::json;
 
-use bench::{Ground, client, serve};
+use bench::{Ground, client, p99, serve};
 
 /// How many the tenant has.
 const CONNECTIONS: usize = 1_000;
@@ -133,10 +133,4 @@ async fn round(client: &reqwest::Client, url: &str, key: &str) -> Vec<Duration> 
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await
-}
-
-/// The time that one in a hundred exceeds.
-fn p99(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() * 99 / 100]
 }

@@ -30,7 +30,7 @@ enum Task {
     Build,
     /// Build what is needed and serve it with the sandbox provider.
     Run(run::Options),
-    /// Measure what lending a token and reading the catalog cost, as ratios from one run.
+    /// Measure what lending, listing, a step of the wizard and the catalog cost, as ratios from one run.
     Bench,
     /// Lint and test: Rust on SQLite, Rust on PostgreSQL, browsers.
     Test(test::Options),
@@ -49,6 +49,7 @@ fn main() -> Result<()> {
             "--package=hub",
             "--bench=lending",
             "--bench=listing",
+            "--bench=wizard",
             "--bench=catalog",
         ])),
         Task::Test(options) => test::test(&workspace, &options),

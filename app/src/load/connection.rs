@@ -15,7 +15,7 @@ use hub::{
     },
 };
 
-use super::{details, keywords, meaning, moment, preview, provider, worded};
+use super::{control, details, keywords, meaning, moment, preview, provider, worded};
 use crate::model::{
     Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission, Reading, Revocation,
     Status, Tone,
@@ -108,9 +108,11 @@ pub async fn connection_page(
     member: &Member,
     id: ConnectionId,
 ) -> Result<ConnectionPage> {
-    let listed = hub.connection(member, id).await?;
+    let kept = hub.kept_one(member, id).await?;
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
+    let control = control::control(hub, &kept, &attempts);
+    let listed = kept.listed;
     let entry = hub.catalog.get(&listed.connection.provider);
     let asked = words(&listed.connection.scopes_asked);
     let permissions = asked
@@ -139,6 +141,8 @@ pub async fn connection_page(
         connected_at: moment(listed.connection.created_at),
         connected_by,
         permissions,
+        connection: control.connection.clone(),
+        control,
         last_proof: listed.connection.last_ok_at.map(moment),
         next_refresh: listed.health.next_refresh_at.map(moment),
         token_expires: listed.health.expires_at.map(moment),
@@ -151,7 +155,6 @@ pub async fn connection_page(
         reading: reading(&listed, &hub.syncs(member, id).await?),
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
-        connection: row(hub, &listed, &attempts),
     })
 }
 
@@ -194,6 +197,7 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::ConnectionRenamed => ("Renamed", Tone::Neutral),
         Kind::SyncCompleted => ("Read", Tone::Neutral),
         Kind::SyncFailed => ("Could not be read", Tone::Bad),
+        Kind::ConnectionCleared => ("What was stored was cleared", Tone::Neutral),
         Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
         Kind::ConnectionDeleted | Kind::FlowChanged => ("Changed", Tone::Neutral),
     };

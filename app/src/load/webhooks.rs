@@ -52,6 +52,7 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::ConnectionActionRequired => "A person has to do something",
         Kind::ConnectionHealed => "It works again",
         Kind::ConnectionRenamed => "A connection got another name",
+        Kind::ConnectionCleared => "What is stored of a connection was cleared",
         Kind::ConnectionDisconnected => "An account was disconnected",
         Kind::ConnectionDeleted => "A connection was deleted",
         Kind::SyncCompleted => "A connection was read",

@@ -12,6 +12,8 @@ use crate::{
     paths, words,
 };
 
+use super::control::KeptFacts;
+
 /// The element that holds what is drawn again when something changed.
 const REST: &str = "rest";
 
@@ -141,6 +143,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
             <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
             {expiry}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
+            <KeptFacts now control=page.control/>
             {page.environment.map(|name| view! {
                 <div><dt>"Key"</dt><dd>{words::environment(&name)}</dd></div>
             })}
@@ -310,6 +313,42 @@ fn Manage(connection: Connection) -> impl IntoView {
         ..
     } = connection;
     let reconnect = paths::reconnect(&provider.id, &id);
+    let living = status != Status::Disconnected;
+    let mend = living.then(|| {
+        view! {
+            <div class="manage-row">
+                <div>
+                    <h3>"Verify"</h3>
+                    <p>"Asks the provider now whether it works."</p>
+                </div>
+                <form method="post" action=paths::CHECK>
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <button class="btn" data-kind="plain">"Verify"</button>
+                </form>
+            </div>
+            <div class="manage-row">
+                <div>
+                    <h3>"Repair"</h3>
+                    <p>"Tries what needs nobody: reads what is stored again, renews it, takes the one before."</p>
+                </div>
+                <form method="post" action=paths::REPAIR>
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <button class="btn" data-kind="plain">"Repair"</button>
+                </form>
+            </div>
+        }
+    });
+    let clear = living.then(|| {
+        view! {
+            <div class="manage-row">
+                <div>
+                    <h3>"Clear"</h3>
+                    <p>"Destroys what is stored here. The rest stays, and somebody signs in again."</p>
+                </div>
+                <a class="btn" data-kind="danger" href=paths::clear(&id)>"Clear"</a>
+            </div>
+        }
+    });
     let end = match status {
         Status::Disconnected => view! {
             <div class="manage-row">
@@ -348,13 +387,15 @@ fn Manage(connection: Connection) -> impl IntoView {
                 />
                 <button class="btn" data-kind="plain">"Rename"</button>
             </form>
+            {mend}
             <div class="manage-row">
                 <div>
-                    <h3>"Reconnect"</h3>
-                    <p>"Approve again at the provider. Name, history and settings stay."</p>
+                    <h3>"Sign in again"</h3>
+                    <p>"Approve again at the provider, or enter new credentials. Name, history and settings stay."</p>
                 </div>
-                <a class="btn" data-kind="plain" href=reconnect>"Reconnect"</a>
+                <a class="btn" data-kind="plain" href=reconnect>"Sign in again"</a>
             </div>
+            {clear}
             {end}
         </section>
     }

@@ -2,18 +2,25 @@
 
 use leptos::prelude::*;
 
-use crate::parts::{
-    Current, Frame,
-    form::{Field, ProblemSummary},
+use crate::{
+    model::Prompt,
+    parts::{
+        Current, Frame, PromptLines,
+        form::{Field, ProblemSummary},
+    },
 };
 
 /// The form that makes the first account.
 #[component]
-pub fn SetupView() -> impl IntoView {
+pub fn SetupView(
+    /// What keeps this browser from it.
+    prevented: Option<Prompt>,
+) -> impl IntoView {
     view! {
         <Frame title="Welcome" current=Current::Outside>
             <div class="gate">
                 <ProblemSummary/>
+                {prevented.map(|prompt| view! { <div class="callout" role="alert"><PromptLines prompt/></div> })}
                 <h1>"Welcome to Linkwell"</h1>
                 <p class="muted">
                     "This is the first account. It owns the organisation and can invite everybody else."

@@ -199,6 +199,7 @@ pub fn SettingsFrame(
     let person = Visit::current().person;
     let admin = person.is_some_and(|person| person.admin);
     let links = [
+        (paths::CONTROL, "Connection health", false),
         (paths::PROVIDER_APPS, "Provider apps", true),
         (paths::API_KEYS, "API keys", true),
         (paths::WEBHOOKS, "Webhooks", true),

@@ -207,8 +207,8 @@ struct Stored {
 }
 
 impl Stored {
-    /// None when the key's tenant has no such connection. One that was ended
-    /// has no credential any more, and is answered with what became of it.
+    /// None when the key's tenant has no such connection. One that was ended or
+    /// cleared has no credential any more, and is answered with what became of it.
     fn of(row: Lendable) -> Option<Self> {
         Some(Self {
             provider: row.provider?,
@@ -219,7 +219,8 @@ impl Stored {
             disconnected: row.disconnected_at.is_some(),
             access_sealed: match row.access_sealed {
                 Some(sealed) => sealed,
-                None => row.disconnected_at.map(|_| String::new())?,
+                None if row.disconnected_at.is_some() => String::new(),
+                None => row.check_failure.as_ref().map(|_| String::new())?,
             },
             token_type: row.token_type.unwrap_or_default(),
             life: Life {

@@ -56,9 +56,10 @@ pub enum Endpoint {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// An OAuth error instead of the work: on the consent page the app gets it in the redirect, elsewhere
-    /// with status 401 (`invalid_client`) or 400.
+    /// with status 401 (`invalid_client`) or 400. The API answers 403.
     Refuse {
-        /// `access_denied`, `invalid_client`, `temporarily_unavailable`, …
+        /// `access_denied`, `invalid_client`, `temporarily_unavailable`, …; of the API, a word of the
+        /// shop's own, such as `account_frozen`.
         error: String,
     },
     /// Only these scopes are granted, whatever the person approves.
@@ -179,7 +180,7 @@ impl FaultKind {
             Self::GrantOnly { .. } | Self::SignInAs { .. } => &[Authorize],
             Self::WrongIssuer | Self::NoIssuer | Self::IsolateOpener => &[Authorize],
             Self::NoRefreshToken | Self::ExpiresIn(_) => &[Token, Refresh],
-            Self::Refuse { .. } => &[Authorize, Token, Refresh, Revoke, Introspect],
+            Self::Refuse { .. } => &Endpoint::ALL,
             Self::Redirect { .. } => &[Token, Refresh, Revoke, Introspect, Api],
             Self::Slow { .. }
             | Self::RateLimit { .. }

@@ -58,8 +58,12 @@ async fn set_up(
     State(hub): State<Hub>,
     session: Session,
     jar: CookieJar,
+    headers: HeaderMap,
     Form(form): Form<SetUp>,
 ) -> Response {
+    if keeps_no_cookies(&headers) {
+        return Redirect::to(&paths::without_cookies(paths::SETUP)).into_response();
+    }
     let typed = Flash::default()
         .keep("organisation", &form.organisation)
         .keep("name", &form.name)
@@ -97,6 +101,9 @@ async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Response {
+    if keeps_no_cookies(&headers) {
+        return Redirect::to(&paths::without_cookies(paths::SIGN_IN)).into_response();
+    }
     let hub = &shared.hub;
     let address = client::address(peer, &headers, &shared.trusted_proxies);
     let device = sessions::device(&hub.public_url, &jar).map(str::to_owned);
@@ -120,6 +127,15 @@ async fn sign_in(
             back(&page, explain(typed, error))
         }
     }
+}
+
+/// Whether a person's browser came without the cookie that the form's page set:
+/// it would forget at once who signed in. Programs are not asked for it.
+fn keeps_no_cookies(headers: &HeaderMap) -> bool {
+    let navigates = headers
+        .get("sec-fetch-mode")
+        .is_some_and(|mode| mode == "navigate");
+    navigates && !headers.contains_key(header::COOKIE)
 }
 
 async fn welcome(

@@ -153,11 +153,7 @@ async fn start(
         ..Ask::default()
     };
     match shared.hub.prepare(guest, &provider, ask).await {
-        Ok(prepared) => {
-            let page = pages::opening(&shared, &viewer, &provider, prepared.auth_url.as_str());
-            let cookie = oauth::flow_cookie(&shared.hub, &prepared);
-            (jar.add(cookie), Html(page)).into_response()
-        }
+        Ok(begun) => oauth::go(&shared, &viewer, jar, &provider, begun),
         Err(Error::Invalid(problems)) => {
             pages::back_to_questions(&paths::guest_connect(&provider), &fields, &problems)
         }

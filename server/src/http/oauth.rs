@@ -7,7 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use app::{Viewer, documents, flash::Flash};
+use app::{
+    Viewer, documents,
+    flash::{Flash, Notice},
+};
 use axum::{
     Extension, Form, Json, Router,
     extract::{OriginalUri, Path, Query, State},
@@ -18,7 +21,7 @@ use axum::{
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use hub::{
     Error, Hub,
-    connect::{Ask, Callback, Finished, FlowView, OtherAccount, Prepared},
+    connect::{Ask, Begun, Callback, Finished, FlowView, OtherAccount, Prepared},
     people::{By, Member},
     store::{ConnectionId, FlowId, flow, words},
 };
@@ -78,12 +81,20 @@ struct PrepareBody {
     handle: Option<String>,
 }
 
+/// `waiting` says where the person goes; `connected`, that nobody has to: the
+/// connection works again.
 #[derive(Serialize)]
-struct PrepareAnswer {
-    flow_id: FlowId,
-    auth_url: String,
-    state: String,
-    expires_at: chrono::DateTime<chrono::Utc>,
+#[serde(tag = "status", rename_all = "snake_case")]
+enum PrepareAnswer {
+    Waiting {
+        flow_id: FlowId,
+        auth_url: String,
+        state: String,
+        expires_at: chrono::DateTime<chrono::Utc>,
+    },
+    Connected {
+        flow_id: FlowId,
+    },
 }
 
 async fn prepare(
@@ -118,8 +129,14 @@ async fn prepare(
         admin: false,
         session: session_digest(&session).await,
     };
-    let prepared = shared.hub.prepare(&member, &provider, ask).await?;
-    let answer = PrepareAnswer {
+    let prepared = match shared.hub.prepare(&member, &provider, ask).await? {
+        Begun::Leave(prepared) => prepared,
+        Begun::Healed(flow) => {
+            let answer = PrepareAnswer::Connected { flow_id: flow.id };
+            return Ok(Json(answer).into_response());
+        }
+    };
+    let answer = PrepareAnswer::Waiting {
         flow_id: prepared.flow,
         auth_url: prepared.auth_url.to_string(),
         state: prepared.state.expose().to_owned(),
@@ -182,12 +199,28 @@ async fn start(
         session: session_digest(&session).await,
     };
     match shared.hub.prepare(&member, &provider, ask).await {
-        Ok(prepared) => {
-            let page = pages::opening(&shared, &viewer, &provider, prepared.auth_url.as_str());
-            (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
-        }
+        Ok(begun) => go(&shared, &viewer, jar, &provider, begun),
         Err(Error::Invalid(problems)) => pages::back_to_provider(&provider, &fields, &problems),
         Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+/// Leads on: to the provider, or, where nobody has to sign in any more, to what
+/// works again.
+pub fn go(
+    shared: &Shared,
+    viewer: &Viewer,
+    jar: CookieJar,
+    provider: &str,
+    begun: Begun,
+) -> Response {
+    match begun {
+        Begun::Leave(prepared) => {
+            let page = pages::opening(shared, viewer, provider, prepared.auth_url.as_str());
+            (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
+        }
+        Begun::Healed(flow) if flow.popup => Redirect::to(&after(&flow)).into_response(),
+        Begun::Healed(flow) => account::back(&after(&flow), Flash::notice(Notice::HealedAlone)),
     }
 }
 
@@ -449,10 +482,9 @@ async fn other_account(
     let answer = match form.answer {
         OtherAccountAnswer::Again => {
             let session = session_digest(&session).await;
-            return match sign_in_again(&shared, &viewer, by, flow, session).await {
-                Ok((prepared, page)) => {
-                    (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
-                }
+            let provider = flow.provider.clone();
+            return match sign_in_again(&shared, by, flow, session).await {
+                Ok(begun) => go(&shared, &viewer, jar, &provider, begun),
                 Err(error) => pages::error(&shared, &viewer, error),
             };
         }
@@ -502,11 +534,10 @@ async fn organisation(
 /// that waits follows it as if it were the same attempt.
 async fn sign_in_again(
     shared: &Shared,
-    viewer: &Viewer,
     by: By<'_>,
     flow: flow::Model,
     session: Vec<u8>,
-) -> hub::Result<(Prepared, String)> {
+) -> hub::Result<Begun> {
     let hub = &shared.hub;
     if flow.status != flow::Status::OtherAccount {
         return Err(Error::NotFound);
@@ -520,11 +551,10 @@ async fn sign_in_again(
         admin: false,
         session,
     };
-    let prepared = hub.prepare(by, &flow.provider, ask).await?;
+    let begun = hub.prepare(by, &flow.provider, ask).await?;
     hub.answer_other_account(by, flow.id, OtherAccount::Discard)
         .await?;
-    let page = pages::opening(shared, viewer, &flow.provider, prepared.auth_url.as_str());
-    Ok((prepared, page))
+    Ok(begun)
 }
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ use leptos::{
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::compression::CompressionLayer;
 
-use super::{State, account, guest, headers};
+use super::{State, account, guest, headers, sessions};
 
 /// Every page and the server functions its forms post to. Only signing in and
 /// setting up are shown to strangers.
@@ -61,6 +61,15 @@ fn context(state: &State) {
         .unwrap_or_default();
     let flash = Flash::read(&parts.headers);
     if let Some(response) = use_context::<ResponseOptions>() {
+        // Set before somebody signs in, so that it can be told whether cookies
+        // are kept here.
+        let signs_in = matches!(parts.uri.path(), paths::SIGN_IN | paths::SETUP);
+        if signs_in && !parts.headers.contains_key(header::COOKIE) {
+            let cookie = sessions::keeps_cookies(&state.hub.public_url).to_string();
+            if let Ok(cookie) = header::HeaderValue::from_str(&cookie) {
+                response.append_header(header::SET_COOKIE, cookie);
+            }
+        }
         // A server function has no nonce: it draws nothing.
         if let Some(nonce) = use_nonce() {
             response.insert_header(

@@ -173,6 +173,16 @@ pub fn cookie_name(public_url: &Url, name: &str) -> String {
     }
 }
 
+/// A cookie that says nothing but that this browser keeps cookies.
+pub fn keeps_cookies(public_url: &Url) -> Cookie<'static> {
+    Cookie::build((cookie_name(public_url, "linkwell-cookies"), "on"))
+        .path("/")
+        .http_only(true)
+        .secure(is_secure(public_url))
+        .same_site(SameSite::Lax)
+        .build()
+}
+
 /// The device cookie a browser sent, for [`Hub::sign_in`].
 pub fn device<'j>(public_url: &Url, jar: &'j CookieJar) -> Option<&'j str> {
     jar.get(&cookie_name(public_url, DEVICE_COOKIE))

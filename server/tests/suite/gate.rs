@@ -53,6 +53,8 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("POST", "/hooks/{app}", Json("{}")),
     ("DELETE", "/oauth/callback/{app}", Json("{}")),
     ("GET", "/connections/{id}", Nothing),
+    ("GET", "/connections/{id}/clear", Nothing),
+    ("GET", "/settings/connections", Nothing),
     ("GET", "/connections/{id}/disconnect", Nothing),
     ("GET", "/connections/{id}/preview", Nothing),
     (
@@ -139,6 +141,8 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
         Form("current=a%20long%20enough%20secret&new=blue%20kettle%20sings"),
     ),
     ("POST", "/api/check_connection", Form("id=<connection>")),
+    ("POST", "/api/clear_connection", Form("id=<connection>")),
+    ("POST", "/api/repair_connection", Form("id=<connection>")),
     (
         "POST",
         "/api/disconnect_connection",

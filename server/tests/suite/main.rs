@@ -25,6 +25,7 @@ mod preview;
 mod push;
 mod redis;
 mod refresh;
+mod repair;
 mod rights;
 mod secrets;
 mod services;

@@ -612,3 +612,36 @@ async fn strangers_are_led_to_sign_in_and_back() {
         .await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_browser_that_keeps_no_cookies_is_told_so_and_nobody_is_signed_in() {
+    let world = World::new().await;
+    let form = format!("email={EMAIL}&password={PASSWORD}");
+    let post = async |cookies: Option<&str>| {
+        let request = world.browser().http.post(world.url("/api/sign_in"));
+        let request = request
+            .header("origin", world.browser().origin())
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let request = match cookies {
+            Some(cookies) => request.header("cookie", cookies),
+            None => request,
+        };
+        request.body(form.replace(' ', "+")).send().await.unwrap()
+    };
+    let page = world.browser().get("/sign-in").await;
+    let kept = cookie(&page, "linkwell-cookies").expect("a cookie that can be missed");
+    let refused = post(None).await;
+    assert_eq!(location(&refused), world.url("/sign-in?cookies=off"));
+    assert_eq!(cookie(&refused, "linkwell-session"), None);
+    let page = world.browser().get(location(&refused)).await;
+    let page = page.text().await.unwrap();
+    assert!(
+        page.contains("This browser cannot finish the sign-in"),
+        "{page}"
+    );
+    assert!(page.contains("Cookies are off here"), "{page}");
+    let welcomed = post(Some(&format!("linkwell-cookies={kept}"))).await;
+    assert_eq!(location(&welcomed), world.url("/"));
+}

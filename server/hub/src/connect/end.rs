@@ -87,24 +87,8 @@ impl Hub {
         let revocation = self.revoke(&connection).await?;
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
-        // Overwritten before they are deleted, so that a page the database
-        // keeps for reuse holds nothing.
-        for row in credential::of_connection(&transaction, connection.id).await? {
-            let mut blank = row.into_active_model();
-            blank.access_sealed = Set(String::new());
-            blank.refresh_sealed = Set(None);
-            blank.previous_refresh_sealed = Set(None);
-            blank
-                .update(&transaction)
-                .await?
-                .into_active_model()
-                .delete(&transaction)
-                .await?;
-        }
-        refresh_attempt::Entity::delete_many()
-            .filter(refresh_attempt::Column::ConnectionId.eq(connection.id))
-            .exec(&transaction)
-            .await?;
+        credential::destroy(&transaction, connection.id).await?;
+        refresh_attempt::forget(&transaction, connection.id).await?;
         let mut change = connection.clone().into_active_model();
         change.revocation = Set(Some(revocation));
         change.failure = Set(None);

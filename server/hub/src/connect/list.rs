@@ -191,7 +191,11 @@ impl Hub {
         Ok(self.with_health(connection, &rows))
     }
 
-    fn with_health(&self, connection: connection::Model, rows: &[credential::Model]) -> Listed {
+    pub(crate) fn with_health(
+        &self,
+        connection: connection::Model,
+        rows: &[credential::Model],
+    ) -> Listed {
         let provider = self.catalog.get(&connection.provider);
         let health = health(&connection, rows, provider, self.clock.now());
         Listed { connection, health }

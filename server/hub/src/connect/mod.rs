@@ -29,7 +29,7 @@ pub use finish::{Callback, Finished, OtherAccount};
 pub use import::Import;
 pub use link::{LINK_LIFETIME, LinkStatus, NewLink};
 pub use list::{FlowView, Listed, Page};
-pub use prepare::{Ask, Prepared};
+pub use prepare::{Ask, Begun, Prepared};
 pub use question::{Question, questions};
 pub use rejections::{Rejections, STOPPED_AFTER_THREE};
 pub use usual::UsualTimes;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use url::Url;
 
 use super::FLOW_LIFETIME;
@@ -40,6 +40,15 @@ pub struct Ask {
     pub session: Vec<u8>,
 }
 
+/// How a flow begins.
+pub enum Begun {
+    /// The person goes to the provider.
+    Leave(Box<Prepared>),
+    /// Nobody has to: the connection was mended without them, and the flow has
+    /// ended with it.
+    Healed(Box<flow::Model>),
+}
+
 /// A flow that waits for the person to come back.
 pub struct Prepared {
     /// The flow.
@@ -61,12 +70,7 @@ const LONGEST_HANDLE: usize = 64;
 
 impl Hub {
     /// Starts a flow and says where to send the person.
-    pub async fn prepare(
-        &self,
-        by: impl Into<By<'_>>,
-        provider: &str,
-        ask: Ask,
-    ) -> Result<Prepared> {
+    pub async fn prepare(&self, by: impl Into<By<'_>>, provider: &str, ask: Ask) -> Result<Begun> {
         let by = by.into();
         by.may_connect_to(provider, ask.connection)?;
         let owner = by.owner()?;
@@ -101,12 +105,20 @@ impl Hub {
         let existing = self.existing(by, provider, ask.connection).await?;
         let variables =
             read_variables(provider, &ask.variables, existing.as_ref()).map_err(Error::Invalid)?;
+        let wants_no_more = ask.scopes.is_empty();
         let scopes = scopes(provider, ask.scopes, existing.as_ref())?;
         let asked_now = match &existing {
             Some(row) => self.asked_now(provider, row, &scopes).await?,
             None => scopes.clone(),
         };
         let redirect_uri = self.redirect_uri(&provider.app_id);
+        let mended = match (by, &existing) {
+            (By::Member(_), Some(row)) if wants_no_more && !ask.admin => self
+                .heals_alone(row.tenant_id, row.id)
+                .await?
+                .then_some(row.id),
+            _ => None,
+        };
         let (state, verifier) = (Secret::random(32), Secret::random(32));
         let leaving = AuthorizeAsk {
             redirect_uri: &redirect_uri,
@@ -129,47 +141,55 @@ impl Hub {
         let id = FlowId::new();
         let now = self.clock.now();
         let expires_at = now + FLOW_LIFETIME;
+        let flow = flow::Model {
+            id,
+            tenant_id: by.tenant(),
+            person_id: owner.person_id(),
+            link_id: owner.link(),
+            session_hash: match by {
+                By::Guest(guest) => guest.browser_hash().to_vec(),
+                By::Member(_) | By::Host(_) => ask.session,
+            },
+            provider: provider.id.clone(),
+            handle: ask.handle,
+            connection_id: ask.connection,
+            state_hash: state.digest(),
+            verifier_hash: Some(verifier.digest()),
+            variables: connection::Variables(variables),
+            scopes: scopes.join(" "),
+            redirect_uri,
+            popup: ask.popup,
+            created_at: now,
+            expires_at,
+            consumed_at: mended.map(|_| now),
+            status: match mended {
+                Some(_) => flow::Status::Connected,
+                None => flow::Status::Waiting,
+            },
+            result_connection_id: mended,
+            failure: None,
+            held_sealed: None,
+        };
+        flow::Entity::insert(flow.clone().into_active_model())
+            .exec_without_returning(self.store.db())
+            .await?;
+        if mended.is_some() {
+            tracing::info!(flow.id = %id, provider = %provider.id, "no flow is needed");
+            return Ok(Begun::Healed(Box::new(flow)));
+        }
         let cookie_value = self
             .vault
             .seal(verifier_place(by.tenant(), id), &verifier)
             .await?;
-        flow::Entity::insert(flow::ActiveModel {
-            id: Set(id),
-            tenant_id: Set(by.tenant()),
-            person_id: Set(owner.person_id()),
-            link_id: Set(owner.link()),
-            session_hash: Set(match by {
-                By::Guest(guest) => guest.browser_hash().to_vec(),
-                By::Member(_) | By::Host(_) => ask.session,
-            }),
-            provider: Set(provider.id.clone()),
-            handle: Set(ask.handle),
-            connection_id: Set(ask.connection),
-            state_hash: Set(state.digest()),
-            verifier_hash: Set(Some(verifier.digest())),
-            variables: Set(connection::Variables(variables)),
-            scopes: Set(scopes.join(" ")),
-            redirect_uri: Set(redirect_uri),
-            popup: Set(ask.popup),
-            created_at: Set(now),
-            expires_at: Set(expires_at),
-            consumed_at: Set(None),
-            status: Set(flow::Status::Waiting),
-            result_connection_id: Set(None),
-            failure: Set(None),
-            held_sealed: Set(None),
-        })
-        .exec_without_returning(self.store.db())
-        .await?;
         tracing::info!(flow.id = %id, provider = %provider.id, "flow started");
-        Ok(Prepared {
+        Ok(Begun::Leave(Box::new(Prepared {
             flow: id,
             cookie_name: cookie_name(&state.digest()),
             auth_url,
             state,
             cookie_value,
             expires_at,
-        })
+        })))
     }
 }
 

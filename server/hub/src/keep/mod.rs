@@ -7,11 +7,13 @@
 
 mod along;
 mod check;
+mod control;
 pub mod health;
 mod outcome;
 mod push;
 mod recovery;
 mod refresh;
+mod repair;
 mod sample;
 pub mod schedule;
 pub mod spool;
@@ -25,8 +27,10 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
 
+pub use control::{Kept, KeptPage, Mends, Part, Stored};
 pub use push::Heard;
 pub use refresh::{Need, Renewal};
+pub use repair::CLEARED;
 
 use crate::{
     Result,
@@ -87,6 +91,7 @@ impl Hub {
             // The flight that was joined may have been asked a weaker question
             // and have found nothing to do.
             let unanswered = match (need, &*outcome) {
+                (Need::Repair, Ok(Renewal::Failed(_))) => true,
                 (Need::Rejected { version }, Ok(Renewal::Current(row))) => row.version <= version,
                 _ => false,
             };

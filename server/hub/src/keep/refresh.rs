@@ -20,6 +20,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{
     recovery::{self, OpenAttempt, UNCLEAR},
+    repair,
     schedule::{self, Life},
 };
 use crate::{
@@ -51,6 +52,8 @@ pub enum Need {
     Due,
     /// Somebody wants a token that works now.
     Now,
+    /// Somebody wants it mended, although its last refresh was refused for good.
+    Repair,
     /// A call with it was rejected although its time had not come: renew it
     /// unless somebody has done so since this version.
     Rejected {
@@ -148,7 +151,7 @@ impl Hub {
             .is_none_or(|end| now < end - schedule::lending_margin(life));
         let fresh = match need {
             Need::Due => row.next_refresh_at.is_none_or(|due| due > now),
-            Need::Now => usable && row.failure.is_none(),
+            Need::Now | Need::Repair => usable && row.failure.is_none(),
             Need::Rejected { version } => {
                 row.version > version || now < row.obtained_at + schedule::TOO_YOUNG
             }
@@ -157,7 +160,9 @@ impl Hub {
             return Some(Renewal::Current(Box::new(row.clone())));
         }
         let failure = row.failure.clone()?;
+        let rested = row.failed_at.is_none_or(|at| at + repair::REST <= now);
         match row.next_refresh_at {
+            _ if need == Need::Repair && rested && repair::may_help(&failure) => None,
             None => Some(Renewal::Failed(failure)),
             Some(next) if next > now => Some(Renewal::Failed(failure.with_retry_at(Some(next)))),
             Some(_) => None,

@@ -231,6 +231,13 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         .action(Connect, "Try again")
         .secondary(Explain, "What we ask for"),
 
+        (Code::GrantRevokedOrExpired, crate::keep::CLEARED) => Entry::new(
+            Who::You,
+            format!("What we stored of {account} was cleared on {when}"),
+            fact("Somebody of your organisation chose that here"),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Connect {p} again")),
         (Code::GrantRevokedOrExpired, detail) => {
             let why = match detail {
                 "lost_rotation" => fact(format!(

@@ -164,6 +164,24 @@ pub async fn compare_and_swap(
     Ok(update.exec(db).await?.rows_affected == 1)
 }
 
+/// Destroys what is stored of a connection: overwritten before it is deleted, so
+/// that a page the database keeps for reuse holds nothing.
+pub async fn destroy(db: &impl ConnectionTrait, connection: ConnectionId) -> Result<(), DbErr> {
+    let none = || Expr::value(None::<String>);
+    Entity::update_many()
+        .col_expr(Column::AccessSealed, Expr::value(""))
+        .col_expr(Column::RefreshSealed, none())
+        .col_expr(Column::PreviousRefreshSealed, none())
+        .filter(Column::ConnectionId.eq(connection))
+        .exec(db)
+        .await?;
+    Entity::delete_many()
+        .filter(Column::ConnectionId.eq(connection))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
 fn key(connection: ConnectionId, slot: &str) -> Condition {
     Condition::all()
         .add(Column::ConnectionId.eq(connection))

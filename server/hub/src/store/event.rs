@@ -38,6 +38,9 @@ pub enum Kind {
     #[sea_orm(string_value = "connection.renamed")]
     #[serde(rename = "connection.renamed")]
     ConnectionRenamed,
+    #[sea_orm(string_value = "connection.cleared")]
+    #[serde(rename = "connection.cleared")]
+    ConnectionCleared,
     #[sea_orm(string_value = "connection.disconnected")]
     #[serde(rename = "connection.disconnected")]
     ConnectionDisconnected,
@@ -207,6 +210,34 @@ pub async fn told_after(
         .filter(Column::Kind.is_in(Kind::told()))
         .order_by_asc(Column::Seq)
         .limit(limit)
+        .all(db)
+        .await
+}
+
+/// The newest event of each connection, for each group of kinds by itself.
+pub async fn latest<const N: usize>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    connections: &[ConnectionId],
+    groups: &[[Kind; N]],
+) -> Result<Vec<Model>, DbErr> {
+    use sea_orm::{QueryTrait, sea_query::Condition};
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = groups.iter().fold(Condition::any(), |any, kinds| {
+        let numbers = Entity::find()
+            .select_only()
+            .column_as(Column::Seq.max(), "seq")
+            .filter(Column::TenantId.eq(tenant))
+            .filter(Column::ConnectionId.is_in(connections.iter().copied()))
+            .filter(Column::Kind.is_in(*kinds))
+            .group_by(Column::ConnectionId);
+        any.add(Column::Seq.in_subquery(numbers.into_query()))
+    });
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(newest)
         .all(db)
         .await
 }

@@ -138,3 +138,12 @@ pub async fn sweep(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(
         .await
         .map(|_| ())
 }
+
+/// Forgets every try for a connection.
+pub async fn forget(db: &impl ConnectionTrait, connection: ConnectionId) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::ConnectionId.eq(connection))
+        .exec(db)
+        .await
+        .map(|_| ())
+}

@@ -1,7 +1,7 @@
 //! Who read which token, written in batches.
 
 use chrono::{DateTime, Utc};
-use sea_orm::entity::prelude::*;
+use sea_orm::{QuerySelect, entity::prelude::*};
 use uuid::Uuid;
 
 use super::{ApiKeyId, ConnectionId, TenantId};
@@ -23,3 +23,24 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// When the token of each connection was last read.
+pub async fn latest(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    connections: &[ConnectionId],
+) -> Result<Vec<(ConnectionId, DateTime<Utc>)>, DbErr> {
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find()
+        .select_only()
+        .column(Column::ConnectionId)
+        .column_as(Column::At.max(), "at")
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::ConnectionId.is_in(connections.iter().copied()))
+        .group_by(Column::ConnectionId)
+        .into_tuple()
+        .all(db)
+        .await
+}

@@ -120,7 +120,7 @@ const fn preset(name: &'static str, label: &'static str, kind: fn() -> FaultKind
 }
 
 /// Every kind of fault, with usual values. The JSON API takes any value.
-pub(crate) static PRESETS: [Preset; 24] = [
+pub(crate) static PRESETS: [Preset; 33] = [
     preset("503", "503, out of service", || FaultKind::ServerError {
         status: 503,
     }),
@@ -172,6 +172,45 @@ pub(crate) static PRESETS: [Preset; 24] = [
     }),
     preset("unavailable", "Refused: temporarily_unavailable", || {
         refuse("temporarily_unavailable")
+    }),
+    preset("session-expired", "Refused: the session has ended", || {
+        refuse("session_expired")
+    }),
+    preset(
+        "confirmation-required",
+        "Refused: a sign-in code is asked for",
+        || refuse("confirmation_required"),
+    ),
+    preset(
+        "suspicious-sign-in",
+        "Refused: the sign-in looks suspicious",
+        || refuse("suspicious_sign_in"),
+    ),
+    preset(
+        "session-incomplete",
+        "Refused: the session is incomplete",
+        || refuse("session_incomplete"),
+    ),
+    preset(
+        "page-changed",
+        "Refused: the sign-in page has changed",
+        || refuse("page_changed"),
+    ),
+    preset("key-rejected", "Refused: the key is not accepted", || {
+        refuse("key_rejected")
+    }),
+    preset(
+        "insufficient-scope",
+        "Refused: a permission is missing",
+        || refuse("insufficient_scope"),
+    ),
+    preset(
+        "approval-required",
+        "Refused: an admin has to allow the app",
+        || refuse("approval_required"),
+    ),
+    preset("account-frozen", "Refused: the account is frozen", || {
+        refuse("account_frozen")
     }),
     preset("wrong-iss", "Answer names another issuer", || {
         FaultKind::WrongIssuer
