@@ -84,6 +84,8 @@ test('a connection', async ({ page, hub, owner: _, opensWindows, look: { inspect
   await inspect('a connection');
   const connection = new URL(page.url()).pathname;
   await visit(`${connection}/disconnect`, 'disconnecting');
+  await visit(`${connection}/clear`, 'clearing');
+  await visit('/settings/connections', 'how connections are kept');
   await hub.sandbox.revokeAll();
   await page.goto(connection);
   await check(page);

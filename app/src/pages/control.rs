@@ -52,7 +52,7 @@ pub fn ClearView(
                         "Its name, its settings and its history stay."
                     </li>
                 </ul>
-                <p class="muted">"Often Repair is enough, and needs nobody."</p>
+                <p class="muted clear-hint">"Often Repair is enough, and needs nobody."</p>
                 <div class="actions">
                     <form method="post" action=paths::REPAIR>
                         <input type="hidden" name="id" value=id.clone()/>
@@ -176,7 +176,7 @@ pub fn KeptFacts(
         <div><dt>"Last sign-in by a person"</dt><dd>{at(now, person, "Not here")}</dd></div>
         <div><dt>"Goes on by itself"</dt><dd>{mends}</dd></div>
         <div><dt>"Last failure"</dt><dd>{failed}</dd></div>
-        <div><dt>"Stored, encrypted"</dt><dd>{stored}</dd></div>
+        <div class="wide"><dt>"Stored, encrypted"</dt><dd>{stored}</dd></div>
     }
 }
 

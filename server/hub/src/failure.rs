@@ -102,6 +102,7 @@ impl FailureCode {
         matches!(
             self,
             Self::SignInSlow
+                | Self::ConnectorAuthSelectorChanged
                 | Self::NetworkOrTimeout
                 | Self::ProviderLimitedOrDown
                 | Self::HubInternal

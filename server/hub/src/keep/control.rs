@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::health::Status;
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
         token_read,
     },
 };
+
+/// What is proven this soon after a person signed in was proven by them.
+const SIGNING_IN: TimeDelta = TimeDelta::minutes(1);
 
 /// How one connection is kept.
 #[derive(Debug)]
@@ -155,7 +158,8 @@ impl Hub {
                 let person_at = signed_in.map(|event| event.at);
                 // Signing in proves it, too: that was a person.
                 let proven = connection.last_ok_at;
-                let proven = proven.filter(|at| person_at.is_none_or(|person| *at > person));
+                let proven =
+                    proven.filter(|at| person_at.is_none_or(|person| *at > person + SIGNING_IN));
                 let entered = self
                     .catalog
                     .get(&connection.provider)

@@ -81,6 +81,8 @@ pub fn retry_at(
     spread: f64,
 ) -> Option<DateTime<Utc>> {
     let wait = match code {
+        // Mended by us, with a new version.
+        FailureCode::ConnectorAuthSelectorChanged => TimeDelta::hours(1),
         code if code.is_transient() => {
             let doubled = FIRST_WAIT * (1 << (failures - 1).clamp(0, 6));
             let wait = doubled.min(LONGEST_WAIT);
