@@ -20,6 +20,7 @@ mod installations;
 mod keeping;
 mod lending;
 mod links;
+mod outbox;
 mod people;
 mod preview;
 mod push;
