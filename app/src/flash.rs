@@ -32,6 +32,8 @@ pub enum Notice {
     DisconnectedByHand,
     Removed,
     FrequencySaved,
+    Paused,
+    Resumed,
     ReadingSoon,
     WishNoted,
     AppSaved,
@@ -76,6 +78,8 @@ impl Notice {
             }
             Self::Removed => "Removed from the list.",
             Self::FrequencySaved => "Saved.",
+            Self::Paused => "Paused. Nothing uses it until you resume it.",
+            Self::Resumed => "Resumed. It is checked in a moment.",
             Self::ReadingSoon => "It is read in a moment.",
             Self::WishNoted => "Noted. The admins of your organisation see it in their settings.",
             Self::AppSaved => "Saved. The provider can be connected now.",
@@ -111,6 +115,7 @@ pub enum Problem {
     AlreadySetUp,
     NotAllowed,
     Gone,
+    Rests,
     SignedOut,
     OurSide,
 }
@@ -133,6 +138,7 @@ impl Problem {
             Self::AlreadySetUp => "The first account exists already. Sign in with it",
             Self::NotAllowed => "Your role does not include this. An admin can do it",
             Self::Gone => "This is not here any more. Somebody may have removed it",
+            Self::Rests => "It is paused. Resume it first",
             Self::SignedOut => "You were signed out. Sign in to go on",
             Self::OurSide => "Something failed on our side. Nothing was changed. Try again",
         }

@@ -30,11 +30,12 @@ use hub::{
     Hub,
     catalog::Provider as Entry,
     failure::Failure,
+    keep::ends::KnownEnd,
     prompt::{self, ActionKind as PromptAction, During, Subject},
 };
 
 use crate::{
-    model::{Action, ActionKind, Details, Moment, Prompt, Provider},
+    model::{Action, ActionKind, Details, Moment, Prompt, Provider, escaped},
     words,
 };
 
@@ -113,6 +114,9 @@ fn worded(
             PromptAction::OpenProvider => ActionKind::Open {
                 url: remove_url.clone()?,
             },
+            PromptAction::Report => ActionKind::Open {
+                url: report(provider_id, failure, subject.at),
+            },
         };
         Some(Action {
             label: action.label,
@@ -126,6 +130,36 @@ fn worded(
         action: (said.action.and_then(drawn)).or_else(|| write().filter(|_| to_operator)),
         secondary: said.secondary.and_then(drawn),
     }
+}
+
+/// The known end of a connection, in words.
+fn worded_end(end: KnownEnd, subject: &Subject<'_>) -> Prompt {
+    let words = prompt::Prompt::of_end(end, subject);
+    Prompt {
+        what: words.what,
+        why: words.why,
+        effect: words.effect,
+        action: words.action.map(|action| Action {
+            label: action.label,
+            kind: ActionKind::Connect,
+        }),
+        secondary: None,
+    }
+}
+
+/// A letter to whoever runs this hub, with what they need to look into it.
+fn report(provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
+    let text = format!(
+        "Something went wrong on the hub's side.\n\nProvider: {provider}\nCode: {}\nDetail: {}\nAt: {}\n",
+        failure.code.as_str(),
+        failure.detail,
+        at.format("%Y-%m-%d %H:%M:%S UTC"),
+    );
+    format!(
+        "mailto:?subject={}&body={}",
+        escaped("Linkwell: something went wrong"),
+        escaped(&text)
+    )
 }
 
 fn details(failure: &Failure, at: Option<DateTime<Utc>>) -> Details {

@@ -126,7 +126,8 @@ pub enum ActionKind {
     },
     /// Opens a page elsewhere.
     Open {
-        /// An `https` address from the catalog.
+        /// An `https` address from the catalog, a letter to be written, or a
+        /// place here.
         url: String,
     },
 }
@@ -331,7 +332,7 @@ impl Filter {
     }
 }
 
-fn escaped(value: &str) -> String {
+pub(crate) fn escaped(value: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => (byte as char).to_string(),
         _ => format!("%{byte:02X}"),
@@ -449,6 +450,10 @@ pub struct ConnectionPage {
     pub next_refresh: Option<Moment>,
     /// When its token ends.
     pub token_expires: Option<Moment>,
+    /// When the provider is asked next whether it works.
+    pub next_check: Option<Moment>,
+    /// When it ends although nothing is wrong with it.
+    pub ends: Option<Moment>,
     /// Where the person ends our access themselves, once nobody here can: the
     /// connection has ended, and the provider did not say that it knows.
     pub left_there: Option<String>,

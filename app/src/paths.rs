@@ -33,6 +33,10 @@ pub const CHECK: &str = "/api/check_connection";
 pub const REPAIR: &str = "/api/repair_connection";
 /// Where the form that destroys what is stored of a connection is posted.
 pub const CLEAR: &str = "/api/clear_connection";
+/// Where the form that lets a connection rest is posted.
+pub const PAUSE: &str = "/api/pause_connection";
+/// Where the form that has it work again is posted.
+pub const RESUME: &str = "/api/resume_connection";
 /// Where the form that says how often a connection is read is posted.
 pub const SET_FREQUENCY: &str = "/api/set_sync_frequency";
 /// Where the form that has a connection read now is posted.
@@ -43,6 +47,11 @@ pub const REMOVE: &str = "/api/remove_connection";
 /// The page of a connection.
 pub fn connection(id: &str) -> String {
     format!("/connections/{id}")
+}
+
+/// Where a connection is let rest, and resumed.
+pub fn rest(id: &str) -> String {
+    format!("/connections/{id}#rest-or-work")
 }
 
 /// The page that names the consequences of disconnecting.

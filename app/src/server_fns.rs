@@ -62,6 +62,7 @@ pub fn explain(typed: Flash, error: Error) -> Flash {
         Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
         Error::NotFound => typed.and("", Problem::Gone),
         Error::Conflict(what) => typed.and("", what),
+        Error::Paused => typed.and("", Problem::Rests),
         error @ (Error::Failed(_) | Error::Vault(_) | Error::Database(_)) => {
             tracing::error!(%error, "a form could not be carried out");
             typed.and("", Problem::OurSide)
@@ -131,6 +132,30 @@ pub async fn clear_connection(id: String) -> Result<(), ServerFnError> {
         hub().clear(&member()?, id).await
     };
     let done = cleared.await.map(|()| Notice::Cleared);
+    tell(&paths::connection(&id), done, Flash::default());
+    Ok(())
+}
+
+/// Lets a connection rest.
+#[server(endpoint = "pause_connection")]
+pub async fn pause_connection(id: String) -> Result<(), ServerFnError> {
+    let paused = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().pause(&member()?, id).await
+    };
+    let done = paused.await.map(|_| Notice::Paused);
+    tell(&paths::connection(&id), done, Flash::default());
+    Ok(())
+}
+
+/// Has a connection that rests work again.
+#[server(endpoint = "resume_connection")]
+pub async fn resume_connection(id: String) -> Result<(), ServerFnError> {
+    let resumed = async {
+        let id = id.parse().map_err(|_| Error::NotFound)?;
+        hub().resume(&member()?, id).await
+    };
+    let done = resumed.await.map(|_| Notice::Resumed);
     tell(&paths::connection(&id), done, Flash::default());
     Ok(())
 }

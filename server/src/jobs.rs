@@ -1,7 +1,7 @@
 //! The background: apalis ticks, and the work is the hub's.
 //!
-//! The tables are the queues (`credential.next_refresh_at`, `sync_run.due_at`, each
-//! with a lease), so a tick carries nothing and losing one loses nothing. A provider's failure is
+//! The tables are the queues (`credential.next_refresh_at`, `connection.next_check_at`,
+//! `sync_run.due_at`, each with a lease), so a tick carries nothing and losing one loses nothing. A provider's failure is
 //! an outcome that the hub stores; a job fails only when our own database
 //! cannot be reached, and then the next tick tries again.
 
@@ -10,7 +10,7 @@ use std::{future::Future, str::FromStr, time::Duration};
 use apalis::prelude::*;
 use apalis_cron::{CronScheduler, Tick};
 use cron::Schedule;
-use hub::Hub;
+use hub::{Hub, keep::Round};
 use sea_orm::DatabaseBackend;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,11 @@ use crate::application::Application;
 const KEEP_EVERY: &str = "*/10 * * * * *";
 /// How often readings that are due are looked for: between the renewals.
 const READ_EVERY: &str = "5/10 * * * * *";
+/// How often connections are checked that are due: between both.
+const CHECK_EVERY: &str = "8/10 * * * * *";
+/// How long a round waits for the budget of a provider app to come back, and how
+/// often: less than the time to the next round.
+const BUDGET: (Duration, usize) = (Duration::from_secs(1), 8);
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
 /// How long reads of tokens are gathered before they are written.
@@ -43,6 +48,7 @@ pub fn start(application: &Application) -> Background {
     // Another process may have the same name in its own memory: workers of a
     // cron backend are registered nowhere else.
     let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
+    let checker = hub.clone();
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -57,6 +63,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(READ_EVERY)))
                     .data(reader.clone())
                     .build(read)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("check")
+                    .backend(CronScheduler::new(schedule(CHECK_EVERY)))
+                    .data(checker.clone())
+                    .build(check)
             })
             .register(move |_| {
                 WorkerBuilder::new("sweep")
@@ -126,8 +138,26 @@ async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     if !hub.spool.is_empty() {
         hub.drain_spool().await?;
     }
-    hub.refresh_due().await?;
+    paced(|| hub.refresh_due()).await?;
     hub.finish_disconnects().await?;
+    Ok(())
+}
+
+/// By itself, as checks wait for renewals and not the other way round.
+async fn check(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    paced(|| hub.check_due()).await?;
+    Ok(())
+}
+
+/// Goes on with a round while something waits for the budget of its provider app.
+async fn paced<R: Future<Output = hub::Result<Round>>>(round: impl Fn() -> R) -> hub::Result<()> {
+    let (pause, rounds) = BUDGET;
+    for _ in 0..rounds {
+        if !round().await?.held_back {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The connections of a tenant, together and each on its page.
 
+use chrono::{DateTime, Utc};
 use hub::{
     Hub, Result,
     catalog::Provider as Entry,
@@ -15,10 +16,13 @@ use hub::{
     },
 };
 
-use super::{control, details, keywords, meaning, moment, preview, provider, worded};
-use crate::model::{
-    Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission, Reading, Revocation,
-    Status, Tone,
+use super::{control, details, keywords, meaning, moment, preview, provider, worded, worded_end};
+use crate::{
+    model::{
+        Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
+        Prompt, Reading, Revocation, Status, Tone,
+    },
+    paths,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -61,19 +65,45 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
         (!missing.is_empty() && health.status == health::Status::Connected)
             .then(|| Failure::told(FailureCode::PermissionMissing, "partial_grant"))
     });
+    let subject = |at| Subject {
+        provider_name: &provider.name,
+        account: Some(connection.name()),
+        at,
+        during: During::Keeping,
+        missing: &missing,
+    };
+    let at_rest = matches!(
+        health.status,
+        health::Status::Disconnected | health::Status::Paused
+    );
     let prompt = failure
-        .filter(|_| health.status != health::Status::Disconnected)
+        .filter(|_| !at_rest)
         .map(|failure| {
             let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
-            let subject = Subject {
-                provider_name: &provider.name,
-                account: Some(connection.name()),
-                at: health.since.unwrap_or_else(|| hub.clock.now()),
-                during: During::Keeping,
-                missing: &missing,
-            };
-            worded(hub, &connection.provider, remove_url, &failure, &subject)
+            let at = health.since.unwrap_or_else(|| hub.clock.now());
+            let subject = subject(at);
+            let prompt = worded(hub, &connection.provider, remove_url, &failure, &subject);
+            match health.status {
+                // It may heal by itself: there is nothing to press yet.
+                health::Status::Retrying => Prompt {
+                    action: None,
+                    secondary: None,
+                    ..prompt
+                },
+                _ => prompt,
+            }
+        })
+        .or_else(|| {
+            let now = hub.clock.now();
+            let near = health.ends.filter(|end| end.is_near(now))?;
+            use health::Status::{Connected, NotChecked};
+            let works = matches!(health.status, Connected | NotChecked);
+            works.then(|| worded_end(near, &subject(now)))
         });
+    let prompt = match (health.status, connection.paused_at) {
+        (health::Status::Paused, Some(since)) => Some(resting(connection.id, since)),
+        _ => prompt,
+    };
     Connection {
         id: connection.id.to_string(),
         account: connection.name().to_owned(),
@@ -89,15 +119,32 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
     }
 }
 
+/// What is said of a connection that a person lets rest.
+fn resting(id: ConnectionId, since: DateTime<Utc>) -> Prompt {
+    Prompt {
+        what: format!("Paused on {}.", moment(since).text),
+        why: "Nothing uses it until you resume it. The approval is kept alive.".to_owned(),
+        effect: None,
+        action: Some(Action {
+            label: "Resume".to_owned(),
+            kind: ActionKind::Open {
+                url: paths::rest(&id.to_string()),
+            },
+        }),
+        secondary: None,
+    }
+}
+
 pub(super) fn status(health: &health::Health) -> Status {
     match health.status {
         health::Status::Connected => Status::Connected,
         health::Status::Retrying => Status::Retrying {
-            at: health.next_refresh_at.map(|at| at.timestamp()),
+            at: health.retry_at.map(|at| at.timestamp()),
         },
         health::Status::ActionNeeded => Status::ActionNeeded,
         health::Status::WaitingForAdmin => Status::WaitingForAdmin,
         health::Status::NotChecked => Status::NotCheckedYet,
+        health::Status::Paused => Status::Paused,
         health::Status::Disconnected => Status::Disconnected,
     }
 }
@@ -146,6 +193,8 @@ pub async fn connection_page(
         last_proof: listed.connection.last_ok_at.map(moment),
         next_refresh: listed.health.next_refresh_at.map(moment),
         token_expires: listed.health.expires_at.map(moment),
+        next_check: listed.health.next_check_at.map(moment),
+        ends: listed.health.ends.map(|end| moment(end.at)),
         left_there: match listed.connection.revocation {
             Some(ByHand | Failed) => {
                 entry.and_then(|entry| entry.remove_url(&listed.connection.variables.0))
@@ -190,7 +239,14 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::ConnectionCreated => ("Connected", Tone::Good),
         Kind::ConnectionReconnected => ("Connected again", Tone::Good),
         Kind::ConnectionRefreshed => ("Access renewed", Tone::Neutral),
-        Kind::ConnectionDegraded => ("Renewing did not work; trying again", Tone::Neutral),
+        Kind::ConnectionDegraded => ("Does not answer; trying again", Tone::Bad),
+        Kind::ConnectionExpiring => ("Ends soon", Tone::Neutral),
+        Kind::ConnectionScopesChanged if !event.data.scopes_lost.is_empty() => {
+            ("Fewer permissions than before", Tone::Bad)
+        }
+        Kind::ConnectionScopesChanged => ("More permissions than before", Tone::Neutral),
+        Kind::ConnectionPaused => ("Paused", Tone::Neutral),
+        Kind::ConnectionResumed => ("Resumed", Tone::Good),
         Kind::ConnectionActionRequired => ("Stopped working", Tone::Bad),
         Kind::ConnectionHealed => ("Works again", Tone::Good),
         Kind::ConnectionChecked => ("Checked: it works", Tone::Good),
@@ -199,7 +255,11 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::SyncFailed => ("Could not be read", Tone::Bad),
         Kind::ConnectionCleared => ("What was stored was cleared", Tone::Neutral),
         Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
-        Kind::ConnectionDeleted | Kind::FlowChanged => ("Changed", Tone::Neutral),
+        Kind::ConnectionDeleted
+        | Kind::ConnectionChanged
+        | Kind::ProviderDegraded
+        | Kind::ProviderHealed
+        | Kind::FlowChanged => ("Changed", Tone::Neutral),
     };
     HistoryEntry {
         at: moment(event.at),

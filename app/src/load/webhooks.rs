@@ -51,6 +51,12 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::ConnectionDegraded => "Something failed that heals by itself",
         Kind::ConnectionActionRequired => "A person has to do something",
         Kind::ConnectionHealed => "It works again",
+        Kind::ConnectionExpiring => "An access ends soon",
+        Kind::ConnectionScopesChanged => "The permissions of a connection changed",
+        Kind::ConnectionPaused => "A person let a connection rest",
+        Kind::ConnectionResumed => "A connection that rested works again",
+        Kind::ProviderDegraded => "A provider is in trouble",
+        Kind::ProviderHealed => "A provider works again",
         Kind::ConnectionRenamed => "A connection got another name",
         Kind::ConnectionCleared => "What is stored of a connection was cleared",
         Kind::ConnectionDisconnected => "An account was disconnected",
@@ -58,6 +64,6 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::SyncCompleted => "A connection was read",
         Kind::SyncFailed => "A connection could not be read",
         // Not told to anybody.
-        Kind::ConnectionChecked | Kind::FlowChanged => "",
+        Kind::ConnectionChecked | Kind::ConnectionChanged | Kind::FlowChanged => "",
     }
 }

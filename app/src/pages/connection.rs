@@ -61,8 +61,9 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         ..
     } = page.clone();
     let ended = page.connection.status == Status::Disconnected;
+    let rests = page.connection.status == Status::Paused;
     let (id, permissions_of) = (page.connection.id.clone(), permissions);
-    let reading = (!ended).then(|| view! { <ReadingCard id now reading may_manage/> });
+    let reading = (!ended).then(|| view! { <ReadingCard id now reading rests may_manage/> });
     view! {
         {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
@@ -136,12 +137,24 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         };
         view! { <div><dt>"Access ends unless renewed"</dt><dd>{at}</dd></div> }
     });
+    let check = match (page.connection.status, page.next_check) {
+        (Status::Disconnected, _) => None,
+        (Status::Paused, _) => Some("Once it is resumed".into_any()),
+        (_, Some(moment)) => Some(future(moment)),
+        (_, None) => Some("Once it works again".into_any()),
+    };
+    let check = check.map(|at| view! { <div><dt>"Next check"</dt><dd>{at}</dd></div> });
+    let ends = page.ends.filter(|_| kept.is_none()).map(|moment| {
+        view! { <div><dt>"Has to be approved again"</dt><dd>{future(moment)}</dd></div> }
+    });
     let by = page.connected_by.map(|name| format!(" by {name}"));
     view! {
         <dl class="facts">
             <div><dt>"Last checked"</dt><dd>{proof}</dd></div>
+            {check}
             <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
             {expiry}
+            {ends}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
             <KeptFacts now control=page.control/>
             {page.environment.map(|name| view! {
@@ -153,7 +166,13 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
 
 /// How often it is read, how that went, and when it is next.
 #[component]
-fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl IntoView {
+fn ReadingCard(
+    id: String,
+    now: i64,
+    reading: Reading,
+    rests: bool,
+    may_manage: bool,
+) -> impl IntoView {
     let Reading {
         frequency,
         last,
@@ -168,6 +187,7 @@ fn ReadingCard(id: String, now: i64, reading: Reading, may_manage: bool) -> impl
         None => "Not read yet".into_any(),
     };
     let next = match (paused, next) {
+        (true, _) if rests => "Once it is resumed".into_any(),
         (true, _) => "Once it works again".into_any(),
         (false, Some(at)) if at.unix <= now => "In a moment".into_any(),
         (false, Some(at)) => {
@@ -338,6 +358,34 @@ fn Manage(connection: Connection) -> impl IntoView {
             </div>
         }
     });
+    let rest = match status {
+        Status::Disconnected => None,
+        Status::Paused => Some((
+            "Resume",
+            "It is checked, read and lent again.",
+            paths::RESUME,
+        )),
+        _ => Some((
+            "Pause",
+            "Nothing uses it until you resume it. The approval is kept alive.",
+            paths::PAUSE,
+        )),
+    };
+    let paused_id = id.clone();
+    let rest = rest.map(|(word, meaning, action)| {
+        view! {
+            <div class="manage-row" id="rest-or-work">
+                <div>
+                    <h3>{word}</h3>
+                    <p>{meaning}</p>
+                </div>
+                <form method="post" action=action>
+                    <input type="hidden" name="id" value=paused_id/>
+                    <button class="btn" data-kind="plain">{word}</button>
+                </form>
+            </div>
+        }
+    });
     let clear = living.then(|| {
         view! {
             <div class="manage-row">
@@ -395,6 +443,7 @@ fn Manage(connection: Connection) -> impl IntoView {
                 </div>
                 <a class="btn" data-kind="plain" href=reconnect>"Sign in again"</a>
             </div>
+            {rest}
             {clear}
             {end}
         </section>

@@ -27,6 +27,9 @@ pub enum Error {
     /// It clashes with what is there.
     #[error("{0}")]
     Conflict(&'static str),
+    /// A person lets the connection rest.
+    #[error("the connection is paused")]
+    Paused,
     /// E-mail address and password do not belong together.
     #[error("the e-mail address or the password is wrong")]
     WrongCredentials,

@@ -111,7 +111,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the key has not the scope; [`Error::NotFound`]
-    /// when there is no such connection in the key's tenant.
+    /// when there is no such connection in the key's tenant; [`Error::Paused`]
+    /// when a person lets it rest.
     pub async fn lend(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
         let Borrower {
             host,
@@ -124,6 +125,9 @@ impl Hub {
         let (Some(stored), Authority::Key(key)) = (stored, host.authority()) else {
             return Err(Error::NotFound);
         };
+        if stored.paused {
+            return Err(Error::Paused);
+        }
         let now = self.clock.now();
         let answer = if stored.is_ready(now) {
             Ok(stored)
@@ -204,6 +208,7 @@ struct Stored {
     failure: Option<Failure>,
     check_failure: Option<Failure>,
     disconnected: bool,
+    paused: bool,
 }
 
 impl Stored {
@@ -217,6 +222,7 @@ impl Stored {
             scopes_granted: row.scopes_granted,
             variables: row.variables.unwrap_or_default().0,
             disconnected: row.disconnected_at.is_some(),
+            paused: row.paused_at.is_some(),
             access_sealed: match row.access_sealed {
                 Some(sealed) => sealed,
                 None if row.disconnected_at.is_some() => String::new(),

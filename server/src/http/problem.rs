@@ -270,6 +270,8 @@ impl From<Error> for Problem {
                     "Some fields cannot be accepted",
                 )
             },
+            Error::Paused => Self::new(StatusCode::CONFLICT, "paused", "This connection is paused")
+                .detail("A person lets it rest. It can be used again once somebody resumes it."),
             Error::Conflict(what) => Self::new(
                 StatusCode::CONFLICT,
                 "conflict",

@@ -16,6 +16,7 @@ mod events;
 mod flow;
 mod gate;
 mod handover;
+mod health;
 mod installations;
 mod keeping;
 mod lending;

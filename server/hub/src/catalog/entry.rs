@@ -33,6 +33,7 @@ pub(super) struct Entry {
     pub api: Option<Api>,
     pub identity: Option<Identify>,
     pub probe: Option<Call>,
+    pub check: Option<Care>,
     pub tenants: Option<Tenants>,
     pub push: Option<Push>,
     #[serde(default, rename = "scope")]
@@ -83,6 +84,17 @@ impl AuthKind {
             Self::BrowserSession => "browser_session",
         }
     }
+}
+
+/// `[check]`: how often and how fast it may be asked whether connections work.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Care {
+    /// How often one connection is asked, unless it has shown that it works.
+    #[serde(default, deserialize_with = "duration")]
+    pub every: Option<TimeDelta>,
+    /// How many calls a second the background may make with one app.
+    pub per_second: Option<u16>,
 }
 
 /// `[provider]`: what a person reads.

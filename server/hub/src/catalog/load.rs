@@ -143,6 +143,7 @@ fn provider(
         api: first(own, shared, |entry| &entry.api).unwrap_or_default(),
         identity: first(own, shared, |entry| &entry.identity)?,
         probe: first(own, shared, |entry| &entry.probe),
+        care: first(own, shared, |entry| &entry.check).unwrap_or_default(),
         tenants: first(own, shared, |entry| &entry.tenants),
         push: first(own, shared, |entry| &entry.push),
         scopes: own.scopes.clone(),

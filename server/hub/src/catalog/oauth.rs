@@ -539,6 +539,9 @@ pub struct Refresh {
     /// That time runs from consent and use does not prolong it.
     #[serde(default)]
     pub refresh_absolute: bool,
+    /// An end this near, or nearer, means that the app is in testing there.
+    #[serde(default, deserialize_with = "duration")]
+    pub testing_lifetime: Option<TimeDelta>,
     /// Renew this long before the end, more than the hub would by itself.
     #[serde(default, deserialize_with = "duration")]
     pub lead: Option<TimeDelta>,
@@ -570,6 +573,7 @@ impl Refresh {
             token_lifetime: Span::Endless,
             refresh_lifetime: None,
             refresh_absolute: false,
+            testing_lifetime: None,
             lead: None,
             not_before: None,
             every: None,

@@ -1,7 +1,11 @@
 //! One provider, complete: its own file on top of the app it shares.
 
+use chrono::TimeDelta;
+
 use super::{
-    entry::{About, Api, AuthKind, Brand, Call, Identify, Origin, Scope, Setup, Tenants, Variable},
+    entry::{
+        About, Api, AuthKind, Brand, Call, Care, Identify, Origin, Scope, Setup, Tenants, Variable,
+    },
     errors::ErrorTable,
     keys::{Field, Service},
     oauth::{
@@ -46,6 +50,8 @@ pub struct Provider {
     pub identity: Identify,
     /// A further call that must work, where the identity call proves too little.
     pub probe: Option<Call>,
+    /// How often and how fast it is asked.
+    pub care: Care,
     /// The organisations one consent may open.
     pub tenants: Option<Tenants>,
     /// How it tells that our access has ended.
@@ -71,10 +77,49 @@ pub enum SignIn {
     Browser,
 }
 
+/// How often a connection is asked whether it works, where one small call says so.
+const CHECK_EVERY: TimeDelta = TimeDelta::hours(1);
+/// The same where asking means signing in: databases, mailboxes, storage.
+const SIGN_IN_EVERY: TimeDelta = TimeDelta::days(1);
+/// How many calls a second the background makes with one app at the most.
+const PER_SECOND: u16 = 25;
+
 impl Provider {
     /// The name on screen.
     pub fn name(&self) -> &str {
         &self.about.name
+    }
+
+    /// How often a connection is asked whether it works.
+    pub fn check_every(&self) -> TimeDelta {
+        self.care.every.unwrap_or(match self.service {
+            Some(_) => SIGN_IN_EVERY,
+            None => CHECK_EVERY,
+        })
+    }
+
+    /// How many calls a second the background may make with its app.
+    pub fn calls_per_second(&self) -> u16 {
+        self.care.per_second.unwrap_or(PER_SECOND).max(1)
+    }
+
+    /// Whether all its connections lead to one company's machines, so that
+    /// several that fail together say something about it: a database or a shop
+    /// system is run by each owner apart.
+    pub fn is_one_place(&self) -> bool {
+        let Some(call) = self.identity.call.as_ref() else {
+            return false;
+        };
+        if self.service.is_some() {
+            return false;
+        }
+        let mut names = call.url.template().names();
+        let is_anywhere = |name: &str| {
+            let variable = self.variables.iter().find(|one| one.name == name);
+            variable.is_none_or(|variable| variable.anywhere)
+        };
+        // An address may also be made of what was entered.
+        !names.any(|name| is_anywhere(name))
     }
 
     /// The address people are sent to, if they are sent anywhere.

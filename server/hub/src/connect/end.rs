@@ -93,6 +93,9 @@ impl Hub {
         change.revocation = Set(Some(revocation));
         change.failure = Set(None);
         change.failed_at = Set(None);
+        change.alarm = Set(None);
+        change.paused_at = Set(None);
+        change.next_check_at = Set(None);
         change.update(&transaction).await?;
         sync_run::forget_open(&transaction, connection.id, now).await?;
         event::append(

@@ -7,10 +7,13 @@ use super::Change;
 use crate::{
     Error, Result,
     hub::Hub,
-    keep::health::{Health, Status, health},
+    keep::health::{Health, Status, health, may_heal},
     people::{Action, By, Host, Member, Scope},
-    store::{ConnectionId, Owner, TenantId, connection, credential, event, flow},
+    store::{ConnectionId, Owner, TenantId, connection, credential, event, flow, provider_trouble},
 };
+
+/// Providers in trouble, by id.
+pub type Troubles = std::collections::BTreeMap<String, provider_trouble::Model>;
 
 /// A connection with how it is.
 #[derive(Clone, Debug)]
@@ -48,7 +51,8 @@ impl Hub {
     }
 
     /// A page of them for a host application: those with `status`, after
-    /// `after`. One statement, however many there are.
+    /// `after`. One statement, however many there are, and one more where
+    /// something fails that may heal.
     pub async fn connections_of_host(
         &self,
         host: &Host,
@@ -60,9 +64,11 @@ impl Hub {
         // A status is no column: which rows have it is known once they are read.
         let rows_limit = status.is_none().then_some(limit as u64 + 1);
         let rows = connection::page(self.store.db(), host.tenant(), after, rows_limit).await?;
+        let may_matter = rows.iter().any(|(row, all)| may_heal(row, all));
+        let troubles = self.troubles_if(may_matter).await?;
         let mut connections: Vec<_> = rows
             .into_iter()
-            .map(|(connection, credentials)| self.with_health(connection, &credentials))
+            .map(|(connection, credentials)| self.with_health(connection, &credentials, &troubles))
             .filter(|listed| status.is_none_or(|status| listed.health.status == status))
             .collect();
         let is_last = connections.len() <= limit;
@@ -174,11 +180,16 @@ impl Hub {
         for row in rows {
             credentials.entry(row.connection_id).or_default().push(row);
         }
+        let may_matter = connections.iter().any(|row| {
+            let own = credentials.get(&row.id);
+            may_heal(row, own.map_or(&[], Vec::as_slice))
+        });
+        let troubles = self.troubles_if(may_matter).await?;
         Ok(connections
             .into_iter()
             .map(|connection| {
                 let rows = credentials.remove(&connection.id).unwrap_or_default();
-                self.with_health(connection, &rows)
+                self.with_health(connection, &rows, &troubles)
             })
             .collect())
     }
@@ -188,16 +199,33 @@ impl Hub {
             .await?
             .ok_or(Error::NotFound)?;
         let rows = credential::of_connection(self.store.db(), id).await?;
-        Ok(self.with_health(connection, &rows))
+        let troubles = self.troubles_if(may_heal(&connection, &rows)).await?;
+        Ok(self.with_health(connection, &rows, &troubles))
+    }
+
+    /// The same, unless it does not matter: none of those that are looked at
+    /// fails for a reason that may be its provider's.
+    async fn troubles_if(&self, may_matter: bool) -> Result<Troubles> {
+        match may_matter {
+            true => self.troubles().await,
+            false => Ok(Troubles::new()),
+        }
+    }
+
+    /// The providers in trouble, by id.
+    pub async fn troubles(&self) -> Result<Troubles> {
+        Ok(provider_trouble::all(self.store.db()).await?)
     }
 
     pub(crate) fn with_health(
         &self,
         connection: connection::Model,
         rows: &[credential::Model],
+        troubles: &Troubles,
     ) -> Listed {
         let provider = self.catalog.get(&connection.provider);
-        let health = health(&connection, rows, provider, self.clock.now());
+        let trouble = troubles.get(&connection.provider);
+        let health = health(&connection, rows, provider, trouble, self.clock.now());
         Listed { connection, health }
     }
 }

@@ -164,15 +164,26 @@ impl Hub {
             ),
             None => None,
         };
+        // Asked a moment ago, it is checked when it is time.
+        let named = matches!(account, Account::Named(_));
+        let next_check_at = named.then(|| {
+            let ends_at = connected.grant.expires_at;
+            let ends_at = ends_at.filter(|_| connected.grant.refresh_token.is_none());
+            schedule::check_after(id, connected.provider.check_every(), ends_at, now)
+        });
+        let change = |existing| {
+            let mut change = self.change_of(connected, account, existing);
+            let soon = || schedule::first_check(id, now);
+            change.next_check_at = Set(Some(next_check_at.unwrap_or_else(soon)));
+            change
+        };
         let (row, kind) = match &existing {
             Some(row) => (
-                self.change_of(connected, account, Some(row))
-                    .update(&transaction)
-                    .await?,
+                change(Some(row)).update(&transaction).await?,
                 Kind::ConnectionReconnected,
             ),
             None => {
-                let mut row = self.change_of(connected, account, None);
+                let mut row = change(None);
                 row.id = Set(id);
                 row.tenant_id = Set(connected.tenant);
                 row.provider = Set(connected.provider.id.clone());
@@ -227,6 +238,8 @@ impl Hub {
             now,
         )
         .await?;
+        self.settle_alarm(&transaction, row.tenant_id, id, None)
+            .await?;
         // What waited for it to be mended goes on; what had ended is planned anew.
         sync_run::resume(&transaction, id, now).await?;
         if existing
@@ -259,11 +272,15 @@ impl Hub {
         change.environment = Set(connected.environment.clone());
         change.disconnected_at = Set(None);
         change.revocation = Set(None);
+        change.paused_at = Set(None);
+        change.check_failures = Set(0);
+        change.asked_at = Set(None);
         match account {
             Account::Named(identity) => {
                 change.external_id = Set(Some(identity.id.clone()));
                 change.account_label = Set(identity.label.clone());
                 change.last_ok_at = Set(Some(now));
+                change.asked_at = Set(Some(now));
                 change.failure = Set(None);
                 change.failed_at = Set(None);
             }

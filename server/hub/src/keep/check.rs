@@ -1,8 +1,9 @@
 //! Proving that a connection works, by asking the provider who it is.
 
+use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
-use super::{Need, Renewal, outcome::transition};
+use super::{Need, Renewal, health::is_stale, outcome::stands, schedule};
 use crate::{
     Error, Result,
     catalog::Provider,
@@ -12,13 +13,28 @@ use crate::{
     hub::Hub,
     people::By,
     secret::Secret,
-    store::{
-        ConnectionId, connection, credential,
-        event::{self, Kind},
-        is_taken,
-    },
+    store::{ConnectionId, connection, credential, event::Kind, is_taken},
     vault::Place,
 };
+
+/// How long a process may be at a check: longer than any call takes.
+const LEASE: TimeDelta = TimeDelta::minutes(2);
+
+/// Why a connection is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Somebody wants to know.
+    Asked,
+    /// Nobody waits for the answer.
+    Background,
+}
+
+/// Whether a failure may be gone a moment later: but not when the provider said
+/// how long to wait.
+fn is_hiccup(failure: &Failure) -> bool {
+    use FailureCode::{NetworkOrTimeout, ProviderLimitedOrDown};
+    matches!(failure.code, NetworkOrTimeout | ProviderLimitedOrDown) && failure.retry_at.is_none()
+}
 
 impl Hub {
     /// Asks the provider whether the connection works, now. What it answers is
@@ -31,15 +47,42 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
-        self.check_now(connection).await?;
+        if let Some(outcome) = self.probe(&connection).await? {
+            self.record(connection, outcome, Cause::Asked).await?;
+        }
         self.one(by.tenant(), id).await
     }
 
-    pub(super) async fn check_now(&self, connection: connection::Model) -> Result<()> {
-        match self.probe(&connection).await? {
-            Some(outcome) => self.record_check(connection, outcome).await,
-            None => Ok(()),
+    /// Checks a connection because its time has come, unless another process
+    /// does.
+    pub(super) async fn check_claimed(&self, connection: connection::Model) -> Result<()> {
+        let now = self.clock.now();
+        if !connection::claim_check(self.store.db(), &connection, now + LEASE).await? {
+            return Ok(());
         }
+        self.check_now(connection).await
+    }
+
+    pub(super) async fn check_now(&self, connection: connection::Model) -> Result<()> {
+        match self.probe(&connection).await {
+            Ok(Some(outcome)) => self.record_check(connection, outcome).await,
+            // Its renewal failed, which is told and tried again by itself.
+            Ok(None) => {
+                let every = self.check_every(&connection);
+                let next = schedule::check_after(connection.id, every, None, self.clock.now());
+                let mut change = connection.into_active_model();
+                change.next_check_at = Set(Some(next));
+                change.update(self.store.db()).await?;
+                Ok(())
+            }
+            Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check_every(&self, connection: &connection::Model) -> TimeDelta {
+        let provider = self.catalog.get(&connection.provider);
+        provider.map_or(TimeDelta::days(1), Provider::check_every)
     }
 
     /// Asks the provider whether a connection works, without making anybody
@@ -48,12 +91,7 @@ impl Hub {
         let hub = self.clone();
         self.keeper.tasks.spawn(async move {
             let id = connection.id;
-            let checked = match hub.probe(&connection).await {
-                Ok(Some(outcome)) => hub.record_check(connection, outcome).await,
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = checked {
+            if let Err(error) = hub.check_now(connection).await {
                 tracing::error!(connection.id = %id, %error, "a check did not run");
             }
         });
@@ -105,22 +143,32 @@ impl Hub {
         row: &credential::Model,
     ) -> Result<Result<Identity, Failure>> {
         let (token, app) = self.access_of(provider, row).await?;
+        let asked = || self.ask(connection, provider, &app, &token);
+        match asked().await {
+            // A hiccup says nothing about the connection, and asking twice
+            // changes nothing.
+            Err(failure) if is_hiccup(&failure) => Ok(asked().await),
+            answer => Ok(answer),
+        }
+    }
+
+    async fn ask(
+        &self,
+        connection: &connection::Model,
+        provider: &Provider,
+        app: &ProviderApp,
+        token: &Secret,
+    ) -> Result<Identity, Failure> {
         let known = connection.external_id.clone().map(|id| Identity {
             id,
             label: connection.account_label.clone(),
             granted_scopes: None,
             variables: Default::default(),
         });
-        Ok(self
-            .dialect
-            .identify(
-                provider,
-                &app,
-                &connection.variables.0,
-                &token,
-                known.as_ref(),
-            )
-            .await)
+        let variables = &connection.variables.0;
+        self.dialect
+            .identify(provider, app, variables, token, known.as_ref())
+            .await
     }
 
     /// What calls carry, and the provider app behind it.
@@ -149,6 +197,15 @@ impl Hub {
         connection: connection::Model,
         outcome: Result<Identity, Failure>,
     ) -> Result<()> {
+        self.record(connection, outcome, Cause::Background).await
+    }
+
+    async fn record(
+        &self,
+        connection: connection::Model,
+        outcome: Result<Identity, Failure>,
+        cause: Cause,
+    ) -> Result<()> {
         let outcome = match outcome {
             Err(failure) if failure.detail == TOKEN_EXPIRED => Err(Failure {
                 code: FailureCode::GrantRevokedOrExpired,
@@ -167,13 +224,7 @@ impl Hub {
             }
             outcome => outcome,
         };
-        let before = connection.failure.clone();
-        let kind = match &outcome {
-            Ok(_) if before.is_some() => Some(Kind::ConnectionHealed),
-            Ok(_) => Some(Kind::ConnectionChecked),
-            Err(failure) => transition(before.as_ref(), failure),
-        };
-        match self.write_check(&connection, &outcome, kind).await {
+        match self.write_check(&connection, &outcome, cause).await {
             // The account belongs to another connection already; this one
             // works all the same and stays without an identity of its own.
             Err(Error::Database(error)) if is_taken(&error) => {
@@ -181,7 +232,7 @@ impl Hub {
                     id: String::new(),
                     ..identity
                 });
-                self.write_check(&connection, &nameless, kind).await
+                self.write_check(&connection, &nameless, cause).await
             }
             written => written,
         }
@@ -191,17 +242,26 @@ impl Hub {
         &self,
         connection: &connection::Model,
         outcome: &Result<Identity, Failure>,
-        kind: Option<Kind>,
+        cause: Cause,
     ) -> Result<()> {
         let now = self.clock.now();
+        let (id, every) = (connection.id, self.check_every(connection));
         let transaction = self.store.begin().await?;
         let mut change = connection.clone().into_active_model();
-        let mut data = event::Data::default();
+        let was_wrong = connection.failure.as_ref();
         match outcome {
             Ok(identity) => {
                 change.last_ok_at = Set(Some(now));
+                change.asked_at = Set(Some(now));
                 change.failure = Set(None);
                 change.failed_at = Set(None);
+                change.check_failures = Set(0);
+                let ends_at = credential::get(&transaction, id, credential::MAIN)
+                    .await?
+                    .filter(|row| row.next_refresh_at.is_none())
+                    .and_then(|row| row.expires_at);
+                let next = schedule::check_after(id, every, ends_at, now);
+                change.next_check_at = Set(Some(next));
                 change.account_label = Set(identity.label.clone());
                 if !identity.id.is_empty() {
                     change.external_id = Set(Some(identity.id.clone()));
@@ -214,15 +274,42 @@ impl Hub {
                 change.variables = Set(variables);
             }
             Err(failure) => {
-                change.failure = Set(Some(failure.clone()));
-                change.failed_at = Set(Some(now));
-                data.failure = Some(failure.clone());
+                let failures = connection.check_failures + 1;
+                let wish = failure.retry_at;
+                let spread = schedule::spread(id, i64::from(failures));
+                let next = schedule::retry_at(failure.code, failures, wish, now, spread);
+                let failure = failure.clone().with_retry_at(next);
+                let (stands, since) = stands(was_wrong, connection.failed_at, &failure, now);
+                change.check_failures = Set(failures);
+                change.failure = Set(Some(stands));
+                change.failed_at = Set(Some(since));
+                change.next_check_at = Set(next);
             }
         }
-        change.update(&transaction).await?;
-        if let Some(kind) = kind {
-            self.tell(&transaction, connection, kind, data).await?;
+        if connection.paused_at.is_some() {
+            change.next_check_at = Set(None);
         }
+        let was_proven = connection
+            .last_ok_at
+            .is_some_and(|at| !is_stale(at, every, now));
+        change.update(&transaction).await?;
+        let otherwise = match outcome {
+            Ok(_) if cause == Cause::Asked => Some(Kind::ConnectionChecked),
+            Ok(_) if was_wrong.is_none() && was_proven => None,
+            Err(_) if was_wrong.is_some() => None,
+            _ => Some(Kind::ConnectionChanged),
+        };
+        match outcome {
+            Ok(identity) => {
+                self.note_success(&transaction, &connection.provider)
+                    .await?;
+                let granted = identity.granted_scopes.as_deref();
+                self.tell_scopes(&transaction, connection, granted).await?;
+            }
+            Err(failure) => self.note_fault(&transaction, connection, failure).await?,
+        }
+        self.settle_alarm(&transaction, connection.tenant_id, id, otherwise)
+            .await?;
         transaction.commit().await?;
         self.changes.nudge(connection.tenant_id);
         Ok(())

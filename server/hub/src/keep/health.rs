@@ -1,12 +1,16 @@
 //! How a connection is: one pure function from the facts of its rows.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::ends::{KnownEnd, known_end};
 use crate::{
     catalog::Provider,
     failure::{Failure, FailureCode},
-    store::{connection, credential, words},
+    store::{
+        connection::{self, Alarm},
+        credential, provider_trouble, words,
+    },
 };
 
 /// The closed list of statuses, as shown.
@@ -15,26 +19,30 @@ use crate::{
 pub enum Status {
     /// A call or a refresh has proven it.
     Connected,
-    /// It failed for a reason that heals itself.
+    /// It failed for a reason that heals itself, and has not for long; or longer,
+    /// when nobody can do anything about it.
     Retrying,
     /// A person must do the one named thing.
     ActionNeeded,
     /// Somebody else must act: an admin there, or the operator here.
     WaitingForAdmin,
-    /// Nobody knows yet.
+    /// Nobody knows, or nobody has known for longer than two checks.
     NotChecked,
+    /// A person lets it rest.
+    Paused,
     /// A person ended it.
     Disconnected,
 }
 
 impl Status {
     /// Every status there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connected,
         Self::Retrying,
         Self::ActionNeeded,
         Self::WaitingForAdmin,
         Self::NotChecked,
+        Self::Paused,
         Self::Disconnected,
     ];
 
@@ -46,6 +54,7 @@ impl Status {
             Self::ActionNeeded => "action_needed",
             Self::WaitingForAdmin => "waiting_for_admin",
             Self::NotChecked => "not_checked",
+            Self::Paused => "paused",
             Self::Disconnected => "disconnected",
         }
     }
@@ -64,29 +73,29 @@ pub struct Health {
     pub missing_scopes: Vec<String>,
     /// When a token is renewed next, or tried again.
     pub next_refresh_at: Option<DateTime<Utc>>,
+    /// When the provider is asked next whether it works.
+    pub next_check_at: Option<DateTime<Utc>>,
+    /// When what is wrong is tried again.
+    pub retry_at: Option<DateTime<Utc>>,
     /// When the token ends.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When it ends although nothing is wrong, if nothing avoids that.
+    pub ends: Option<KnownEnd>,
 }
 
+/// The detail of a failure while the whole provider is in trouble.
+pub const PROVIDER_TROUBLE: &str = "provider_trouble";
+
 /// Computes the health of a connection from its rows. `provider` is none when
-/// the catalog no longer has it.
+/// the catalog no longer has it; `trouble` is what its whole provider has.
 pub fn health(
     connection: &connection::Model,
     credentials: &[credential::Model],
     provider: Option<&Provider>,
+    trouble: Option<&provider_trouble::Model>,
     now: DateTime<Utc>,
 ) -> Health {
     let main = credentials.iter().find(|row| row.slot == credential::MAIN);
-    let worst = credentials
-        .iter()
-        .filter_map(|row| Some((row.failure.clone()?, row.failed_at)))
-        .chain(
-            connection
-                .failure
-                .clone()
-                .map(|failure| (failure, connection.failed_at)),
-        )
-        .max_by_key(|(failure, _)| !failure.code.is_transient());
     // A token that ended and that nothing renews needs a person, whether or
     // not somebody has asked for it since.
     let ended = main.and_then(|row| {
@@ -99,32 +108,86 @@ pub fn health(
         );
         Some((failure, Some(end)))
     });
-    let (failure, since) = worst.or(ended).unzip();
-    let status = if connection.disconnected_at.is_some() {
-        Status::Disconnected
-    } else {
-        match &failure {
-            Some(failure) => status_of(failure.code),
-            None if connection.last_ok_at.is_none() => Status::NotChecked,
-            None => Status::Connected,
-        }
+    let next_refresh_at = credentials
+        .iter()
+        .filter_map(|row| row.next_refresh_at)
+        .min();
+    let failing_check = connection.failure.as_ref().and(connection.next_check_at);
+    let failing_renewals = credentials.iter().filter(|row| row.failure.is_some());
+    let retry_at = failing_renewals
+        .filter_map(|row| row.next_refresh_at)
+        .chain(failing_check)
+        .min();
+    let (mut failure, mut since) = worst(connection, credentials).or(ended).unzip();
+    let mut retry_at = failure.as_ref().and(retry_at);
+    if let (Some(wrong), Some(trouble)) = (&failure, trouble)
+        && wrong.code.is_transient()
+    {
+        let whole = Failure::inferred(FailureCode::ProviderLimitedOrDown, PROVIDER_TROUBLE);
+        failure = Some(whole.with_retry_at(Some(trouble.next_try_at)));
+        since = Some(Some(trouble.since));
+        retry_at = Some(trouble.next_try_at);
+    }
+    let every = provider.map(Provider::check_every);
+    let is_unproven = match (connection.last_ok_at, every) {
+        (None, _) => true,
+        (Some(at), Some(every)) => is_stale(at, every, now),
+        (Some(_), None) => false,
+    };
+    let status = match &failure {
+        _ if connection.disconnected_at.is_some() => Status::Disconnected,
+        _ if connection.paused_at.is_some() => Status::Paused,
+        Some(failure) => status_of(failure.code, connection.alarm),
+        None if is_unproven => Status::NotChecked,
+        None => Status::Connected,
     };
     Health {
         status,
         failure,
         since: since.flatten(),
         missing_scopes: missing_scopes(connection, provider),
-        next_refresh_at: credentials
-            .iter()
-            .filter_map(|row| row.next_refresh_at)
-            .min(),
+        next_refresh_at,
+        next_check_at: connection.next_check_at,
+        retry_at,
         expires_at: main.and_then(|row| row.expires_at),
+        ends: provider.and_then(|provider| known_end(credentials, provider)),
     }
 }
 
-fn status_of(code: FailureCode) -> Status {
+/// What is wrong with a connection, and since when: what needs a person counts
+/// more than what may heal.
+pub(super) fn worst(
+    connection: &connection::Model,
+    credentials: &[credential::Model],
+) -> Option<(Failure, Option<DateTime<Utc>>)> {
+    credentials
+        .iter()
+        .filter_map(|row| Some((row.failure.clone()?, row.failed_at)))
+        .chain(
+            connection
+                .failure
+                .clone()
+                .map(|failure| (failure, connection.failed_at)),
+        )
+        .max_by_key(|(failure, _)| !failure.code.is_transient())
+}
+
+/// Whether what is wrong with a connection may heal by itself.
+pub fn may_heal(connection: &connection::Model, credentials: &[credential::Model]) -> bool {
+    worst(connection, credentials).is_some_and(|(failure, _)| failure.code.is_transient())
+}
+
+/// Whether what was proven at `at` is too long ago: two checks have come and gone.
+pub fn is_stale(at: DateTime<Utc>, every: TimeDelta, now: DateTime<Utc>) -> bool {
+    now - at > every * 2
+}
+
+fn status_of(code: FailureCode, told: Option<Alarm>) -> Status {
+    let has_lasted = told >= Some(Alarm::Degraded);
     match code {
-        code if code.is_transient() => Status::Retrying,
+        // Nobody here can do anything about these, however long they last.
+        FailureCode::ProviderLimitedOrDown | FailureCode::SignInSlow => Status::Retrying,
+        code if code.is_transient() && !has_lasted => Status::Retrying,
         FailureCode::AdminApprovalRequired | FailureCode::AppConfigInvalid => {
             Status::WaitingForAdmin
         }

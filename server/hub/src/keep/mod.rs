@@ -4,16 +4,24 @@
 //! One token's life passes through here once: [`Hub::refresh_due`] or a lender
 //! asks for [`Hub::renew`], [`refresh`] speaks the protocol, [`outcome`] writes
 //! down how it ended, [`schedule`] decides when next, [`health`] says what it means.
+//! What is due is found in rounds ([`round`]) within each provider's budget
+//! ([`pace`]); what is told of it is decided in one place ([`alarm`]).
 
+mod alarm;
 mod along;
+mod breaker;
 mod check;
 mod control;
+pub mod ends;
 pub mod health;
 mod outcome;
+mod pace;
 mod push;
 mod recovery;
 mod refresh;
 mod repair;
+mod rest;
+mod round;
 mod sample;
 pub mod schedule;
 pub mod spool;
@@ -24,20 +32,22 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, future::Shared};
+use futures::{FutureExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
 
+pub use breaker::TRY_EVERY;
 pub use control::{Kept, KeptPage, Mends, Part, Stored};
 pub use push::Heard;
 pub use refresh::{Need, Renewal};
 pub use repair::CLEARED;
+pub use round::Round;
 
 use crate::{
     Result,
     hub::Hub,
     store::{
         ConnectionId, connect_link, credential, delivery, draft, flow, flow_outcome,
-        idempotent_request, push_message, refresh_attempt, sync_run,
+        idempotent_request, provider_fault, push_message, refresh_attempt, sync_run,
     },
 };
 
@@ -53,10 +63,6 @@ pub struct Keeper {
 
 type Flight = Shared<BoxFuture<'static, Arc<Result<Renewal>>>>;
 
-/// How many refreshes one process has under way at once.
-const PARALLEL: usize = 16;
-/// How many due credentials are looked at in one go.
-const BATCH: u64 = 200;
 /// How long finished refresh attempts and ended flows are kept, in days.
 const KEEP_DAYS: i64 = 7;
 /// How long it is kept how readings ended, in days.
@@ -133,31 +139,6 @@ impl Hub {
         Ok(())
     }
 
-    /// One round of the background: renews every credential that is due.
-    /// Answers how many were looked at.
-    ///
-    /// # Errors
-    /// Only when the database does not answer; a provider's failure is an
-    /// outcome that is stored.
-    pub async fn refresh_due(&self) -> Result<usize> {
-        let mut seen = 0;
-        loop {
-            let due = credential::due(self.store.db(), self.clock.now(), BATCH).await?;
-            let batch = due.len();
-            futures::stream::iter(due)
-                .for_each_concurrent(PARALLEL, |(id, slot)| async move {
-                    if let Err(error) = &*self.renew(id, &slot, Need::Due).await {
-                        tracing::error!(connection.id = %id, %error, "a due refresh did not run");
-                    }
-                })
-                .await;
-            seen += batch;
-            if (batch as u64) < BATCH {
-                return Ok(seen);
-            }
-        }
-    }
-
     /// One round of housekeeping: sessions, flows and attempts that have ended.
     pub async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();
@@ -169,6 +150,7 @@ impl Hub {
         let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);
         sync_run::sweep(self.store.db(), readings).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
+        provider_fault::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;
         let forgotten = now - idempotent_request::KEPT;

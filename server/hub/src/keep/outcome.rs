@@ -1,10 +1,12 @@
 //! How a try to refresh ended, written down: by compare-and-swap on fence and
 //! version, and in the [spool](super::spool) when the database cannot take it.
 
+use chrono::{DateTime, Utc};
 use fail::fail_point;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
 use super::{
+    ends::refresh_end,
     recovery::UNCLEAR,
     refresh::{Renewal, Try, place},
     schedule::{self, Life},
@@ -14,13 +16,13 @@ use crate::{
     Error, Result,
     catalog::RefreshMode,
     dialect::{Grant, Tokens},
-    failure::Failure,
+    failure::{Failure, FailureCode},
     hub::Hub,
     secret::Secret,
     store::{
-        AttemptId, connection, credential,
+        AttemptId, PersonId, connection, credential,
         event::{self, Kind},
-        node, refresh_attempt, sync_run,
+        node, refresh_attempt, sync_run, words,
     },
 };
 
@@ -83,6 +85,13 @@ impl Hub {
             expires_at: grant.expires_at,
             refreshable: refresh_sealed.is_some(),
         };
+        let refresh_expires_at = refresh_end(
+            row,
+            &ready.provider.refresh,
+            grant.refresh_expires_at,
+            previous_refresh_sealed.is_some(),
+            life.obtained_at,
+        );
         Ok(Entry {
             tenant: row.tenant_id,
             connection: row.connection_id,
@@ -94,7 +103,7 @@ impl Hub {
             token_type: grant.token_type.clone(),
             obtained_at: life.obtained_at,
             expires_at: grant.expires_at,
-            refresh_expires_at: grant.refresh_expires_at.or(row.refresh_expires_at),
+            refresh_expires_at,
             next_refresh_at: schedule::due_at(
                 life,
                 &ready.provider.refresh,
@@ -131,9 +140,22 @@ impl Hub {
             .await?;
         let mut change = ready.connection.clone().into_active_model();
         change.last_ok_at = Set(Some(now));
-        // A grant that renews is a grant that lives, whatever a check found.
-        change.failure = Set(None);
-        change.failed_at = Set(None);
+        // A grant that renews is a grant that lives; what else a check found is
+        // for a check to take back.
+        let before = ready.connection.failure.as_ref();
+        let disproved = before.is_some_and(|failure| is_disproved_by_renewal(failure.code));
+        if disproved {
+            change.failure = Set(None);
+            change.failed_at = Set(None);
+            change.check_failures = Set(0);
+        }
+        if disproved || before.is_none() {
+            change.next_check_at = Set(Some(schedule::check_after_proof(
+                &ready.connection,
+                ready.provider.check_every(),
+                now,
+            )));
+        }
         if let Some(scopes) = &grant.scopes {
             change.scopes_granted = Set(Some(scopes.join(" ")));
         }
@@ -143,16 +165,14 @@ impl Hub {
             change.variables = Set(variables);
         }
         change.update(&transaction).await?;
-        let healed = row.failure.is_some() || ready.connection.failure.is_some();
-        self.tell(
+        self.note_success(&transaction, &ready.provider.id).await?;
+        self.tell_scopes(&transaction, &ready.connection, grant.scopes.as_deref())
+            .await?;
+        self.settle_alarm(
             &transaction,
-            &ready.connection,
-            if healed {
-                Kind::ConnectionHealed
-            } else {
-                Kind::ConnectionRefreshed
-            },
-            event::Data::default(),
+            row.tenant_id,
+            row.connection_id,
+            Some(Kind::ConnectionRefreshed),
         )
         .await?;
         transaction.commit().await?;
@@ -228,6 +248,7 @@ impl Hub {
             schedule::spread(row.connection_id, i64::from(failures)),
         );
         let failure = failure.with_retry_at(next);
+        let (stands, since) = stands(row.failure.as_ref(), row.failed_at, &failure, now);
         let transaction = self.store.begin().await?;
         let stored = credential::compare_and_swap(
             &transaction,
@@ -237,8 +258,8 @@ impl Hub {
             Some(row.fence),
             credential::ActiveModel {
                 failures: Set(failures),
-                failure: Set(Some(failure.clone())),
-                failed_at: Set(Some(now)),
+                failure: Set(Some(stands.clone())),
+                failed_at: Set(Some(since)),
                 next_refresh_at: Set(next),
                 ..Default::default()
             },
@@ -248,19 +269,17 @@ impl Hub {
             refresh_attempt::finish(&transaction, attempt, outcome, now).await?;
         }
         if stored
-            && let Some(kind) = transition(row.failure.as_ref(), &failure)
             && let Some(connection) =
                 connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?
         {
-            let data = event::Data {
-                failure: Some(failure.clone()),
-                ..Default::default()
-            };
-            self.tell(&transaction, &connection, kind, data).await?;
+            self.note_fault(&transaction, &connection, &failure).await?;
+            let otherwise = row.failure.is_none().then_some(Kind::ConnectionChanged);
+            self.settle_alarm(&transaction, row.tenant_id, connection.id, otherwise)
+                .await?;
         }
         transaction.commit().await?;
         self.changes.nudge(row.tenant_id);
-        Ok(Renewal::Failed(failure))
+        Ok(Renewal::Failed(stands))
     }
 
     /// Writes what waits in the spool to the database, and says so when
@@ -287,6 +306,8 @@ impl Hub {
                     self.clock.now(),
                 )
                 .await?;
+                self.settle_alarm(&transaction, entry.tenant, entry.connection, None)
+                    .await?;
             }
             transaction.commit().await?;
             tracing::warn!(
@@ -302,6 +323,33 @@ impl Hub {
         Ok(())
     }
 
+    /// Tells that a connection's permissions are others than before, if they are.
+    pub(super) async fn tell_scopes(
+        &self,
+        db: &impl sea_orm::ConnectionTrait,
+        before: &connection::Model,
+        granted: Option<&[String]>,
+    ) -> Result<()> {
+        let (Some(before_granted), Some(granted)) = (&before.scopes_granted, granted) else {
+            return Ok(());
+        };
+        let had = words(before_granted);
+        let without = |all: &[String], others: &[String]| -> Vec<String> {
+            let gone = all.iter().filter(|scope| !others.contains(scope));
+            gone.cloned().collect()
+        };
+        let data = event::Data {
+            scopes_gained: without(granted, &had),
+            scopes_lost: without(&had, granted),
+            ..Default::default()
+        };
+        if data.scopes_gained.is_empty() && data.scopes_lost.is_empty() {
+            return Ok(());
+        }
+        self.tell(db, before, Kind::ConnectionScopesChanged, data)
+            .await
+    }
+
     /// Appends an event of a connection, by nobody in particular.
     pub(crate) async fn tell(
         &self,
@@ -310,7 +358,20 @@ impl Hub {
         kind: Kind,
         data: event::Data,
     ) -> Result<()> {
-        if kind == Kind::ConnectionHealed {
+        self.tell_as(db, connection, kind, None, data).await
+    }
+
+    /// The same by a person: the one place for what follows from an event in the
+    /// same transaction.
+    pub(crate) async fn tell_as(
+        &self,
+        db: &impl sea_orm::ConnectionTrait,
+        connection: &connection::Model,
+        kind: Kind,
+        person: Option<PersonId>,
+        data: event::Data,
+    ) -> Result<()> {
+        if matches!(kind, Kind::ConnectionHealed | Kind::ConnectionResumed) {
             sync_run::resume(db, connection.id, self.clock.now()).await?;
         }
         event::append(
@@ -319,7 +380,7 @@ impl Hub {
                 tenant: connection.tenant_id,
                 kind,
                 connection: Some(connection.id),
-                person: None,
+                person,
                 data,
             },
             self.clock.now(),
@@ -329,14 +390,36 @@ impl Hub {
     }
 }
 
-/// The event a failure is, given what was known: one per transition.
-pub(super) fn transition(before: Option<&Failure>, now: &Failure) -> Option<Kind> {
+/// What is wrong after another failure, and since when: what only a person can
+/// mend is not taken back by a disturbance, which says nothing about it.
+pub(super) fn stands(
+    before: Option<&Failure>,
+    since: Option<DateTime<Utc>>,
+    now_wrong: &Failure,
+    now: DateTime<Utc>,
+) -> (Failure, DateTime<Utc>) {
     let was_final = before.map(|failure| !failure.code.is_transient());
-    match (was_final, now.code.is_transient()) {
-        (Some(true), false) | (Some(_), true) => None,
-        (None, true) => Some(Kind::ConnectionDegraded),
-        (None | Some(false), false) => Some(Kind::ConnectionActionRequired),
+    match (before, was_final, now_wrong.code.is_transient()) {
+        (Some(before), Some(true), true) => {
+            let stands = before.clone().with_retry_at(now_wrong.retry_at);
+            (stands, since.unwrap_or(now))
+        }
+        (Some(_), Some(was_final), is_transient) if was_final != is_transient => {
+            (now_wrong.clone(), since.unwrap_or(now))
+        }
+        _ => (now_wrong.clone(), now),
     }
+}
+
+/// Whether a renewal that works shows that this is over.
+fn is_disproved_by_renewal(code: FailureCode) -> bool {
+    code.is_transient()
+        || matches!(
+            code,
+            FailureCode::GrantRevokedOrExpired
+                | FailureCode::SessionExpired
+                | FailureCode::AppConfigInvalid
+        )
 }
 
 fn change_of(entry: &Entry) -> credential::ActiveModel {

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     catalog::{RefreshMode, oauth::Refresh},
     failure::FailureCode,
+    store::{ConnectionId, connection},
 };
 
 /// The lead is a quarter of the lifetime, and at most this.
@@ -15,6 +16,9 @@ const SHORTEST_LEAD: TimeDelta = TimeDelta::minutes(5);
 pub const TOO_YOUNG: TimeDelta = TimeDelta::seconds(30);
 /// First wait after a failure that heals itself; doubled each time.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
+/// How long a provider is not asked who an account is because its token could be
+/// renewed: an account can be closed, and its renewals go on.
+const LONGEST_UNASKED: TimeDelta = TimeDelta::days(1);
 /// Longest wait after a failure that heals itself.
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(30);
 
@@ -97,8 +101,47 @@ pub fn retry_at(
     Some((now + wait).max(wish.unwrap_or(now)))
 }
 
+/// When a connection is checked next that was found working at `now`: up to a
+/// tenth of the time early, so that those that were linked together are not
+/// checked together; and when its token has ended, if nothing renews it.
+pub fn check_after(
+    id: ConnectionId,
+    every: TimeDelta,
+    ends_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let due = now + every - fraction(every / 10, spread(id, now.timestamp()));
+    match ends_at {
+        Some(end) if end > now => due.min(end),
+        _ => due,
+    }
+}
+
+/// When a connection is checked whose account the provider has not named yet: in
+/// two to five minutes, so that those that are brought together are not checked
+/// together.
+pub fn first_check(id: ConnectionId, now: DateTime<Utc>) -> DateTime<Utc> {
+    let spread = spread(id, now.timestamp());
+    now + TimeDelta::minutes(2) + fraction(TimeDelta::minutes(3), spread)
+}
+
+/// The same after something else than a check has shown that it works, such as a
+/// renewal: no call is needed. But the account itself is asked once a day.
+pub fn check_after_proof(
+    connection: &connection::Model,
+    every: TimeDelta,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let after = check_after(connection.id, every, None, now);
+    let at_the_latest = match connection.asked_at {
+        Some(asked) => asked + every.max(LONGEST_UNASKED),
+        None => connection.next_check_at.unwrap_or(after),
+    };
+    after.min(at_the_latest.max(now))
+}
+
 /// A number from 0 to 1 that stays the same for one connection and version.
-pub fn spread(id: crate::store::ConnectionId, version: i64) -> f64 {
+pub fn spread(id: ConnectionId, version: i64) -> f64 {
     use sha2::{Digest, Sha256};
     let digest = Sha256::new()
         .chain_update(id.0.as_bytes())

@@ -12,6 +12,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use super::{health::Status, schedule};
 use crate::{
     Error, Result,
+    catalog::Provider,
     dialect::Sample,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -98,6 +99,7 @@ impl Hub {
         let listed = self.one(by.tenant(), id).await?;
         match (listed.health.status, listed.health.failure) {
             (Status::Disconnected, _) => return Err(Error::NotFound),
+            (Status::Paused, _) => return Err(Error::Paused),
             (Status::ActionNeeded | Status::WaitingForAdmin, Some(failure)) => {
                 return Err(failure.into());
             }
@@ -189,7 +191,7 @@ impl Hub {
             Status::Disconnected => {
                 return Ok(sync_run::forget_open(self.store.db(), id, now).await?);
             }
-            Status::ActionNeeded | Status::WaitingForAdmin => {
+            Status::ActionNeeded | Status::WaitingForAdmin | Status::Paused => {
                 return Ok(sync_run::pause(self.store.db(), &run, now, now + LOOK_AGAIN).await?);
             }
             Status::Connected | Status::Retrying | Status::NotChecked => {}
@@ -259,7 +261,22 @@ impl Hub {
             return Ok(());
         }
         // As it is by now: its schedule may have changed meanwhile.
-        let current = connection::of_tenant(&transaction, connection.tenant_id, id).await?;
+        let mut current = connection::of_tenant(&transaction, connection.tenant_id, id).await?;
+        if let Some(row) = current.take() {
+            current = Some(match (&failure, &row.failure, row.paused_at) {
+                // Reading it has shown that it works: no check is needed.
+                (None, None, None) => {
+                    let every = self.catalog.get(&row.provider).map(Provider::check_every);
+                    let every = every.unwrap_or(TimeDelta::days(1));
+                    let next = schedule::check_after_proof(&row, every, now);
+                    let mut change = row.into_active_model();
+                    change.last_ok_at = Set(Some(now));
+                    change.next_check_at = Set(Some(next));
+                    change.update(&transaction).await?
+                }
+                _ => row,
+            });
+        }
         if let Some(current) = &current {
             self.plan_sync(&transaction, current).await?;
         }

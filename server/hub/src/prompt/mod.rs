@@ -10,7 +10,10 @@ mod table;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::failure::{Certainty, Failure};
+use crate::{
+    failure::{Certainty, Failure},
+    keep::ends::KnownEnd,
+};
 use table::{Why, entry};
 
 /// What a person is told about a failure.
@@ -57,6 +60,8 @@ pub enum ActionKind {
     SetUp,
     /// Opens the provider's own site.
     OpenProvider,
+    /// Writes to whoever runs this hub.
+    Report,
 }
 
 /// Who can end a failure.
@@ -116,6 +121,33 @@ impl Prompt {
             effect: entry.effect.as_deref().map(sentence),
             action: entry.action.map(action),
             secondary: entry.secondary.map(action),
+            who: entry.who,
+        }
+    }
+}
+
+impl Prompt {
+    /// The same while it may heal by itself: there is nothing to press yet.
+    pub fn while_retrying(self) -> Self {
+        Self {
+            action: None,
+            secondary: None,
+            ..self
+        }
+    }
+
+    /// Puts a known end into words.
+    pub fn of_end(end: KnownEnd, subject: &Subject<'_>) -> Self {
+        let entry = table::end(end, subject);
+        let action = |(kind, label): (ActionKind, String)| PromptAction { label, kind };
+        Self {
+            what: sentence(&entry.what),
+            why: match entry.why {
+                Why::Fact(text) | Why::By { told: text, .. } => sentence(&text),
+            },
+            effect: entry.effect.as_deref().map(sentence),
+            action: entry.action.map(action),
+            secondary: None,
             who: entry.who,
         }
     }

@@ -3,7 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::{ActionKind, During, Subject, Who};
-use crate::failure::{Certainty, Failure, FailureCode};
+use crate::{
+    failure::{Certainty, Failure, FailureCode},
+    keep::{
+        ends::{EndKind, KnownEnd},
+        health::PROVIDER_TROUBLE,
+    },
+};
 
 /// One line of the table. Sentences are written without their last full stop.
 pub(super) struct Entry {
@@ -363,6 +369,12 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         .effect("An admin, or whoever runs this hub, can correct it")
         .action(SetUp, format!("Check the {p} app")),
 
+        (Code::ProviderLimitedOrDown, PROVIDER_TROUBLE) => Entry::new(
+            Who::Provider,
+            format!("{p} is having trouble: nothing to do"),
+            fact("It fails for many accounts at once, so it is not about yours"),
+        )
+        .effect("We try one connection every half minute. The others go on as soon as that works"),
         (Code::ProviderLimitedOrDown, _) => {
             let (what, why) = match (failure.certainty, failure.retry_at) {
                 (Certainty::Told, Some(until)) => (
@@ -524,9 +536,28 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                     false => fact("It is not about your account, and it was recorded here"),
                 },
             ),
-            None,
+            Some((Report, "Send report")),
         ),
     }
+}
+
+/// The words for a connection that ends although nothing is wrong with it.
+pub(super) fn end(end: KnownEnd, subject: &Subject<'_>) -> Entry {
+    let p = subject.provider_name;
+    let why = match end.kind {
+        EndKind::Token => format!("{p} gave an access that ends then, and no way to renew it"),
+        EndKind::Approval => format!("{p} wants you to approve it again from time to time"),
+        EndKind::Testing => format!(
+            "The app is in testing at {p}, which ends its access every week. Whoever set it up can publish it"
+        ),
+    };
+    Entry::new(
+        Who::You,
+        format!("Our access to {p} ends on {}", date(end.at)),
+        fact(why),
+    )
+    .effect("Until then everything works. Reconnecting takes a minute and changes nothing else")
+    .action(ActionKind::Connect, format!("Reconnect {p}"))
 }
 
 /// `12 May at 09:10 UTC`.

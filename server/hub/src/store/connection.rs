@@ -1,6 +1,6 @@
 //! One linked account of one tenant: who it is and what was found of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -91,6 +91,25 @@ impl Revocation {
     }
 }
 
+/// What people and systems were last told of a connection's trouble and has not
+/// been withdrawn since, the mildest first.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Serialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))")]
+#[serde(rename_all = "snake_case")]
+pub enum Alarm {
+    /// It works and ends soon: `connection.expiring`.
+    #[sea_orm(string_value = "expiring")]
+    Expiring,
+    /// It fails for a reason that may heal: `connection.degraded`.
+    #[sea_orm(string_value = "degraded")]
+    Degraded,
+    /// Somebody has to act: `connection.action_required`.
+    #[sea_orm(string_value = "action_required")]
+    ActionRequired,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "connection")]
 #[expect(missing_docs, reason = "columns; the table is described above")]
@@ -118,6 +137,7 @@ pub struct Model {
     pub last_ok_at: Option<DateTime<Utc>>,
     /// What the last check found wrong, until one finds it right.
     pub failure: Option<Failure>,
+    /// Since when that is so.
     pub failed_at: Option<DateTime<Utc>>,
     pub disconnected_at: Option<DateTime<Utc>>,
     pub revocation: Option<Revocation>,
@@ -125,6 +145,15 @@ pub struct Model {
     pub mapping: Mapping,
     /// What its key opens, where keys tell: `test`, `live`.
     pub environment: Option<String>,
+    /// When it is checked next; whoever checks it moves this on first.
+    pub next_check_at: Option<DateTime<Utc>>,
+    /// When the provider last said who the account is.
+    pub asked_at: Option<DateTime<Utc>>,
+    /// Checks in a row that failed for a reason that may heal.
+    pub check_failures: i32,
+    pub alarm: Option<Alarm>,
+    /// Since when a person lets it rest.
+    pub paused_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -164,6 +193,95 @@ pub async fn some_of_tenant(
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::Id.is_in(ids))
+        .all(db)
+        .await
+}
+
+/// Connections whose check is due, the longest due first, but none of
+/// `resting`. Nothing is claimed here: see [`claim_check`].
+pub async fn due(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    resting: &BTreeSet<String>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find()
+        .filter(Column::NextCheckAt.lte(now))
+        .filter(Column::DisconnectedAt.is_null())
+        .filter(Column::PausedAt.is_null())
+        .order_by_asc(Column::NextCheckAt)
+        .limit(limit);
+    if !resting.is_empty() {
+        query = query.filter(Column::Provider.is_not_in(resting));
+    }
+    query.all(db).await
+}
+
+/// Puts the check of a connection off until `until`, for whoever checks it now;
+/// false when another process was faster. Should that process die, the check is
+/// due again then.
+pub async fn claim_check(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    until: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let claimed = Entity::update_many()
+        .col_expr(Column::NextCheckAt, Expr::value(until))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::NextCheckAt.eq(row.next_check_at))
+        .exec(db)
+        .await?;
+    Ok(claimed.rows_affected == 1)
+}
+
+/// Has what failed of a provider checked now that is checked again later.
+pub async fn bring_failed_forward(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::NextCheckAt, Expr::value(now))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::Failure.is_not_null())
+        .filter(Column::NextCheckAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// How many connections of a provider have worked since `since`, as far as
+/// `limit`.
+pub async fn working(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    since: DateTime<Utc>,
+    limit: u64,
+) -> Result<usize, DbErr> {
+    let rows: Vec<ConnectionId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::LastOkAt.gt(since))
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.len())
+}
+
+/// The tenants that have connections to a provider.
+pub async fn tenants_of_provider(
+    db: &impl ConnectionTrait,
+    provider: &str,
+) -> Result<Vec<TenantId>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::TenantId)
+        .distinct()
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::DisconnectedAt.is_null())
+        .into_tuple()
         .all(db)
         .await
 }

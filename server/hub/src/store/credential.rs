@@ -1,6 +1,8 @@
 //! The sealed secret of a connection, with the facts that decide when it is
 //! renewed and the lease that lets one process at a time do so.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, Condition, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect,
@@ -44,6 +46,7 @@ pub struct Model {
     /// Refreshes that failed since the last one that worked.
     pub failures: i32,
     pub failure: Option<Failure>,
+    /// Since when that is so.
     pub failed_at: Option<DateTime<Utc>>,
 }
 
@@ -85,23 +88,99 @@ pub async fn of_connection(
         .await
 }
 
-/// Which credentials are due, the longest due first. Nothing is claimed here:
-/// [`take_lease`] lets one process at a time act on a row.
+/// A credential that is due, with what decides whether it may be renewed now.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[expect(missing_docs, reason = "columns of the tables they come from")]
+pub struct Due {
+    pub connection_id: ConnectionId,
+    pub slot: String,
+    pub provider: String,
+}
+
+/// Which credentials are due, the longest due first, but none of the providers
+/// in `resting`. Nothing is claimed here: [`take_lease`] lets one process at a
+/// time act on a row.
 pub async fn due(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
+    resting: &BTreeSet<String>,
     limit: u64,
-) -> Result<Vec<(ConnectionId, String)>, DbErr> {
-    Entity::find()
-        .select_only()
-        .columns([Column::ConnectionId, Column::Slot])
+) -> Result<Vec<Due>, DbErr> {
+    let mut query = of_providers()
         .filter(Column::NextRefreshAt.lte(now))
         .filter(unleased(now))
         .order_by_asc(Column::NextRefreshAt)
-        .limit(limit)
-        .into_tuple()
-        .all(db)
+        .limit(limit);
+    if !resting.is_empty() {
+        query = query.filter(connection::Column::Provider.is_not_in(resting));
+    }
+    query.into_model::<Due>().all(db).await
+}
+
+/// The credential of a provider that failed and is tried again first.
+pub async fn next_failed(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Due>, DbErr> {
+    of_providers()
+        .filter(connection::Column::Provider.eq(provider))
+        .filter(Column::Failure.is_not_null())
+        .filter(Column::NextRefreshAt.is_not_null())
+        .filter(unleased(now))
+        .order_by_asc(Column::NextRefreshAt)
+        .into_model::<Due>()
+        .one(db)
         .await
+}
+
+/// Has a credential that is tried again later tried again now.
+pub async fn bring_forward(
+    db: &impl ConnectionTrait,
+    due: &Due,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::NextRefreshAt, Expr::value(now))
+        .filter(key(due.connection_id, &due.slot))
+        .filter(Column::NextRefreshAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// The same with all that failed of a provider.
+pub async fn bring_failed_forward(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use sea_orm::sea_query::Query;
+    let its = Query::select()
+        .column(connection::Column::Id)
+        .from(connection::Entity)
+        .and_where(connection::Column::Provider.eq(provider))
+        .to_owned();
+    Entity::update_many()
+        .col_expr(Column::NextRefreshAt, Expr::value(now))
+        .filter(Column::ConnectionId.in_subquery(its))
+        .filter(Column::Failure.is_not_null())
+        .filter(Column::NextRefreshAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+fn of_providers() -> sea_orm::Select<Entity> {
+    let to_connection = Entity::belongs_to(connection::Entity)
+        .from(Column::ConnectionId)
+        .to(connection::Column::Id);
+    let to_connection: RelationDef = to_connection.into();
+    Entity::find()
+        .select_only()
+        .columns([Column::ConnectionId, Column::Slot])
+        .column(connection::Column::Provider)
+        .join(JoinType::InnerJoin, to_connection)
 }
 
 fn unleased(now: DateTime<Utc>) -> Condition {
@@ -203,6 +282,7 @@ pub struct Lendable {
     pub variables: Option<connection::Variables>,
     pub check_failure: Option<Failure>,
     pub disconnected_at: Option<DateTime<Utc>>,
+    pub paused_at: Option<DateTime<Utc>>,
     pub access_sealed: Option<String>,
     pub refreshable: Option<bool>,
     pub token_type: Option<String>,
@@ -242,6 +322,7 @@ pub async fn lendable(
             "check_failure",
         )
         .column((connection::Entity, connection::Column::DisconnectedAt))
+        .column((connection::Entity, connection::Column::PausedAt))
         .column((Entity, Column::AccessSealed))
         .expr_as(
             Expr::col((Entity, Column::RefreshSealed)).is_not_null(),

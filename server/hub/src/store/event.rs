@@ -35,6 +35,24 @@ pub enum Kind {
     #[sea_orm(string_value = "connection.checked")]
     #[serde(rename = "connection.checked")]
     ConnectionChecked,
+    #[sea_orm(string_value = "connection.expiring")]
+    #[serde(rename = "connection.expiring")]
+    ConnectionExpiring,
+    #[sea_orm(string_value = "connection.scopes_changed")]
+    #[serde(rename = "connection.scopes_changed")]
+    ConnectionScopesChanged,
+    #[sea_orm(string_value = "connection.paused")]
+    #[serde(rename = "connection.paused")]
+    ConnectionPaused,
+    #[sea_orm(string_value = "connection.resumed")]
+    #[serde(rename = "connection.resumed")]
+    ConnectionResumed,
+    #[sea_orm(string_value = "provider.degraded")]
+    #[serde(rename = "provider.degraded")]
+    ProviderDegraded,
+    #[sea_orm(string_value = "provider.healed")]
+    #[serde(rename = "provider.healed")]
+    ProviderHealed,
     #[sea_orm(string_value = "connection.renamed")]
     #[serde(rename = "connection.renamed")]
     ConnectionRenamed,
@@ -53,6 +71,9 @@ pub enum Kind {
     #[sea_orm(string_value = "sync.failed")]
     #[serde(rename = "sync.failed")]
     SyncFailed,
+    #[sea_orm(string_value = "connection.changed")]
+    #[serde(rename = "connection.changed")]
+    ConnectionChanged,
     #[sea_orm(string_value = "flow.changed")]
     #[serde(rename = "flow.changed")]
     FlowChanged,
@@ -60,9 +81,13 @@ pub enum Kind {
 
 impl Kind {
     /// Whether systems outside hear of it. A flow is between the hub and the
-    /// person in front of it, and a check that changed nothing is no news.
+    /// person in front of it, a check that changed nothing is no news, and a
+    /// hiccup is only drawn.
     pub fn is_told(self) -> bool {
-        !matches!(self, Self::FlowChanged | Self::ConnectionChecked)
+        !matches!(
+            self,
+            Self::FlowChanged | Self::ConnectionChecked | Self::ConnectionChanged
+        )
     }
 
     /// Every kind that systems outside may hear of.
@@ -98,6 +123,17 @@ pub struct Data {
     pub link: Option<ConnectLinkId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The provider it is about, where it is not about one connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// When the access ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<DateTime<Utc>>,
+    /// The permissions that came and went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_gained: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_lost: Vec<String>,
     /// The reading it is about, and how much there was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<SyncRunId>,
@@ -251,7 +287,11 @@ pub async fn of_connection(
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::Kind.is_not_in([Kind::FlowChanged, Kind::SyncCompleted]))
+        .filter(Column::Kind.is_not_in([
+            Kind::FlowChanged,
+            Kind::SyncCompleted,
+            Kind::ConnectionChanged,
+        ]))
         .order_by_desc(Column::Seq)
         .limit(limit)
         .all(db)

@@ -53,6 +53,18 @@ pub struct Telling {
     /// What the host application knows the person of that link by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The provider it is about, where it is about all its connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// When the access ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Permissions that were not there before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes_gained: Vec<String>,
+    /// Permissions that are no longer there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes_lost: Vec<String>,
     /// The reading it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_id: Option<SyncRunId>,
@@ -152,6 +164,10 @@ impl Hub {
                 prompt,
                 link_id: event.data.link,
                 reference: event.data.reference.clone(),
+                provider: event.data.provider.clone(),
+                ends_at: event.data.ends_at,
+                scopes_gained: event.data.scopes_gained.clone(),
+                scopes_lost: event.data.scopes_lost.clone(),
                 sync_id: event.data.run,
                 rows: event.data.rows,
                 columns: event.data.columns,

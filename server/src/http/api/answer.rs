@@ -6,7 +6,7 @@ use hub::{
     catalog::Provider,
     connect::Listed,
     failure::{Failure, FailureCode},
-    keep::health::Status,
+    keep::{ends::EndKind, health::Status},
     prompt::{During, Prompt, Subject},
     store::{
         ConnectionId,
@@ -67,29 +67,49 @@ pub struct Connection {
     last_ok_at: Option<DateTime<Utc>>,
     token_expires_at: Option<DateTime<Utc>>,
     next_refresh_at: Option<DateTime<Utc>>,
+    /// When its provider is asked next whether it works
+    next_check_at: Option<DateTime<Utc>>,
+    /// Since when a person lets it rest
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_at: Option<DateTime<Utc>>,
+    /// When it ends although nothing is wrong with it, and somebody has to
+    /// connect it again; none when that is not known or the hub avoids it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::end)]
+    ends_because: Option<EndKind>,
 }
 
 impl Connection {
     /// As it is answered.
     pub fn of(hub: &Hub, listed: Listed) -> Self {
         let Listed { connection, health } = listed;
-        let prompt = health.failure.as_ref().map(|failure| {
-            Prompt::of(
-                failure,
-                &Subject {
-                    provider_name: provider_name(hub, &connection.provider),
-                    account: Some(connection.name()),
-                    at: health.since.unwrap_or_else(|| hub.clock.now()),
-                    during: During::Keeping,
-                    missing: &[],
-                },
-            )
-        });
+        let now = hub.clock.now();
+        let subject = Subject {
+            provider_name: provider_name(hub, &connection.provider),
+            account: Some(connection.name()),
+            at: health.since.unwrap_or(now),
+            during: During::Keeping,
+            missing: &[],
+        };
+        let near = health.ends.filter(|end| end.is_near(now));
+        let prompt = match (&health.failure, near, health.status) {
+            (_, _, Status::Paused | Status::Disconnected) => None,
+            (Some(failure), _, Status::Retrying) => {
+                Some(Prompt::of(failure, &subject).while_retrying())
+            }
+            (Some(failure), _, _) => Some(Prompt::of(failure, &subject)),
+            (None, Some(end), _) => Some(Prompt::of_end(end, &subject)),
+            (None, _, _) => None,
+        };
         Self {
             id: connection.id,
             status: health.status,
             code: health.failure.as_ref().map(|failure| failure.code),
-            retry_at: health.failure.as_ref().and_then(|failure| failure.retry_at),
+            retry_at: health
+                .retry_at
+                .or(health.failure.as_ref().and_then(|failure| failure.retry_at)),
             prompt,
             scopes_asked: words(&connection.scopes_asked),
             scopes_granted: connection.scopes_granted.as_deref().map(words),
@@ -101,6 +121,10 @@ impl Connection {
             last_ok_at: connection.last_ok_at,
             token_expires_at: health.expires_at,
             next_refresh_at: health.next_refresh_at,
+            next_check_at: health.next_check_at,
+            paused_at: connection.paused_at,
+            ends_at: health.ends.map(|end| end.at),
+            ends_because: health.ends.map(|end| end.kind),
             provider: connection.provider,
             account: Account {
                 id: connection.external_id,

@@ -39,6 +39,8 @@ pub fn router() -> OpenApiRouter<Hub> {
         .routes(routes!(create::test_entered))
         .routes(routes!(one, change, remove))
         .routes(routes!(test))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
         .routes(routes!(preview::preview))
 }
 
@@ -232,6 +234,59 @@ async fn remove(
 ) -> Answer<StatusCode> {
     hub.delete(&host, connection_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Let a connection rest
+///
+/// It is not checked, not read and not lent until it is resumed, and nobody is told
+/// of its trouble. Its token is renewed all the same, so that the approval lives.
+#[utoipa::path(
+    post, path = "/{id}/pause", tag = "connections", operation_id = "pause_connection",
+    params(("id" = uuid::Uuid, Path, description = "The connection"), problem::IdempotencyKey),
+    responses(
+        (status = 200, description = "The connection as it is now", body = Connection),
+        (status = 401, response = problem::Unauthenticated),
+        (status = 403, response = problem::Forbidden),
+        (status = 404, response = problem::NotFound),
+        (status = 409, response = problem::Conflict),
+        (status = 422, response = problem::Invalid),
+        (status = 429, response = problem::Throttled),
+    ),
+    security(("key" = ["connections:write"])),
+)]
+async fn pause(
+    State(hub): State<Hub>,
+    Extension(host): Extension<Host>,
+    Path(id): Path<String>,
+) -> Answer<Json<Connection>> {
+    let listed = hub.pause(&host, connection_id(&id)?).await?;
+    Ok(Json(Connection::of(&hub, listed)))
+}
+
+/// Have a connection that rests work again
+///
+/// It is checked at once.
+#[utoipa::path(
+    post, path = "/{id}/resume", tag = "connections", operation_id = "resume_connection",
+    params(("id" = uuid::Uuid, Path, description = "The connection"), problem::IdempotencyKey),
+    responses(
+        (status = 200, description = "The connection as it is now", body = Connection),
+        (status = 401, response = problem::Unauthenticated),
+        (status = 403, response = problem::Forbidden),
+        (status = 404, response = problem::NotFound),
+        (status = 409, response = problem::Conflict),
+        (status = 422, response = problem::Invalid),
+        (status = 429, response = problem::Throttled),
+    ),
+    security(("key" = ["connections:write"])),
+)]
+async fn resume(
+    State(hub): State<Hub>,
+    Extension(host): Extension<Host>,
+    Path(id): Path<String>,
+) -> Answer<Json<Connection>> {
+    let listed = hub.resume(&host, connection_id(&id)?).await?;
+    Ok(Json(Connection::of(&hub, listed)))
 }
 
 /// Test a connection now

@@ -66,6 +66,18 @@ struct EventData {
     /// What you know the person of that link by
     #[schema(required = false)]
     reference: Option<String>,
+    /// The provider it is about, where it is about all its connections
+    #[schema(required = false)]
+    provider: Option<String>,
+    /// When the access ends
+    #[schema(required = false)]
+    ends_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Permissions that were not there before
+    #[schema(required = false)]
+    scopes_gained: Option<Vec<String>>,
+    /// Permissions that are no longer there
+    #[schema(required = false)]
+    scopes_lost: Option<Vec<String>>,
     /// The reading it is about
     #[schema(required = false)]
     sync_id: Option<uuid::Uuid>,

@@ -5,7 +5,7 @@ use hub::{
     connect::LinkStatus,
     dialect::{self, Note},
     failure::FailureCode,
-    keep::health::Status,
+    keep::{ends::EndKind, health::Status},
     people::Scope,
     store::{connection::SyncFrequency, event::Kind},
 };
@@ -27,6 +27,12 @@ fn words(about: &str, words: impl IntoIterator<Item = String>) -> Schema {
 pub fn status() -> Schema {
     let all = Status::ALL.map(|status| status.as_str().to_owned());
     words("How the connection is", all)
+}
+
+/// Why a connection ends at a time that is known.
+pub fn end() -> Schema {
+    let all = EndKind::ALL.map(|kind| kind.as_str().to_owned());
+    words("Why it ends then", all)
 }
 
 /// What happened.

@@ -1,0 +1,159 @@
+//! When trouble is told, and when it is withdrawn: one event per transition.
+//!
+//! The rows hold what is wrong; `connection.alarm` holds what was told of it. A
+//! change of the rows is followed by [`Hub::settle_alarm`] in the same transaction,
+//! which compares the two.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, IntoActiveModel};
+
+use super::{
+    ends::{KnownEnd, known_end},
+    health::worst,
+    schedule,
+};
+use crate::{
+    Result,
+    failure::Failure,
+    hub::Hub,
+    store::{
+        ConnectionId, TenantId,
+        connection::{self, Alarm},
+        credential,
+        event::{self, Kind},
+        provider_trouble,
+    },
+};
+
+/// How many failures in a row are more than a hiccup.
+const IN_A_ROW: i32 = 3;
+/// How long failing is more than a hiccup, however often it was tried.
+const TOO_LONG: TimeDelta = TimeDelta::minutes(30);
+
+/// What is to be told of a connection, given what was. `is_alone` is false
+/// while its whole provider is in trouble: that is told once, and not of each.
+pub fn alarm(
+    connection: &connection::Model,
+    credentials: &[credential::Model],
+    end: Option<KnownEnd>,
+    is_alone: bool,
+    now: DateTime<Utc>,
+) -> Option<Alarm> {
+    if connection.disconnected_at.is_some() || connection.paused_at.is_some() {
+        return None;
+    }
+    match worst(connection, credentials) {
+        Some((failure, _)) if !failure.code.is_transient() => Some(Alarm::ActionRequired),
+        Some(_) if is_alone && is_lasting(connection, credentials, now) => {
+            connection.alarm.max(Some(Alarm::Degraded))
+        }
+        // It may heal by itself: nothing is told, and nothing is withdrawn.
+        Some(_) => connection.alarm,
+        None => end.filter(|end| end.is_near(now)).map(|_| Alarm::Expiring),
+    }
+}
+
+/// Whether trouble that may heal by itself has lasted too long not to be told.
+///
+/// A renewal that fails while its token works hurts nobody yet: what counts are
+/// three failures in a row once the token has ended, or half an hour.
+fn is_lasting(
+    connection: &connection::Model,
+    credentials: &[credential::Model],
+    now: DateTime<Utc>,
+) -> bool {
+    let too_long = |since: Option<DateTime<Utc>>| since.is_some_and(|at| now - at >= TOO_LONG);
+    let renewal = credentials.iter().any(|row| {
+        let has_ended = |end| end - schedule::lending_margin(super::refresh::life_of(row)) <= now;
+        let is_felt = row.expires_at.is_none_or(has_ended);
+        row.failure.is_some() && (row.failures >= IN_A_ROW && is_felt || too_long(row.failed_at))
+    });
+    let check = connection.failure.is_some()
+        && (connection.check_failures >= IN_A_ROW || too_long(connection.failed_at));
+    renewal || check
+}
+
+impl Hub {
+    /// Tells what follows from a change of a connection's rows that was made in
+    /// the same transaction; `otherwise` when there is no transition to tell.
+    pub(crate) async fn settle_alarm(
+        &self,
+        db: &impl ConnectionTrait,
+        tenant: TenantId,
+        id: ConnectionId,
+        otherwise: Option<Kind>,
+    ) -> Result<()> {
+        let Some(connection) = connection::of_tenant(db, tenant, id).await? else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let credentials = credential::of_connection(db, id).await?;
+        let failure = worst(&connection, &credentials).map(|(failure, _)| failure);
+        let end = self
+            .catalog
+            .get(&connection.provider)
+            .and_then(|provider| known_end(&credentials, provider));
+        let is_alone = match &failure {
+            Some(failure) if failure.code.is_transient() => {
+                provider_trouble::of(db, &connection.provider)
+                    .await?
+                    .is_none()
+            }
+            _ => true,
+        };
+        let (before, after) = (
+            connection.alarm,
+            alarm(&connection, &credentials, end, is_alone, now),
+        );
+        let says_more = |kind: &Kind| match kind {
+            Kind::ConnectionChanged => after == before,
+            _ => after >= before,
+        };
+        if let Some(kind) = otherwise.filter(says_more) {
+            self.tell(db, &connection, kind, event::Data::default())
+                .await?;
+        }
+        if before == after {
+            return Ok(());
+        }
+        let mut change = connection.clone().into_active_model();
+        change.alarm = Set(after);
+        change.update(db).await?;
+        if connection.paused_at.is_some() {
+            return Ok(());
+        }
+        // What was worse is over first.
+        if after < before {
+            self.tell(
+                db,
+                &connection,
+                Kind::ConnectionHealed,
+                event::Data::default(),
+            )
+            .await?;
+        }
+        if let Some(alarm) = after {
+            let (kind, data) = told(alarm, failure, end);
+            self.tell(db, &connection, kind, data).await?;
+        }
+        Ok(())
+    }
+}
+
+fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind, event::Data) {
+    let data = event::Data {
+        failure,
+        ..Default::default()
+    };
+    match alarm {
+        Alarm::ActionRequired => (Kind::ConnectionActionRequired, data),
+        Alarm::Degraded => (Kind::ConnectionDegraded, data),
+        Alarm::Expiring => (
+            Kind::ConnectionExpiring,
+            event::Data {
+                ends_at: end.map(|end| end.at),
+                ..Default::default()
+            },
+        ),
+    }
+}
