@@ -30,7 +30,8 @@ enum Task {
     Build,
     /// Build what is needed and serve it with the sandbox provider.
     Run(run::Options),
-    /// Measure what lending, listing, a step of the wizard and the catalog cost, as ratios from one run.
+    /// Measure what lending, listing, a step of the wizard and the catalog cost, as ratios from one run,
+    /// and keep a hundred thousand connections.
     Bench,
     /// Lint and test: Rust on SQLite, Rust on PostgreSQL, browsers.
     Test(test::Options),
@@ -50,6 +51,7 @@ fn main() -> Result<()> {
             "--bench=lending",
             "--bench=listing",
             "--bench=wizard",
+            "--bench=herd",
             "--bench=catalog",
         ])),
         Task::Test(options) => test::test(&workspace, &options),

@@ -17,6 +17,7 @@ mod flow;
 mod gate;
 mod handover;
 mod health;
+mod herd;
 mod installations;
 mod keeping;
 mod lending;
