@@ -144,7 +144,7 @@ for (const { name, fault, says, tag = [] } of TROUBLE) {
     await check(page);
     await expect(status(page)).toHaveText('Connected');
     await expect(prompt(page)).toBeHidden();
-    await expect(page.getByRole('region', { name: 'History' })).toContainText('Works again');
+    await expect(page.getByRole('region', { name: 'History' })).toContainText('Checked: it works');
   });
 }
 
