@@ -90,6 +90,18 @@ fn worded(
     subject: &Subject<'_>,
 ) -> Prompt {
     let said = prompt::Prompt::of(failure, subject);
+    drawn_prompt(hub, provider_id, remove_url, failure, subject, said)
+}
+
+/// The words of a failure, with where its buttons lead.
+fn drawn_prompt(
+    hub: &Hub,
+    provider_id: &str,
+    remove_url: Option<String>,
+    failure: &Failure,
+    subject: &Subject<'_>,
+    said: prompt::Prompt,
+) -> Prompt {
     let app = hub
         .catalog
         .get(provider_id)

@@ -8,7 +8,7 @@ use hub::{
     failure::{Failure, FailureCode},
     keep::health,
     people::{Action as Right, Member},
-    prompt::{During, Subject},
+    prompt::{self, During, Subject},
     store::{
         ConnectionId,
         event::{self, Kind},
@@ -16,7 +16,9 @@ use hub::{
     },
 };
 
-use super::{control, details, keywords, meaning, moment, preview, provider, worded, worded_end};
+use super::{
+    control, details, drawn_prompt, keywords, meaning, moment, preview, provider, worded_end,
+};
 use crate::{
     model::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
@@ -82,16 +84,19 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
             let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
             let at = health.since.unwrap_or_else(|| hub.clock.now());
             let subject = subject(at);
-            let prompt = worded(hub, &connection.provider, remove_url, &failure, &subject);
-            match health.status {
-                // It may heal by itself: there is nothing to press yet.
-                health::Status::Retrying => Prompt {
-                    action: None,
-                    secondary: None,
-                    ..prompt
-                },
-                _ => prompt,
-            }
+            let words = prompt::Prompt::of(&failure, &subject);
+            let words = match health.status {
+                health::Status::Retrying => words.while_retrying(),
+                _ => words,
+            };
+            drawn_prompt(
+                hub,
+                &connection.provider,
+                remove_url,
+                &failure,
+                &subject,
+                words,
+            )
         })
         .or_else(|| {
             let now = hub.clock.now();

@@ -82,6 +82,8 @@ pub struct Setup {
     pub peers: Vec<SocketAddr>,
     /// What the operator decided.
     pub choices: Choices,
+    /// How far the sandbox's clock is ahead of the hub's.
+    pub skew: TimeDelta,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -125,7 +127,7 @@ impl World {
             counter.fetch_add(1, Ordering::SeqCst);
         });
         let clock = Clock::manual(Clock::system().now());
-        let (shop, shop_url) = serve_sandbox(&clock).await;
+        let (shop, shop_url) = serve_sandbox(&clock, setup.skew).await;
         let directory = std::env::temp_dir().join(format!("linkwell-test-{}", ConnectionId::new()));
         let scratch = Arc::new(Scratch(directory.clone()));
         let seed = Seed {
@@ -441,7 +443,7 @@ fn origin(listener: &TcpListener) -> Url {
     Url::parse(&format!("http://{address}/")).expect("an origin")
 }
 
-async fn serve_sandbox(clock: &Clock) -> (Sandbox, Url) {
+async fn serve_sandbox(clock: &Clock, skew: TimeDelta) -> (Sandbox, Url) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let url = Url::parse(&format!("http://localhost:{port}/")).expect("an origin");
@@ -449,7 +451,7 @@ async fn serve_sandbox(clock: &Clock) -> (Sandbox, Url) {
     let shop = Sandbox::open(Settings {
         public_url: url.clone(),
         state_file: None,
-        clock: Arc::new(move || clock.now()),
+        clock: Arc::new(move || clock.now() + skew),
     })
     .expect("a sandbox");
     let router = shop.router();

@@ -720,3 +720,74 @@ async fn a_final_refusal_is_seen_at_once() {
     assert_eq!(failure.code, FailureCode::GrantRevokedOrExpired);
     assert!(started.elapsed() < std::time::Duration::from_secs(2));
 }
+
+#[tokio::test]
+async fn row_57_clocks_that_differ_by_ten_minutes_change_nothing() {
+    for skew in [TimeDelta::minutes(10), -TimeDelta::minutes(10)] {
+        let world = World::with(Setup {
+            skew,
+            ..Setup::default()
+        })
+        .await;
+        let host = world.any_host().await;
+        let id = world.connect().await;
+        for round in 1..=4 {
+            world.advance(TimeDelta::minutes(6));
+            world.app.hub.refresh_due().await.unwrap();
+            world.app.hub.refresh_due().await.unwrap();
+            assert_eq!(world.shop.calls().refreshes_ok, round, "one renewal each");
+            assert_eq!(host.token(id).await.0, StatusCode::OK);
+        }
+        // A date of theirs may be past by ours: it is no reason to knock on.
+        let limited = Fault::new(FaultKind::RateLimit {
+            retry_after: RetryAfter::Date(60),
+        });
+        world.shop.set_faults(limited.at(Endpoint::Refresh).into());
+        world.advance(TimeDelta::minutes(6));
+        let before = world.shop.calls().refreshes;
+        for _ in 0..20 {
+            world.app.hub.refresh_due().await.unwrap();
+            world.advance(TimeDelta::seconds(1));
+        }
+        assert_eq!(world.shop.calls().refreshes, before + 1, "{skew}");
+        world.shop.set_faults(Default::default());
+        world.advance(TimeDelta::minutes(12));
+        world.app.hub.refresh_due().await.unwrap();
+        assert_eq!(seen(&host, id).await["status"], "connected");
+        assert_eq!(told(&host).await.last().unwrap(), "connection.refreshed");
+    }
+}
+
+#[tokio::test]
+async fn permissions_that_change_are_told() {
+    let world = calm().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let granted = ["shop.read", "orders.write"].map(str::to_owned);
+    let row = connection::Entity::find_by_id(id)
+        .one(hub.store.db())
+        .await
+        .unwrap()
+        .unwrap();
+    let mut before = connection::ActiveModel::from(row);
+    before.scopes_granted = sea_orm::ActiveValue::Set(Some(granted.join(" ")));
+    before.update(hub.store.db()).await.unwrap();
+    let due = credential::ActiveModel {
+        connection_id: sea_orm::ActiveValue::Set(id),
+        slot: sea_orm::ActiveValue::Set(credential::MAIN.into()),
+        next_refresh_at: sea_orm::ActiveValue::Set(Some(world.clock.now())),
+        ..Default::default()
+    };
+    due.update(hub.store.db()).await.unwrap();
+    world.advance(TimeDelta::minutes(1));
+    hub.refresh_due().await.unwrap();
+    let events = host.json("/v1/events").await;
+    let events = events["data"].as_array().unwrap();
+    let told = events
+        .iter()
+        .find(|event| event["type"] == "connection.scopes_changed")
+        .expect("told");
+    assert_eq!(told["data"]["scopes_lost"], json!(["orders.write"]));
+    assert_eq!(told["data"]["scopes_gained"], json!(["orders.read"]));
+}

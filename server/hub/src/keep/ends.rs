@@ -155,7 +155,7 @@ mod tests {
 
     fn end(row: &credential::Model, refresh: Refresh) -> Option<KnownEnd> {
         let catalog = crate::catalog::Catalog::embedded().expect("the catalog");
-        let mut provider = catalog.get("sandbox").expect("an entry").clone();
+        let mut provider = catalog.get("google-gmail").expect("an entry").clone();
         provider.refresh = refresh;
         known_end(std::slice::from_ref(row), &provider)
     }

@@ -132,6 +132,7 @@ impl Prompt {
         Self {
             action: None,
             secondary: None,
+            effect: self.effect.as_deref().map(table::calm),
             ..self
         }
     }

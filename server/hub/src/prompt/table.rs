@@ -85,14 +85,14 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         "Automations cannot use it until then. Nothing was deleted"
     };
     let retry = match failure.retry_at {
-        Some(at) => format!("No action needed. We try again on {}", date(at)),
-        None => "No action needed. We keep trying and tell you when it works".to_owned(),
+        Some(at) => format!("We try again on {}", date(at)),
+        None => "We keep trying and tell you when it works".to_owned(),
     };
     // A failure that heals by itself: while connecting somebody waits for it.
     let heals = |entry: Entry, button: Option<(ActionKind, &str)>| match (connecting, button) {
         (true, _) => entry.effect(UNCHANGED).action(Connect, "Try again"),
         (false, Some((kind, label))) => entry.effect(&*retry).action(kind, label),
-        (false, None) => entry.effect(&*retry),
+        (false, None) => entry.effect(calm(&retry)),
     };
 
     match (failure.code, failure.detail.as_str()) {
@@ -374,7 +374,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             format!("{p} is having trouble: nothing to do"),
             fact("It fails for many accounts at once, so it is not about yours"),
         )
-        .effect("We try one connection every half minute. The others go on as soon as that works"),
+        .effect("No action needed. We try one of them every half minute, and the others once that works"),
         (Code::ProviderLimitedOrDown, _) => {
             let (what, why) = match (failure.certainty, failure.retry_at) {
                 (Certainty::Told, Some(until)) => (
@@ -538,6 +538,15 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             ),
             Some((Report, "Send report")),
         ),
+    }
+}
+
+/// What is said of what heals by itself.
+pub(super) fn calm(effect: &str) -> String {
+    const CALM: &str = "No action needed.";
+    match effect.starts_with(CALM) {
+        true => effect.to_owned(),
+        false => format!("{CALM} {effect}"),
     }
 }
 

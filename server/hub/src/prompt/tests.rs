@@ -6,7 +6,8 @@ use super::*;
 use crate::failure::FailureCode;
 
 /// Details with words of their own, beside one that has none.
-const DETAILS: [&str; 19] = [
+const DETAILS: [&str; 20] = [
+    "provider_trouble",
     "ended_along",
     "installation_not_provable",
     "installation_not_theirs",
@@ -157,6 +158,37 @@ fn whoever_must_act_has_a_button_or_is_named() {
         if during == During::Keeping && prompt.action.is_none() && failure.code.is_transient() {
             let effect = prompt.effect.unwrap();
             assert!(effect.starts_with("No action needed."), "{effect}");
+        }
+    }
+}
+
+#[test]
+fn what_may_heal_has_no_button_until_it_has_lasted() {
+    let silent = Failure::inferred(FailureCode::NetworkOrTimeout, "timeout");
+    let lasting = Prompt::of(&silent, &subject(During::Keeping));
+    assert_eq!(lasting.action.clone().unwrap().label, "Check now");
+    let effect = "We keep trying and tell you when it works.";
+    assert_eq!(lasting.effect.as_deref(), Some(effect));
+    let early = lasting.while_retrying();
+    assert_eq!(early.action, None);
+    assert_eq!(early.effect, Some(format!("No action needed. {effect}")));
+    let ours = Failure::inferred(FailureCode::HubInternal, "x");
+    let lasting = Prompt::of(&ours, &subject(During::Keeping));
+    assert_eq!(lasting.action.unwrap().label, "Send report");
+}
+
+#[test]
+fn a_known_end_says_why_and_what_to_do() {
+    for kind in crate::keep::ends::EndKind::ALL {
+        let at = Utc.with_ymd_and_hms(2026, 5, 19, 9, 10, 0).unwrap();
+        let prompt = Prompt::of_end(KnownEnd { at, kind }, &subject(During::Keeping));
+        assert_eq!(
+            prompt.what,
+            "Our access to Shopify ends on 19 May at 09:10 UTC."
+        );
+        assert_eq!(prompt.action.clone().unwrap().label, "Reconnect Shopify");
+        for text in texts(&prompt) {
+            assert!(text.chars().count() <= 120, "too long: {text:?}");
         }
     }
 }
