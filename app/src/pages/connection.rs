@@ -129,7 +129,9 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         (None, Some(moment)) => future(moment),
         (None, None) => "Not needed".into_any(),
     };
-    let expiry = kept.is_none().then(|| {
+    // Where nothing renews it, its end is said once.
+    let is_renewed = page.ends.is_none() || page.ends != page.token_expires;
+    let expiry = (kept.is_none() && is_renewed).then(|| {
         let at = match page.token_expires {
             Some(moment) if moment.unix <= now => past(moment),
             Some(moment) => future(moment),

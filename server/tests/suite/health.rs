@@ -216,6 +216,8 @@ async fn trouble_that_passes_is_drawn_and_not_told() {
     assert_eq!(now["status"], "retrying");
     assert_eq!(now["code"], "PROVIDER_LIMITED_OR_DOWN");
     assert_eq!(now["prompt"]["action"], Value::Null);
+    let what = "Sandbox Shop is limiting or not working right now.";
+    assert_eq!(now["prompt"]["what"], what, "it did not ask for anything");
     assert!(now["retry_at"].is_string());
     minutes(&world, 1).await;
     world.shop.set_faults(Default::default());

@@ -278,7 +278,8 @@ impl Hub {
                 let wish = failure.retry_at;
                 let spread = schedule::spread(id, i64::from(failures));
                 let next = schedule::retry_at(failure.code, failures, wish, now, spread);
-                let failure = failure.clone().with_retry_at(next);
+                // It says only what the provider said: when is in the row.
+                let failure = failure.clone().with_retry_at(wish.and(next));
                 let (stands, since) = stands(was_wrong, connection.failed_at, &failure, now);
                 change.check_failures = Set(failures);
                 change.failure = Set(Some(stands));

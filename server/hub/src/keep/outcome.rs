@@ -247,7 +247,9 @@ impl Hub {
             now,
             schedule::spread(row.connection_id, i64::from(failures)),
         );
-        let failure = failure.with_retry_at(next);
+        // What is stored says only what the provider said: when is in the row.
+        let wish = failure.retry_at.and(next);
+        let failure = failure.with_retry_at(wish);
         let (stands, since) = stands(row.failure.as_ref(), row.failed_at, &failure, now);
         let transaction = self.store.begin().await?;
         let stored = credential::compare_and_swap(
@@ -279,7 +281,7 @@ impl Hub {
         }
         transaction.commit().await?;
         self.changes.nudge(row.tenant_id);
-        Ok(Renewal::Failed(stands))
+        Ok(Renewal::Failed(stands.with_retry_at(next)))
     }
 
     /// Writes what waits in the spool to the database, and says so when
