@@ -127,7 +127,7 @@ fn drawn_prompt(
                 url: remove_url.clone()?,
             },
             PromptAction::Report => ActionKind::Open {
-                url: report(provider_id, failure, subject.at),
+                url: report(support(hub), provider_id, failure, subject.at),
             },
         };
         Some(Action {
@@ -160,7 +160,11 @@ fn worded_end(end: KnownEnd, subject: &Subject<'_>) -> Prompt {
 }
 
 /// A letter to whoever runs this hub, with what they need to look into it.
-fn report(provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
+fn report(support: Option<String>, provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
+    let to = match support {
+        Some(page) if !page.starts_with("mailto:") => return page,
+        letter => letter.unwrap_or_else(|| "mailto:".to_owned()),
+    };
     let text = format!(
         "Something went wrong on the hub's side.\n\nProvider: {provider}\nCode: {}\nDetail: {}\nAt: {}\n",
         failure.code.as_str(),
@@ -168,7 +172,7 @@ fn report(provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
         at.format("%Y-%m-%d %H:%M:%S UTC"),
     );
     format!(
-        "mailto:?subject={}&body={}",
+        "{to}?subject={}&body={}",
         escaped("Linkwell: something went wrong"),
         escaped(&text)
     )

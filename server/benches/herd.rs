@@ -144,7 +144,11 @@ async fn week() {
     let hub = &ground.application.hub;
     ground.providers.set_faults(50);
     let end = ground.start + TimeDelta::days(7);
+    let down = ground.start + TimeDelta::days(3);
     while ground.clock.now() < end {
+        let now = ground.clock.now();
+        let is_down = now >= down && now < down + TimeDelta::hours(3);
+        ground.providers.set_down(is_down.then_some(1));
         hub.refresh_due().await.expect("a round");
         hub.check_due().await.expect("a round");
         ground.to_next(end).await;
@@ -153,17 +157,21 @@ async fn week() {
         let of = event::Entity::find().filter(event::Column::Kind.eq(kind));
         of.count(hub.store.db()).await.expect("a count")
     };
-    let false_alarms = told(Kind::ConnectionDegraded).await
-        + told(Kind::ConnectionActionRequired).await
-        + told(Kind::ProviderDegraded).await;
-    println!("week: {WEEK} connections, every twentieth call goes wrong");
+    let false_alarms =
+        told(Kind::ConnectionDegraded).await + told(Kind::ConnectionActionRequired).await;
+    let troubles = told(Kind::ProviderDegraded).await;
+    let withdrawn = told(Kind::ProviderHealed).await;
+    println!("week: {WEEK} connections, every twentieth call goes wrong, one provider is down");
     println!("  calls                  {:>9}", ground.providers.calls());
     println!(
         "  hiccups that were seen {:>9}",
         told(Kind::ConnectionChanged).await
     );
     println!("  false alarms           {false_alarms:>9}");
+    println!("  providers in trouble   {troubles:>9}, withdrawn {withdrawn}");
     assert_eq!(false_alarms, 0);
+    // It has connections of two tenants: of one at least.
+    assert!(troubles > 0 && troubles == withdrawn);
 }
 
 #[expect(clippy::disallowed_methods, reason = "the reader is outside the hub")]

@@ -205,7 +205,7 @@ impl Hub {
 
     /// The same, unless it does not matter: none of those that are looked at
     /// fails for a reason that may be its provider's.
-    async fn troubles_if(&self, may_matter: bool) -> Result<Troubles> {
+    pub(crate) async fn troubles_if(&self, may_matter: bool) -> Result<Troubles> {
         match may_matter {
             true => self.troubles().await,
             false => Ok(Troubles::new()),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::health::Status;
+use super::health::{Status, may_heal};
 use crate::{
     Result,
     catalog::SignIn,
@@ -148,6 +148,8 @@ impl Hub {
             .await?
             .into_iter()
             .collect();
+        let may_matter = rows.iter().any(|(row, all)| may_heal(row, all));
+        let troubles = self.troubles_if(may_matter).await?;
         Ok(rows
             .into_iter()
             .map(|(connection, credentials)| {
@@ -168,7 +170,7 @@ impl Hub {
                     .iter()
                     .flat_map(|row| parts(row, entered))
                     .collect();
-                let listed = self.with_health(connection, &credentials);
+                let listed = self.with_health(connection, &credentials, &troubles);
                 Kept {
                     alone_at: proven.max(lent.get(&id).copied()),
                     person_at,

@@ -406,9 +406,7 @@ pub(super) fn stands(
             let stands = before.clone().with_retry_at(now_wrong.retry_at);
             (stands, since.unwrap_or(now))
         }
-        (Some(_), Some(was_final), is_transient) if was_final != is_transient => {
-            (now_wrong.clone(), since.unwrap_or(now))
-        }
+        (Some(_), Some(false), true) => (now_wrong.clone(), since.unwrap_or(now)),
         _ => (now_wrong.clone(), now),
     }
 }

@@ -131,6 +131,8 @@ impl Hub {
         let mut change = connection.into_active_model();
         change.failure = Set(Some(failure.clone()));
         change.failed_at = Set(Some(now));
+        // There is nothing to check.
+        change.next_check_at = Set(None);
         change.update(&transaction).await?;
         event::append(
             &transaction,

@@ -332,9 +332,11 @@ impl Ground {
             },
             public_url: Url::parse(&format!("http://{address}/")).expect("an address"),
             operator_apps: apps,
-            open_sign_up: false,
             spool: Spool::open(&directory.join("spool")).expect("a spool"),
-            rate_limit: NonZeroU32::MAX,
+            choices: hub::Choices {
+                rate_limit: NonZeroU32::MAX,
+                ..hub::Choices::default()
+            },
         })
         .expect("an application");
         application.make_ready().await.expect("ready");
