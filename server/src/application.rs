@@ -18,7 +18,7 @@ use hub::{
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
-    record::{Changes, ReadLog},
+    record::{Changes, Ledgers, ReadLog, Witness},
     secret::Secret,
     store::{Store, data_key},
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
@@ -56,6 +56,9 @@ pub struct Ingredients {
     pub choices: Choices,
     /// Where answers wait that the database could not take.
     pub spool: Spool,
+    /// What stands outside of the database: signed heads of the ledgers, and
+    /// what was deleted.
+    pub witness: Witness,
 }
 
 /// A hub with its HTTP surface.
@@ -98,6 +101,8 @@ pub enum StartError {
     Sandbox(std::io::Error),
     #[error("the hub did not start: {0}")]
     Hub(#[from] hub::Error),
+    #[error("the audit ledger is not what was written")]
+    Ledger,
     #[error("serving ended: {0}")]
     Serving(std::io::Error),
 }
@@ -115,6 +120,7 @@ impl Application {
             operator_apps,
             choices,
             spool,
+            witness,
         } = ingredients;
         let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
@@ -135,6 +141,8 @@ impl Application {
             keeper: Keeper::default(),
             changes: Changes::default(),
             reads: ReadLog::default(),
+            ledgers: Ledgers::default(),
+            witness,
         });
         Ok(Self {
             hub,
@@ -218,6 +226,11 @@ pub async fn open(
         path: place.data.join("spool").display().to_string(),
         error,
     })?;
+    let audit = place.audit_directory();
+    let witness = Witness::open(&audit).map_err(|error| StartError::Data {
+        path: audit.display().to_string(),
+        error,
+    })?;
     let application = Application::new(Ingredients {
         store,
         clock,
@@ -228,6 +241,7 @@ pub async fn open(
         operator_apps,
         choices,
         spool,
+        witness,
     })?;
     match application.make_ready().await {
         Err(StartError::Vault(VaultError::WrongMasterKey)) => {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret};
+use hub::{
+    Choices, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId,
+};
 use url::Url;
 
 use crate::{
@@ -63,6 +65,12 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Prove the audit ledger
+    Audit {
+        /// What about it.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Manage the keys of host applications
     ApiKey {
         /// What about them.
@@ -114,6 +122,23 @@ pub enum UserCommand {
         #[arg(long)]
         name: String,
     },
+}
+
+/// What about the audit ledger.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Recompute every entry, compare with the signed checkpoints, and name the
+    /// first entry that is not what was written
+    Verify {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// Only the ledger of the tenant with this name
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Print the public key by which anybody can check the checkpoints
+    Key(Place),
 }
 
 /// What about keys.
@@ -174,6 +199,7 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Healthcheck(target) => healthcheck(target).await,
         Command::Catalog { command } => catalog(command),
+        Command::Audit { command } => audit(command).await,
         Command::User {
             command:
                 UserCommand::Create {
@@ -292,6 +318,50 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
     Err(StartError::Serving(std::io::Error::other(format!(
         "not ready: {reason}"
     ))))
+}
+
+async fn audit(command: AuditCommand) -> Result<(), StartError> {
+    let (place, tenant) = match command {
+        AuditCommand::Key(place) => {
+            let application = open(&place).await?;
+            say(&application.hub.checkpoint_key().await?);
+            return Ok(());
+        }
+        AuditCommand::Verify { place, tenant } => (place, tenant),
+    };
+    let hub = open(&place).await?.hub;
+    let only = match tenant {
+        Some(name) => Some(hub.tenant_named(&name).await?),
+        None => None,
+    };
+    let mut broken = 0;
+    for report in hub.verify_ledgers(only).await? {
+        let whose = match hub.tenant_name(report.tenant).await? {
+            Some(name) => name,
+            None if report.tenant == TenantId::HUB => "The hub itself".to_owned(),
+            None => report.tenant.to_string(),
+        };
+        if report.lost_by_restore > 0 {
+            say(&format!(
+                "{whose}: {} entries were lost when a backup was restored.",
+                report.lost_by_restore
+            ));
+        }
+        match report.bad {
+            Some(bad) => {
+                broken += 1;
+                say(&format!("{whose}: entry {} {}.", bad.seq, bad.why));
+            }
+            None => say(&format!(
+                "{whose}: {} entries, all as written, compared with {} checkpoints.",
+                report.entries, report.checkpoints
+            )),
+        }
+    }
+    match broken {
+        0 => Ok(()),
+        _ => Err(StartError::Ledger),
+    }
 }
 
 fn catalog(command: CatalogCommand) -> Result<(), StartError> {

@@ -23,6 +23,8 @@ const KEEP_EVERY: &str = "*/10 * * * * *";
 const READ_EVERY: &str = "5/10 * * * * *";
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
+/// How often the heads of the audit ledgers are signed.
+const SIGN_EVERY: &str = "30 */5 * * * *";
 /// How long reads of tokens are gathered before they are written.
 const GATHER_READS: Duration = Duration::from_millis(500);
 /// How often webhooks are looked after when nothing happens here.
@@ -43,6 +45,7 @@ pub fn start(application: &Application) -> Background {
     // Another process may have the same name in its own memory: workers of a
     // cron backend are registered nowhere else.
     let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
+    let signer = hub.clone();
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -63,6 +66,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(SWEEP_EVERY)))
                     .data(sweeper.clone())
                     .build(sweep)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("sign")
+                    .backend(CronScheduler::new(schedule(SIGN_EVERY)))
+                    .data(signer.clone())
+                    .build(sign)
             })
             .shutdown_timeout(GRACE);
         let signal = stopped.clone();
@@ -141,8 +150,13 @@ async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     Ok(hub.sweep().await?)
 }
 
+async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    hub.sign_checkpoints().await?;
+    Ok(())
+}
+
 async fn flush_reads(hub: &Hub) {
-    if let Err(error) = hub.reads.flush(&hub.store).await {
+    if let Err(error) = hub.flush_reads().await {
         tracing::error!(%error, "token reads could not be written and stay in memory");
     }
 }

@@ -153,7 +153,16 @@ async fn welcome(
     (jar, Redirect::to(next)).into_response()
 }
 
-async fn sign_out(session: Session) -> Response {
+async fn sign_out(
+    State(hub): State<Hub>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+) -> Response {
+    if let Some(member) = &viewer.member
+        && let Err(error) = hub.signed_out(member).await
+    {
+        return back(paths::HUB, explain(Flash::default(), error));
+    }
     match sessions::sign_out(&session).await {
         Ok(()) => back(paths::SIGN_IN, Flash::notice(Notice::SignedOut)),
         Err(error) => {

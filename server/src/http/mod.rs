@@ -15,7 +15,7 @@
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!
 //! From outside in, a request passes: its id and log line, the security
-//! headers, the origin gate, the session, and the look-up of who is signed in.
+//! headers, the note of where it comes from for the ledger, the origin gate, the session, and the look-up of who is signed in.
 
 mod account;
 pub mod api;
@@ -27,6 +27,7 @@ pub mod headers;
 pub mod health;
 mod hooks;
 mod mapping;
+mod origin;
 pub mod oauth;
 mod pages;
 pub mod problem;
@@ -103,6 +104,10 @@ pub fn router(application: &Application) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             hub.clone(),
             gate::check,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            origin::note,
         ))
         .layer(axum::middleware::from_fn_with_state(hub, headers::add))
         .layer(axum::middleware::from_fn(trace::request))

@@ -430,7 +430,7 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
             }
         }
     }
-    hub.reads.flush(&hub.store).await.unwrap();
+    hub.flush_reads().await.unwrap();
 
     let log = log.text();
     assert!(log.contains("that traces are heard"));

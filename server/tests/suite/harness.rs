@@ -18,6 +18,7 @@ use hub::{
     keep::spool::Spool,
     outbound::OutboundPolicy,
     people::{Member, Scope},
+    record::Witness,
     secret::Secret,
     store::{ConnectionId, Store},
     vault::MasterKey,
@@ -217,6 +218,11 @@ impl World {
             client_secret: Secret::new(app.client_secret.expose()),
             settings: Default::default(),
         }
+    }
+
+    /// Where this hub keeps what is not in the database.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.seed.directory
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -420,6 +426,7 @@ impl Seed {
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
             choices: self.choices.clone(),
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
+            witness: Witness::open(&self.directory.join("audit")).expect("a directory"),
         })
         .expect("an application");
         application.make_ready().await.expect("ready");

@@ -18,6 +18,7 @@ mod gate;
 mod handover;
 mod installations;
 mod keeping;
+mod ledger;
 mod lending;
 mod links;
 mod outbox;

@@ -32,7 +32,7 @@ pub use provider_apps::{ProviderAppSource, ProviderAppStatus};
 pub use roles::Action;
 pub use sign_in::SignedIn;
 pub use sign_up::NewOwner;
-pub(crate) use tokens::Shown;
+pub(crate) use tokens::{Shown, ed25519};
 pub use tokens::{Minted, PublicKey, Signing};
 
 pub use crate::store::member::Role;

@@ -11,10 +11,14 @@ use sea_orm::{
 };
 
 pub mod api_key;
+pub mod audit_chain;
+pub mod audit_entry;
+pub mod audit_personal;
 pub mod connect_link;
 pub mod connection;
 pub mod credential;
 pub mod data_key;
+pub mod deletion;
 pub mod delivery;
 pub mod draft;
 pub mod event;
