@@ -156,6 +156,7 @@ impl Application {
     pub async fn make_ready(&self) -> Result<(), StartError> {
         self.hub.vault.prove_master_key().await?;
         self.hub.take_up().await?;
+        self.hub.repeat_deletions().await?;
         Ok(())
     }
 
@@ -209,6 +210,38 @@ pub async fn open(
     catalog: Catalog,
     public_url: Url,
     outbound: OutboundPolicy,
+    operator_apps: BTreeMap<String, ProviderApp>,
+    open_sign_up: bool,
+    rate_limit: NonZeroU32,
+) -> Result<Application, StartError> {
+    let application = assemble(
+        place,
+        catalog,
+        public_url,
+        outbound,
+        operator_apps,
+        open_sign_up,
+        rate_limit,
+    )
+    .await?;
+    match application.make_ready().await {
+        Err(StartError::Vault(VaultError::WrongMasterKey)) => {
+            let origin = match &place.master_key {
+                Some(_) => "LINKWELL_MASTER_KEY".to_owned(),
+                None => place.master_key_path().display().to_string(),
+            };
+            Err(StartError::WrongMasterKey(origin))
+        }
+        ready => ready.map(|()| application),
+    }
+}
+
+/// The same, before anything is taken up that an earlier process left.
+pub async fn assemble(
+    place: &Place,
+    catalog: Catalog,
+    public_url: Url,
+    outbound: OutboundPolicy,
     mut operator_apps: BTreeMap<String, ProviderApp>,
     choices: Choices,
 ) -> Result<Application, StartError> {
@@ -231,7 +264,7 @@ pub async fn open(
         path: audit.display().to_string(),
         error,
     })?;
-    let application = Application::new(Ingredients {
+    Application::new(Ingredients {
         store,
         clock,
         wrapper: Arc::new(wrapper),
@@ -242,17 +275,7 @@ pub async fn open(
         choices,
         spool,
         witness,
-    })?;
-    match application.make_ready().await {
-        Err(StartError::Vault(VaultError::WrongMasterKey)) => {
-            let origin = match &place.master_key {
-                Some(_) => "LINKWELL_MASTER_KEY".to_owned(),
-                None => place.master_key_path().display().to_string(),
-            };
-            Err(StartError::WrongMasterKey(origin))
-        }
-        ready => ready.map(|()| application),
-    }
+    })
 }
 
 /// Serves until the process is asked to stop, then lets requests, jobs and

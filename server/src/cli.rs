@@ -139,6 +139,9 @@ pub enum AuditCommand {
     },
     /// Print the public key by which anybody can check the checkpoints
     Key(Place),
+    /// Say that a backup of a PostgreSQL database was put in its place, before the
+    /// hub is started on it; `restore` says it by itself
+    Restored(Place),
 }
 
 /// What about keys.
@@ -186,6 +189,7 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Restore { place, file } => {
             let restored = backup::restore(&place, &file).await?;
+            say_restored(&place).await?;
             say(
                 "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",
             );
@@ -249,12 +253,35 @@ async fn open(place: &Place) -> Result<Application, StartError> {
     application::open(
         place,
         application::open_catalog(place.catalog.as_deref())?,
-        Url::parse("http://127.0.0.1:3000/").expect("a constant address"),
+        nowhere(),
         OutboundPolicy::default(),
         Default::default(),
         Choices::default(),
     )
     .await
+}
+
+/// Notes that an older database is in place now, then deletes again what was
+/// deleted since: in this order, so that the ledgers go on from where they are.
+async fn say_restored(place: &Place) -> Result<(), StartError> {
+    let application = application::assemble(
+        place,
+        application::open_catalog(place.catalog.as_deref())?,
+        nowhere(),
+        OutboundPolicy::default(),
+        Default::default(),
+        false,
+        crate::config::RATE_LIMIT,
+    )
+    .await?;
+    application.hub.vault.prove_master_key().await?;
+    application.hub.record_restore().await?;
+    application.make_ready().await
+}
+
+/// Where a command is reached: nowhere.
+fn nowhere() -> Url {
+    Url::parse("http://127.0.0.1:3000/").expect("a constant address")
 }
 
 async fn check(settings: Serve) -> Result<(), StartError> {
@@ -322,6 +349,11 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
 
 async fn audit(command: AuditCommand) -> Result<(), StartError> {
     let (place, tenant) = match command {
+        AuditCommand::Restored(place) => {
+            say_restored(&place).await?;
+            say("Noted. What was deleted since the backup is deleted again.");
+            return Ok(());
+        }
         AuditCommand::Key(place) => {
             let application = open(&place).await?;
             say(&application.hub.checkpoint_key().await?);

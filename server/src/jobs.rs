@@ -152,6 +152,7 @@ async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
 
 async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     hub.sign_checkpoints().await?;
+    hub.repeat_deletions().await?;
     Ok(())
 }
 

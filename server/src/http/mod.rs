@@ -5,6 +5,8 @@
 //! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
 //! | `/connections/*/mapping` | the form that names columns (`mapping`) | members |
+//! | `/settings/audit/export` | the audit log as a file (`audit`) | admins |
+//! | `/settings/organisation/*` | everything as a file, and its end (`organisation`) | owners |
 //! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
 //! | `/link/*`, `/guest*` | connecting by a link of a host application (`guest`) | who came by one |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
@@ -19,6 +21,7 @@
 
 mod account;
 pub mod api;
+mod audit;
 mod client;
 pub mod events;
 pub mod gate;
@@ -27,8 +30,9 @@ pub mod headers;
 pub mod health;
 mod hooks;
 mod mapping;
-mod origin;
 pub mod oauth;
+mod organisation;
+mod origin;
 mod pages;
 pub mod problem;
 pub mod sessions;
@@ -87,6 +91,8 @@ pub fn router(application: &Application) -> Router {
         .merge(oauth::router())
         .merge(wizard::router())
         .merge(webhooks::router())
+        .merge(audit::router())
+        .merge(organisation::router())
         .merge(guest::router())
         .merge(mapping::router())
         .merge(events::router(hub.clone(), stopping))

@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use serde_json::json;
 
-use crate::harness::{Browser, EMAIL, HostApp, PASSWORD, World, location};
+use crate::harness::{Browser, EMAIL, HostApp, PASSWORD, TENANT, World, location};
 
 /// What a request carries; `<connection>` and the like stand for [`Things`].
 #[derive(Clone, Copy)]
@@ -83,6 +83,19 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/settings/api-keys", Nothing),
     ("GET", "/settings/provider-apps", Nothing),
     ("GET", "/settings/provider-apps/{app}", Nothing),
+    ("GET", "/connections/{id}/delete", Nothing),
+    ("GET", "/settings/members", Nothing),
+    ("POST", "/api/change_role", Form("id=<person>&role=viewer")),
+    ("POST", "/api/remove_member", Form("id=<person>")),
+    ("GET", "/settings/organisation", Nothing),
+    ("POST", "/settings/organisation/export", Nothing),
+    (
+        "POST",
+        "/settings/organisation/delete",
+        Form("name=Ana's%20shop"),
+    ),
+    ("GET", "/settings/audit", Nothing),
+    ("POST", "/settings/audit/export", Form("format=csv")),
     ("GET", "/settings/webhooks", Nothing),
     (
         "POST",
@@ -264,6 +277,8 @@ pub struct Things {
     pub handle: String,
     pub key: String,
     pub webhook: String,
+    /// Another member.
+    pub person: String,
     pub link: String,
     /// What opens the link.
     pub link_secret: String,
@@ -296,10 +311,16 @@ impl Things {
             kinds: &[],
         };
         let webhook = hub.add_webhook(world.member(), new).await;
+        let password = hub::secret::Secret::new(PASSWORD);
+        let other = hub
+            .create_user(TENANT, "kim@example.com", "Kim", password)
+            .await
+            .expect("another member");
         let host = world.any_host().await;
         let (link, link_secret) = make_link(&host, json!({ "providers": ["sandbox"] })).await;
         Self {
             webhook: webhook.expect("a webhook").0.id.to_string(),
+            person: other.person().to_string(),
             connection,
             flow: prepared["flow_id"].as_str().expect("an id").to_owned(),
             handle,
@@ -318,6 +339,7 @@ impl Things {
             handle: id(),
             key: id(),
             webhook: id(),
+            person: id(),
             link: id(),
             link_secret: id(),
         }
@@ -351,6 +373,7 @@ impl Things {
         body.replace("<connection>", &self.connection)
             .replace("<key>", &self.key)
             .replace("<webhook>", &self.webhook)
+            .replace("<person>", &self.person)
     }
 
     /// A request to a route, with its body.

@@ -33,29 +33,31 @@ impl Hub {
         self.end(member.tenant(), member.into(), id).await
     }
 
-    /// Ends a connection and forgets it.
+    /// Ends a connection and deletes it with everything that is known of it.
     pub async fn delete(&self, host: &Host, id: ConnectionId) -> Result<()> {
         host.may(Scope::ConnectionsWrite)?;
         host.may_by_role(Action::DeleteConnection)?;
         self.end(host.tenant(), host.into(), id).await?;
-        self.forget(host.tenant(), host.into(), id).await
+        self.erase_connection(host.tenant(), host.into(), id).await
     }
 
     /// Ends a connection and forgets it, because its person said so at the
     /// provider.
     pub(crate) async fn erase(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
         self.end(tenant, Who::hub(), id).await?;
-        self.forget(tenant, Who::hub(), id).await
+        self.erase_connection(tenant, Who::hub(), id).await
     }
 
-    /// Removes a connection that has ended from the list.
+    /// Ends a connection, if it has not ended yet, and deletes it with everything
+    /// that is known of it.
     pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
         member.may(Action::DeleteConnection)?;
         self.end(member.tenant(), member.into(), id).await?;
-        self.forget(member.tenant(), member.into(), id).await
+        self.erase_connection(member.tenant(), member.into(), id)
+            .await
     }
 
-    async fn end(
+    pub(crate) async fn end(
         &self,
         tenant: TenantId,
         who: Who,
@@ -181,40 +183,6 @@ impl Hub {
             }
         }
         Ok(outcome)
-    }
-
-    async fn forget(&self, tenant: TenantId, who: Who, id: ConnectionId) -> Result<()> {
-        let ledger = self.ledger(tenant).await?;
-        let transaction = self.store.begin().await?;
-        event::Entity::update_many()
-            .col_expr(
-                event::Column::Data,
-                sea_orm::sea_query::Expr::value(event::Data::default()),
-            )
-            .filter(event::Column::ConnectionId.eq(id))
-            .exec(&transaction)
-            .await?;
-        sync_run::forget(&transaction, id).await?;
-        connection::Entity::delete_by_id(id)
-            .exec(&transaction)
-            .await?;
-        event::append(
-            &transaction,
-            event::New {
-                tenant,
-                kind: Kind::ConnectionDeleted,
-                connection: Some(id),
-                person: None,
-                data: event::Data::default(),
-            },
-            self.clock.now(),
-        )
-        .await?;
-        let entry = Entry::new(who, Deed::ConnectionDeleted).on(id);
-        ledger.append(&transaction, entry).await?;
-        transaction.commit().await?;
-        self.changes.nudge(tenant);
-        Ok(())
     }
 
     /// Ends the disconnections that a crash left half-way.

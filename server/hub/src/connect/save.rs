@@ -17,8 +17,7 @@ use crate::{
     record::{Deed, Entry, Who},
     secret::Secret,
     store::{
-        ConnectLinkId, ConnectionId, Owner, TenantId, connect_link, connection,
-        credential,
+        ConnectLinkId, ConnectionId, Owner, TenantId, connect_link, connection, credential,
         event::{self, Kind},
         is_taken, refresh_attempt, sync_run, words,
     },

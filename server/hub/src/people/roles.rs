@@ -104,6 +104,12 @@ impl Role {
             .is_some_and(|least| self.rank() >= least.rank())
     }
 
+    /// The role that is stored like this.
+    pub fn read(word: &str) -> Option<Self> {
+        let all = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
+        all.into_iter().find(|role| role.as_str() == word)
+    }
+
     /// The role as it is stored and read by a person: `admin`.
     pub fn as_str(self) -> &'static str {
         match self {

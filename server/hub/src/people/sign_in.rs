@@ -71,8 +71,7 @@ impl Hub {
         if let Some(renewed) = renewed {
             // Only in place of the hash that was checked: it may have been
             // changed in the meantime.
-            person::replace_hash(&transaction, row.person_id, &row.password_hash, &renewed)
-                .await?;
+            person::replace_hash(&transaction, row.person_id, &row.password_hash, &renewed).await?;
         }
         let who = Who::here(Actor::Person(row.person_id));
         ledger

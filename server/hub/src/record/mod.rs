@@ -1,6 +1,8 @@
 //! What happened: events for others to react to, who read which token, and the
 //! [ledger](ledger) of what was done.
 
+mod deletion;
+pub mod export;
 pub mod ledger;
 pub mod once;
 mod origin;
@@ -15,7 +17,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
-pub use self::{ledger::checkpoint::Witness, ledger::Ledgers, origin::Origin};
+pub use self::{ledger::Ledgers, ledger::checkpoint::Witness, origin::Origin};
 pub(crate) use self::{
     ledger::{Actor, Deed, Entry, Ledger, Outcome, Target, Who},
     origin::Denied,

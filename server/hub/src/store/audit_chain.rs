@@ -54,10 +54,7 @@ pub async fn begin(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
 /// Takes the next number. It locks the head until the commit, so that entries
 /// stand in the order in which they are committed. Answers the number and the
 /// hash of the entry before.
-pub async fn advance(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-) -> Result<(i64, Vec<u8>), DbErr> {
+pub async fn advance(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(i64, Vec<u8>), DbErr> {
     let rows = Entity::update_many()
         .col_expr(Column::Seq, Expr::col(Column::Seq).add(1))
         .filter(Column::TenantId.eq(tenant))

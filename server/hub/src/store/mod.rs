@@ -21,6 +21,7 @@ pub mod data_key;
 pub mod deletion;
 pub mod delivery;
 pub mod draft;
+pub mod erase;
 pub mod event;
 pub mod flow;
 pub mod flow_outcome;
@@ -74,6 +75,8 @@ impl Store {
                     .create_if_missing(true)
                     .pragma("journal_mode", "WAL")
                     .pragma("synchronous", "FULL")
+                    // What is deleted is overwritten, and not only left out.
+                    .pragma("secure_delete", "ON")
             });
         if memory {
             options
@@ -132,6 +135,18 @@ impl Store {
             .ok_or_else(|| DbErr::RecordNotFound("time".into()))?;
         chrono::DateTime::from_timestamp_micros(row.try_get("", "t")?)
             .ok_or_else(|| DbErr::Type("the database's time is outside the calendar".into()))
+    }
+
+    /// After a deletion: on SQLite, writes the log into the database and empties
+    /// it, so that nothing is left of what was deleted. When a reader is in the
+    /// way, a later one does it. PostgreSQL does the like by itself, in time.
+    pub async fn scrub(&self) {
+        if self.db.get_database_backend() == DbBackend::Sqlite {
+            let emptied = self
+                .db
+                .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)");
+            let _ = emptied.await;
+        }
     }
 
     /// Answers when the database can be written to; used by readiness.

@@ -217,7 +217,8 @@ impl Hub {
             let Some((seq, hash)) = self.verify_newest(&head).await? else {
                 continue;
             };
-            self.sign(Kind::Checkpoint, head.tenant_id, seq, hash).await?;
+            self.sign(Kind::Checkpoint, head.tenant_id, seq, hash)
+                .await?;
             signed += 1;
         }
         Ok(signed)
@@ -260,8 +261,12 @@ impl Hub {
         let key = DecodingKey::from_ed_components(&public).map_err(|_| VaultError::Unopenable)?;
         for signed in &all {
             let message = signed.message();
-            let right =
-                crypto::verify(&signed.signature, message.as_bytes(), &key, Algorithm::EdDSA);
+            let right = crypto::verify(
+                &signed.signature,
+                message.as_bytes(),
+                &key,
+                Algorithm::EdDSA,
+            );
             if !right.unwrap_or(false) {
                 tracing::error!(
                     tenant.id = %signed.tenant, audit.seq = signed.seq, at = %signed.at,
@@ -285,10 +290,15 @@ impl Hub {
             signature: String::new(),
         };
         let message = signed.message();
-        signed.signature =
-            crypto::sign(message.as_bytes(), &self.checkpoint_signer().await?, Algorithm::EdDSA)
-                .map_err(|_| VaultError::Unopenable)?;
-        self.witness.append(CHECKPOINTS, &signed).map_err(unusable)?;
+        signed.signature = crypto::sign(
+            message.as_bytes(),
+            &self.checkpoint_signer().await?,
+            Algorithm::EdDSA,
+        )
+        .map_err(|_| VaultError::Unopenable)?;
+        self.witness
+            .append(CHECKPOINTS, &signed)
+            .map_err(unusable)?;
         self.witness.newest().insert(tenant, seq);
         Ok(())
     }
@@ -296,8 +306,7 @@ impl Hub {
     /// The key that signs, made from that of the hub's own ledger.
     async fn checkpoint_signer(&self) -> Result<EncodingKey> {
         let ledger = self.ledger(TenantId::HUB).await?;
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(ledger.key()).expect("an HMAC takes any key");
+        let mut mac = Hmac::<Sha256>::new_from_slice(ledger.key()).expect("an HMAC takes any key");
         mac.update(b"linkwell audit checkpoints 1");
         let seed = Zeroizing::new(mac.finalize().into_bytes().to_vec());
         Ok(ed25519(&seed))
