@@ -53,9 +53,9 @@ pub fn AuditView(
                     {day("from", "From", &filter)}
                     {day("to", "To", &filter)}
                     <div class="actions">
-                        <button class="btn">"Show entries"</button>
+                        <button class="btn" data-kind="plain">"Show entries"</button>
                         {is_filtered.then(|| view! {
-                            <a class="btn" data-kind="plain" href=paths::AUDIT>"Clear filters"</a>
+                            <a class="btn" data-kind="quiet" href=paths::AUDIT>"Clear filters"</a>
                         })}
                     </div>
                 </form>
@@ -70,7 +70,7 @@ pub fn AuditView(
                     false => view! { <ol class="rows audit" aria-label="Entries, newest first">{lines}</ol> }.into_any(),
                 }}
                 {older.map(|older| view! {
-                    <nav aria-label="Pages"><a class="btn" href=older>"Show older entries"</a></nav>
+                    <nav aria-label="Pages"><a class="btn" data-kind="plain" href=older>"Show older entries"</a></nav>
                 })}
                 <section class="card" aria-labelledby="export">
                     <h2 id="export">"Take it along"</h2>
@@ -81,11 +81,11 @@ pub fn AuditView(
                         {hidden}
                         <StepUp why="It names people and where they were, so we ask once more."/>
                         <div class="actions">
-                            <button class="btn" name="format" value="csv">
+                            <button class="btn" data-kind="plain" name="format" value="csv">
                                 <Icon name="download"/>
                                 "Export as CSV"
                             </button>
-                            <button class="btn" name="format" value="json">
+                            <button class="btn" data-kind="plain" name="format" value="json">
                                 <Icon name="download"/>
                                 "Export as JSON"
                             </button>
@@ -109,7 +109,8 @@ fn line(line: AuditLine) -> impl IntoView {
         address,
     } = line;
     let (tone, word) = match outcome.as_str() {
-        "denied" => ("bad", Some("Refused")),
+        // What was done says that it was refused.
+        "denied" => ("bad", None),
         "failed" => ("warn", Some("Did not work")),
         _ => ("quiet", None),
     };
@@ -122,7 +123,7 @@ fn line(line: AuditLine) -> impl IntoView {
     let from = address.map(|address| format!(", from {address}"));
     view! {
         <li class="row" data-layout="simple">
-            <span class="plate" data-tone=tone>{icon}</span>
+            <span class="audit-mark" data-tone=tone>{icon}</span>
             <div class="row-main">
                 <p class="row-title">
                     <strong>{what}</strong>

@@ -371,13 +371,17 @@ fn Manage(connection: Connection) -> impl IntoView {
                     <h3>"Disconnect"</h3>
                     <p>"Ends the access. You see what stops before anything happens."</p>
                 </div>
-                <div class="actions">
-                    <a class="btn" data-kind="danger" href=paths::disconnect(&id)>"Disconnect"</a>
-                    {may_delete.then(|| view! {
-                        <a class="btn" data-kind="danger" href=paths::delete(&id)>"Delete connection and data"</a>
-                    })}
-                </div>
+                <a class="btn" data-kind="danger" href=paths::disconnect(&id)>"Disconnect"</a>
             </div>
+            {may_delete.then(|| view! {
+                <div class="manage-row">
+                    <div>
+                        <h3>"Delete"</h3>
+                        <p>"Ends the access, and deletes its name, its history and everything read of it."</p>
+                    </div>
+                    <a class="btn" data-kind="danger" href=paths::delete(&id)>"Delete connection and data"</a>
+                </div>
+            })}
         }
         .into_any(),
     };

@@ -85,7 +85,7 @@ fn row(row: MemberRow) -> impl IntoView {
                         <form class="inline-form" method="post" action="/api/change_role">
                             <input type="hidden" name="id" value=id.clone()/>
                             <select class="choose" name="role" aria-label=label autocomplete="off">{options}</select>
-                            <button class="btn">
+                            <button class="btn" data-kind="plain">
                                 "Save role"
                                 <span class="visually-hidden">{format!(" of {name}")}</span>
                             </button>

@@ -26,7 +26,7 @@ pub fn OrganisationView(
         1 => format!("1 {one}"),
         count => format!("{count} {more}"),
     };
-    let connections = many(connections, "account", "accounts");
+    let connections = many(connections, "account stops", "accounts stop");
     let people = many(people, "person", "people");
     view! {
         <SettingsFrame title="Your data" here=paths::ORGANISATION>
@@ -44,7 +44,7 @@ pub fn OrganisationView(
                         </p>
                         <StepUp why="It holds everything but the secrets, so we ask once more."/>
                         <div class="actions">
-                            <button class="btn"><Icon name="download"/>"Export everything"</button>
+                            <button class="btn" data-kind="plain"><Icon name="download"/>"Export everything"</button>
                         </div>
                     </form>
                 </section>
@@ -53,7 +53,7 @@ pub fn OrganisationView(
                     <ul class="checks">
                         <li data-tone="bad">
                             <Icon name="circle-stop"/>
-                            {format!("{connections} stop working for every automation, and Linkwell withdraws its access there.")}
+                            {format!("{connections} working for every automation, and Linkwell withdraws its access there.")}
                         </li>
                         <li data-tone="bad">
                             <Icon name="key-round"/>

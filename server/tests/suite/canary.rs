@@ -405,7 +405,8 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     for things in [Things::nowhere(), things] {
         for (method, route, body) in ROUTES
             .iter()
-            .filter(|(_, path, _)| !path.ends_with("/token"))
+            // Nothing would be left to look at.
+            .filter(|(_, path, _)| !path.ends_with("/token") && !path.ends_with("/delete"))
         {
             // These answers show a new secret to the one it is for.
             let shows = [

@@ -88,12 +88,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("POST", "/api/change_role", Form("id=<person>&role=viewer")),
     ("POST", "/api/remove_member", Form("id=<person>")),
     ("GET", "/settings/organisation", Nothing),
-    ("POST", "/settings/organisation/export", Nothing),
-    (
-        "POST",
-        "/settings/organisation/delete",
-        Form("name=Ana's%20shop"),
-    ),
+    ("POST", "/settings/organisation/export", Form("current=")),
     ("GET", "/settings/audit", Nothing),
     ("POST", "/settings/audit/export", Form("format=csv")),
     ("GET", "/settings/webhooks", Nothing),
@@ -223,6 +218,12 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
         Json(r#"{"provider":"github","credential":{"access_token":"x"}}"#),
     ),
     ("DELETE", "/v1/connections/{id}", Nothing),
+    // Last: nothing is left after it.
+    (
+        "POST",
+        "/settings/organisation/delete",
+        Form("name=Ana's%20shop"),
+    ),
 ];
 
 /// The routes that other sites may post to: some providers send people back
