@@ -211,19 +211,10 @@ pub async fn open(
     public_url: Url,
     outbound: OutboundPolicy,
     operator_apps: BTreeMap<String, ProviderApp>,
-    open_sign_up: bool,
-    rate_limit: NonZeroU32,
+    choices: Choices,
 ) -> Result<Application, StartError> {
-    let application = assemble(
-        place,
-        catalog,
-        public_url,
-        outbound,
-        operator_apps,
-        open_sign_up,
-        rate_limit,
-    )
-    .await?;
+    let application =
+        assemble(place, catalog, public_url, outbound, operator_apps, choices).await?;
     match application.make_ready().await {
         Err(StartError::Vault(VaultError::WrongMasterKey)) => {
             let origin = match &place.master_key {

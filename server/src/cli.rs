@@ -6,9 +6,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use hub::{
-    Choices, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId,
-};
+use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId};
 use url::Url;
 
 use crate::{
@@ -270,8 +268,7 @@ async fn say_restored(place: &Place) -> Result<(), StartError> {
         nowhere(),
         OutboundPolicy::default(),
         Default::default(),
-        false,
-        crate::config::RATE_LIMIT,
+        Choices::default(),
     )
     .await?;
     application.hub.vault.prove_master_key().await?;

@@ -36,6 +36,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("store/connect_link.rs", "sweep", BACKGROUND),
     ("store/connect_link.rs", "use_up", ROW),
     ("store/credential.rs", "compare_and_swap", CONNECTION),
+    ("store/credential.rs", "destroy", CONNECTION),
     ("store/credential.rs", "due", BACKGROUND),
     ("store/credential.rs", "of_connection", CONNECTION),
     ("store/credential.rs", "release_leases", BACKGROUND),

@@ -17,6 +17,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{By, Member},
+    record::{Deed, Entry},
     store::{
         ConnectionId, TenantId, connection, credential,
         event::{self, Kind},
@@ -125,6 +126,8 @@ impl Hub {
         let connection = connection.ok_or(Error::NotFound)?;
         let now = self.clock.now();
         let failure = Failure::told(FailureCode::GrantRevokedOrExpired, CLEARED);
+        let ledger = self.ledger(member.tenant()).await?;
+        let provider = connection.provider.clone();
         let transaction = self.store.begin().await?;
         credential::destroy(&transaction, id).await?;
         refresh_attempt::forget(&transaction, id).await?;
@@ -147,6 +150,8 @@ impl Hub {
             now,
         )
         .await?;
+        let entry = Entry::new(member, Deed::ConnectionCleared).on(id);
+        ledger.append(&transaction, entry.saying(provider)).await?;
         transaction.commit().await?;
         self.changes.nudge(member.tenant());
         Ok(())

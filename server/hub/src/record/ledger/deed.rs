@@ -52,6 +52,7 @@ deeds! {
     ConnectionDisconnected = "connection.disconnected", "Disconnected an account";
     GrantReturned = "connection.grant_returned", "Gave the access back at the provider";
     ConnectionDeleted = "connection.deleted", "Deleted a connection and its data";
+    ConnectionCleared = "connection.cleared", "Cleared what was stored of an account";
     ConnectionRenamed = "connection.renamed", "Renamed a connection";
     MappingChanged = "connection.mapping_changed", "Named columns";
     FrequencyChanged = "connection.frequency_changed", "Changed how often it is read";
