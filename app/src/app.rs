@@ -3,6 +3,7 @@
 use hub::{
     Error, Hub, Result,
     failure::{Failure, FailureCode},
+    people::Action,
 };
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -63,6 +64,11 @@ pub fn App() -> impl IntoView {
                     view=ControlPage
                     ssr=SsrMode::Async
                 />
+                <Route
+                    path=(StaticSegment("connections"), ParamSegment("id"), StaticSegment("delete"))
+                    view=DeleteConnectionPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=parts view=ProviderAppsPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("provider-apps"), ParamSegment("app"))
@@ -77,6 +83,21 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("webhooks"))
                     view=WebhooksPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("members"))
+                    view=MembersPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("organisation"))
+                    view=OrganisationPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("audit"))
+                    view=AuditLogPage
                     ssr=SsrMode::Async
                 />
                 <Route
@@ -315,6 +336,52 @@ fn WebhooksPage() -> impl IntoView {
         move |page| {
             view! { <WebhooksView now page/> }
         },
+    )
+}
+
+#[component]
+fn DeleteConnectionPage() -> impl IntoView {
+    let id = param("id");
+    page(
+        async move {
+            let member = member()?;
+            member.may(Action::DeleteConnection)?;
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            load::disconnect_page(&hub(), &member, id).await
+        },
+        |page| view! { <DeleteConnectionView page/> },
+    )
+}
+
+#[component]
+fn MembersPage() -> impl IntoView {
+    page(
+        async move { load::members(&hub(), &member()?).await },
+        |members| view! { <MembersView members/> },
+    )
+}
+
+#[component]
+fn OrganisationPage() -> impl IntoView {
+    page(
+        async move { load::organisation(&hub(), &member()?).await },
+        |page| view! { <OrganisationView page/> },
+    )
+}
+
+#[component]
+fn AuditLogPage() -> impl IntoView {
+    let filter = model::AuditFilter {
+        who: query("who"),
+        what: query("what"),
+        about: query("about"),
+        from: query("from"),
+        to: query("to"),
+        before: query("before"),
+    };
+    page(
+        async move { load::audit(&hub(), &member()?, filter).await },
+        |page| view! { <AuditView page/> },
     )
 }
 

@@ -47,6 +47,9 @@ pub enum Notice {
     PasswordChanged,
     SignedOut,
     SignedOutEverywhere,
+    RoleSaved,
+    MemberRemoved,
+    OrganisationDeleted,
 }
 
 impl Notice {
@@ -76,7 +79,7 @@ impl Notice {
             Self::DisconnectedByHand => {
                 "Disconnected here, and what we kept is destroyed. One thing is left for you to do at the provider."
             }
-            Self::Removed => "Removed from the list.",
+            Self::Removed => "Deleted, with everything that was known of it.",
             Self::FrequencySaved => "Saved.",
             Self::Paused => "Paused. Nothing uses it until you resume it.",
             Self::Resumed => "Resumed. It is checked in a moment.",
@@ -93,6 +96,9 @@ impl Notice {
             Self::PasswordChanged => "Password changed. Other devices were signed out.",
             Self::SignedOut => "You are signed out.",
             Self::SignedOutEverywhere => "You are signed out on every device.",
+            Self::RoleSaved => "Role saved. It counts from now on.",
+            Self::MemberRemoved => "Removed. They were signed out everywhere here.",
+            Self::OrganisationDeleted => "The organisation and everything it had here are deleted.",
         }
     }
 }

@@ -2,11 +2,13 @@
 //! file for each page; here is what they share.
 
 mod attempt;
+mod audit;
 mod connect;
 mod connection;
 mod control;
 mod guest;
 mod market;
+mod people;
 mod preview;
 mod settings;
 mod views;
@@ -14,11 +16,13 @@ mod webhooks;
 mod wizard;
 
 pub use attempt::{attempt, outcome};
+pub use audit::{audit, wanted as audit_wanted};
 pub use connect::connect_page;
 pub use connection::{connection_page, disconnect_page, hub};
 pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
+pub use people::{members, organisation};
 pub use preview::{has_preview, preview};
 pub use settings::{api_keys, provider_app_page, provider_apps, wishes};
 pub use views::routes;

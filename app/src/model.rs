@@ -8,6 +8,15 @@ mod control;
 
 pub use control::{ClearPage, Control, ControlPage, Stored};
 
+#[cfg(feature = "ssr")]
+mod audit;
+#[cfg(feature = "ssr")]
+mod people;
+
+#[cfg(feature = "ssr")]
+pub use audit::{AuditChecked, AuditFilter, AuditLine, AuditPage};
+#[cfg(feature = "ssr")]
+pub use people::{MemberRow, OrganisationPage};
 use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in

@@ -22,6 +22,18 @@ pub const API_KEYS: &str = "/settings/api-keys";
 pub const WEBHOOKS: &str = "/settings/webhooks";
 /// How connections are kept.
 pub const CONTROL: &str = "/settings/connections";
+/// Who is in the organisation.
+pub const MEMBERS: &str = "/settings/members";
+/// What the organisation has here.
+pub const ORGANISATION: &str = "/settings/organisation";
+/// Where all of it is taken along.
+pub const EXPORT: &str = "/settings/organisation/export";
+/// Where the organisation is deleted.
+pub const DELETE_ORGANISATION: &str = "/settings/organisation/delete";
+/// The audit log.
+pub const AUDIT: &str = "/settings/audit";
+/// Where it is taken along.
+pub const AUDIT_EXPORT: &str = "/settings/audit/export";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
@@ -67,6 +79,11 @@ pub fn clear(id: &str) -> String {
 /// The next page of how connections are kept.
 pub fn control_after(id: &str) -> String {
     format!("{CONTROL}?after={id}")
+}
+
+/// The page that names the consequences of deleting.
+pub fn delete(id: &str) -> String {
+    format!("/connections/{id}/delete")
 }
 
 /// The first rows behind a connection.

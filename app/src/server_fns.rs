@@ -10,7 +10,7 @@
 use hub::{
     Error, Hub, Result,
     connect::Change,
-    people::Member,
+    people::{Member, Role},
     store::connection::{Revocation, SyncFrequency},
 };
 use leptos::prelude::*;
@@ -272,6 +272,32 @@ pub async fn remove_provider_app(app: String) -> Result<(), ServerFnError> {
     let removed = async { hub().remove_provider_app(&member()?, &app).await };
     let done = removed.await.map(|_| Notice::AppRemoved);
     tell(&paths::provider_app(&app), done, Flash::default());
+    Ok(())
+}
+
+/// Gives a member another role.
+#[server(endpoint = "change_role")]
+pub async fn change_role(id: String, role: String) -> Result<(), ServerFnError> {
+    let changed = async {
+        let person = id.parse().map_err(|_| Error::NotFound)?;
+        let role =
+            Role::read(&role).ok_or_else(|| Error::invalid("", "Choose one of the roles"))?;
+        hub().change_role(&member()?, person, role).await
+    };
+    let done = changed.await.map(|()| Notice::RoleSaved);
+    tell(paths::MEMBERS, done, Flash::default());
+    Ok(())
+}
+
+/// Takes a member out of the organisation.
+#[server(endpoint = "remove_member")]
+pub async fn remove_member(id: String) -> Result<(), ServerFnError> {
+    let removed = async {
+        let person = id.parse().map_err(|_| Error::NotFound)?;
+        hub().remove_member(&member()?, person).await
+    };
+    let done = removed.await.map(|()| Notice::MemberRemoved);
+    tell(paths::MEMBERS, done, Flash::default());
     Ok(())
 }
 

@@ -53,7 +53,6 @@ const CODES: { fault: Fault; code: string; status: string; what: RegExp; button?
     code: 'NETWORK_OR_TIMEOUT',
     status: 'Retrying',
     what: /^Sandbox Shop did not answer/,
-    button: 'Check now',
   },
   {
     fault: refuse('key_rejected'),

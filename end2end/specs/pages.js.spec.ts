@@ -86,6 +86,7 @@ test('a connection', async ({ page, hub, owner: _, opensWindows, look: { inspect
   await visit(`${connection}/disconnect`, 'disconnecting');
   await visit(`${connection}/clear`, 'clearing');
   await visit('/settings/connections', 'how connections are kept');
+  await visit(`${connection}/delete`, 'deleting');
   await hub.sandbox.revokeAll();
   await page.goto(connection);
   await check(page);
@@ -210,6 +211,10 @@ test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
   await page.getByRole('button', { name: 'Add webhook' }).click();
   await inspect('a new signing secret');
   await visit('/settings/webhooks', 'webhooks with one');
+  await visit('/settings/members', 'members');
+  await visit('/settings/audit', 'the audit log');
+  await visit('/settings/audit?to=2001-01-01', 'nothing in the audit log');
+  await visit('/settings/organisation', 'the organisation');
   await visit('/settings/account', 'the account');
   await page.getByLabel('E-mail').fill('elsewhere@alder.example');
   await page.getByRole('button', { name: 'Save' }).click();

@@ -47,7 +47,7 @@ async fn main() {
     let flushing = tokio::spawn(async move {
         loop {
             hub.reads.some().await;
-            hub.reads.flush(&hub.store).await.expect("a flush");
+            hub.flush_reads().await.expect("a flush");
         }
     });
     let client = client();

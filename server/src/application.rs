@@ -18,7 +18,7 @@ use hub::{
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
-    record::{Changes, ReadLog},
+    record::{Changes, Ledgers, ReadLog, Witness},
     secret::Secret,
     store::{Store, data_key},
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
@@ -56,6 +56,9 @@ pub struct Ingredients {
     pub choices: Choices,
     /// Where answers wait that the database could not take.
     pub spool: Spool,
+    /// What stands outside of the database: signed heads of the ledgers, and
+    /// what was deleted.
+    pub witness: Witness,
 }
 
 /// A hub with its HTTP surface.
@@ -98,6 +101,8 @@ pub enum StartError {
     Sandbox(std::io::Error),
     #[error("the hub did not start: {0}")]
     Hub(#[from] hub::Error),
+    #[error("the audit ledger is not what was written")]
+    Ledger,
     #[error("serving ended: {0}")]
     Serving(std::io::Error),
 }
@@ -115,6 +120,7 @@ impl Application {
             operator_apps,
             choices,
             spool,
+            witness,
         } = ingredients;
         let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
@@ -135,6 +141,8 @@ impl Application {
             keeper: Keeper::default(),
             changes: Changes::default(),
             reads: ReadLog::default(),
+            ledgers: Ledgers::default(),
+            witness,
         });
         Ok(Self {
             hub,
@@ -148,6 +156,7 @@ impl Application {
     pub async fn make_ready(&self) -> Result<(), StartError> {
         self.hub.vault.prove_master_key().await?;
         self.hub.take_up().await?;
+        self.hub.repeat_deletions().await?;
         Ok(())
     }
 
@@ -201,6 +210,29 @@ pub async fn open(
     catalog: Catalog,
     public_url: Url,
     outbound: OutboundPolicy,
+    operator_apps: BTreeMap<String, ProviderApp>,
+    choices: Choices,
+) -> Result<Application, StartError> {
+    let application =
+        assemble(place, catalog, public_url, outbound, operator_apps, choices).await?;
+    match application.make_ready().await {
+        Err(StartError::Vault(VaultError::WrongMasterKey)) => {
+            let origin = match &place.master_key {
+                Some(_) => "LINKWELL_MASTER_KEY".to_owned(),
+                None => place.master_key_path().display().to_string(),
+            };
+            Err(StartError::WrongMasterKey(origin))
+        }
+        ready => ready.map(|()| application),
+    }
+}
+
+/// The same, before anything is taken up that an earlier process left.
+pub async fn assemble(
+    place: &Place,
+    catalog: Catalog,
+    public_url: Url,
+    outbound: OutboundPolicy,
     mut operator_apps: BTreeMap<String, ProviderApp>,
     choices: Choices,
 ) -> Result<Application, StartError> {
@@ -218,7 +250,12 @@ pub async fn open(
         path: place.data.join("spool").display().to_string(),
         error,
     })?;
-    let application = Application::new(Ingredients {
+    let audit = place.audit_directory();
+    let witness = Witness::open(&audit).map_err(|error| StartError::Data {
+        path: audit.display().to_string(),
+        error,
+    })?;
+    Application::new(Ingredients {
         store,
         clock,
         wrapper: Arc::new(wrapper),
@@ -228,17 +265,8 @@ pub async fn open(
         operator_apps,
         choices,
         spool,
-    })?;
-    match application.make_ready().await {
-        Err(StartError::Vault(VaultError::WrongMasterKey)) => {
-            let origin = match &place.master_key {
-                Some(_) => "LINKWELL_MASTER_KEY".to_owned(),
-                None => place.master_key_path().display().to_string(),
-            };
-            Err(StartError::WrongMasterKey(origin))
-        }
-        ready => ready.map(|()| application),
-    }
+        witness,
+    })
 }
 
 /// Serves until the process is asked to stop, then lets requests, jobs and

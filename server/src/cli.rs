@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret};
+use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId};
 use url::Url;
 
 use crate::{
@@ -63,6 +63,12 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Prove the audit ledger
+    Audit {
+        /// What about it.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Manage the keys of host applications
     ApiKey {
         /// What about them.
@@ -116,6 +122,26 @@ pub enum UserCommand {
     },
 }
 
+/// What about the audit ledger.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Recompute every entry, compare with the signed checkpoints, and name the
+    /// first entry that is not what was written
+    Verify {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// Only the ledger of the tenant with this name
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Print the public key by which anybody can check the checkpoints
+    Key(Place),
+    /// Say that a backup of a PostgreSQL database was put in its place, before the
+    /// hub is started on it; `restore` says it by itself
+    Restored(Place),
+}
+
 /// What about keys.
 #[derive(Subcommand)]
 pub enum ApiKeyCommand {
@@ -161,6 +187,7 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Restore { place, file } => {
             let restored = backup::restore(&place, &file).await?;
+            say_restored(&place).await?;
             say(
                 "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",
             );
@@ -174,6 +201,7 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Healthcheck(target) => healthcheck(target).await,
         Command::Catalog { command } => catalog(command),
+        Command::Audit { command } => audit(command).await,
         Command::User {
             command:
                 UserCommand::Create {
@@ -223,12 +251,34 @@ async fn open(place: &Place) -> Result<Application, StartError> {
     application::open(
         place,
         application::open_catalog(place.catalog.as_deref())?,
-        Url::parse("http://127.0.0.1:3000/").expect("a constant address"),
+        nowhere(),
         OutboundPolicy::default(),
         Default::default(),
         Choices::default(),
     )
     .await
+}
+
+/// Notes that an older database is in place now, then deletes again what was
+/// deleted since: in this order, so that the ledgers go on from where they are.
+async fn say_restored(place: &Place) -> Result<(), StartError> {
+    let application = application::assemble(
+        place,
+        application::open_catalog(place.catalog.as_deref())?,
+        nowhere(),
+        OutboundPolicy::default(),
+        Default::default(),
+        Choices::default(),
+    )
+    .await?;
+    application.hub.vault.prove_master_key().await?;
+    application.hub.record_restore().await?;
+    application.make_ready().await
+}
+
+/// Where a command is reached: nowhere.
+fn nowhere() -> Url {
+    Url::parse("http://127.0.0.1:3000/").expect("a constant address")
 }
 
 async fn check(settings: Serve) -> Result<(), StartError> {
@@ -292,6 +342,55 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
     Err(StartError::Serving(std::io::Error::other(format!(
         "not ready: {reason}"
     ))))
+}
+
+async fn audit(command: AuditCommand) -> Result<(), StartError> {
+    let (place, tenant) = match command {
+        AuditCommand::Restored(place) => {
+            say_restored(&place).await?;
+            say("Noted. What was deleted since the backup is deleted again.");
+            return Ok(());
+        }
+        AuditCommand::Key(place) => {
+            let application = open(&place).await?;
+            say(&application.hub.checkpoint_key().await?);
+            return Ok(());
+        }
+        AuditCommand::Verify { place, tenant } => (place, tenant),
+    };
+    let hub = open(&place).await?.hub;
+    let only = match tenant {
+        Some(name) => Some(hub.tenant_named(&name).await?),
+        None => None,
+    };
+    let mut broken = 0;
+    for report in hub.verify_ledgers(only).await? {
+        let whose = match hub.tenant_name(report.tenant).await? {
+            Some(name) => name,
+            None if report.tenant == TenantId::HUB => "The hub itself".to_owned(),
+            None => report.tenant.to_string(),
+        };
+        if report.lost_by_restore > 0 {
+            say(&format!(
+                "{whose}: {} entries were lost when a backup was restored.",
+                report.lost_by_restore
+            ));
+        }
+        match report.bad {
+            Some(bad) => {
+                broken += 1;
+                say(&format!("{whose}: entry {} {}.", bad.seq, bad.why));
+            }
+            None => say(&format!(
+                "{whose}: {} entries, all as written, compared with {} checkpoints.",
+                report.entries, report.checkpoints
+            )),
+        }
+    }
+    match broken {
+        0 => Ok(()),
+        _ => Err(StartError::Ledger),
+    }
 }
 
 fn catalog(command: CatalogCommand) -> Result<(), StartError> {

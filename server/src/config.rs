@@ -50,6 +50,12 @@ pub struct Place {
     #[arg(long, env = "LINKWELL_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
 
+    /// Directory of the signed checkpoints of the audit ledger and of what was
+    /// deleted; better on another disk or machine. Without one, audit in the
+    /// data directory
+    #[arg(long, env = "LINKWELL_AUDIT_CHECKPOINTS", value_name = "DIR")]
+    pub audit_checkpoints: Option<PathBuf>,
+
     /// Directory of extra or overriding provider files
     #[arg(long, env = "LINKWELL_CATALOG", value_name = "DIR")]
     pub catalog: Option<PathBuf>,
@@ -184,6 +190,13 @@ impl Place {
                 self.data.join("linkwell.db").display()
             )
         })
+    }
+
+    /// The directory of what stands outside of the database.
+    pub fn audit_directory(&self) -> PathBuf {
+        self.audit_checkpoints
+            .clone()
+            .unwrap_or_else(|| self.data.join("audit"))
     }
 
     /// The file the master key is expected in.

@@ -28,6 +28,8 @@ const CHECK_EVERY: &str = "8/10 * * * * *";
 const BUDGET: (Duration, usize) = (Duration::from_secs(1), 8);
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
+/// How often the heads of the audit ledgers are signed.
+const SIGN_EVERY: &str = "30 */5 * * * *";
 /// How long reads of tokens are gathered before they are written.
 const GATHER_READS: Duration = Duration::from_millis(500);
 /// How often webhooks are looked after when nothing happens here.
@@ -49,6 +51,7 @@ pub fn start(application: &Application) -> Background {
     // cron backend are registered nowhere else.
     let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
     let checker = hub.clone();
+    let signer = hub.clone();
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -75,6 +78,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(SWEEP_EVERY)))
                     .data(sweeper.clone())
                     .build(sweep)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("sign")
+                    .backend(CronScheduler::new(schedule(SIGN_EVERY)))
+                    .data(signer.clone())
+                    .build(sign)
             })
             .shutdown_timeout(GRACE);
         let signal = stopped.clone();
@@ -171,8 +180,14 @@ async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     Ok(hub.sweep().await?)
 }
 
+async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    hub.sign_checkpoints().await?;
+    hub.repeat_deletions().await?;
+    Ok(())
+}
+
 async fn flush_reads(hub: &Hub) {
-    if let Err(error) = hub.reads.flush(&hub.store).await {
+    if let Err(error) = hub.flush_reads().await {
         tracing::error!(%error, "token reads could not be written and stay in memory");
     }
 }

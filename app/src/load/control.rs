@@ -63,6 +63,7 @@ pub(super) fn control(hub: &Hub, kept: &Kept, attempts: &[flow::Model]) -> Contr
             Mends::Admin => "No, an admin has to act",
             Mends::Ended => "It has ended",
         },
+        next_check: kept.listed.health.next_check_at.map(moment),
         next_refresh: kept.listed.health.next_refresh_at.map(moment),
         stored: stored.collect(),
     }

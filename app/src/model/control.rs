@@ -28,6 +28,8 @@ pub struct Control {
     pub failed: Option<(String, Moment)>,
     /// Whether it goes on without a person, in words.
     pub mends: &'static str,
+    /// When it is checked next.
+    pub next_check: Option<Moment>,
     /// When it is renewed next, or tried again.
     pub next_refresh: Option<Moment>,
     /// What is stored of it.

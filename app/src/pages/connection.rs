@@ -9,7 +9,9 @@ use crate::{
         Current, Frame, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
     },
-    paths, words,
+    paths,
+    site::Visit,
+    words,
 };
 
 use super::control::KeptFacts;
@@ -399,17 +401,17 @@ fn Manage(connection: Connection) -> impl IntoView {
             </div>
         }
     });
+    let may_delete = Visit::current().person.is_some_and(|person| person.admin);
     let end = match status {
         Status::Disconnected => view! {
             <div class="manage-row">
                 <div>
-                    <h3>"Remove"</h3>
-                    <p>"Takes it and its history off the list."</p>
+                    <h3>"Delete"</h3>
+                    <p>"Its name, its history and everything read of it. An admin can do this."</p>
                 </div>
-                <form method="post" action=paths::REMOVE>
-                    <input type="hidden" name="id" value=id.clone()/>
-                    <button class="btn" data-kind="danger">"Remove"</button>
-                </form>
+                {may_delete.then(|| view! {
+                    <a class="btn" data-kind="danger" href=paths::delete(&id)>"Delete connection and data"</a>
+                })}
             </div>
         }
         .into_any(),
@@ -421,6 +423,15 @@ fn Manage(connection: Connection) -> impl IntoView {
                 </div>
                 <a class="btn" data-kind="danger" href=paths::disconnect(&id)>"Disconnect"</a>
             </div>
+            {may_delete.then(|| view! {
+                <div class="manage-row">
+                    <div>
+                        <h3>"Delete"</h3>
+                        <p>"Ends the access, and deletes its name, its history and everything read of it."</p>
+                    </div>
+                    <a class="btn" data-kind="danger" href=paths::delete(&id)>"Delete connection and data"</a>
+                </div>
+            })}
         }
         .into_any(),
     };

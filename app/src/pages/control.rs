@@ -136,6 +136,7 @@ fn Row(now: i64, control: Control, may_manage: bool) -> impl IntoView {
             </div>
             <dl class="facts">
                 <KeptFacts now control=control.clone()/>
+                <div><dt>"Next check"</dt><dd>{at(now, control.next_check, "None planned")}</dd></div>
                 <div><dt>"Next renewal"</dt><dd>{at(now, control.next_refresh, "None planned")}</dd></div>
             </dl>
             {actions}

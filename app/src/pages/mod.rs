@@ -2,13 +2,17 @@
 
 mod account;
 mod api_keys;
+mod audit;
 mod connect;
 mod connection;
 mod control;
+mod delete_connection;
 mod disconnect;
 mod guest;
 mod hub;
+mod members;
 mod missing;
+mod organisation;
 mod preview;
 mod provider_app;
 mod provider_apps;
@@ -19,13 +23,17 @@ pub mod wizard;
 
 pub use account::AccountView;
 pub use api_keys::ApiKeysView;
+pub use audit::AuditView;
 pub use connect::ConnectView;
 pub use connection::ConnectionView;
 pub use control::{ClearView, ControlView};
+pub use delete_connection::DeleteConnectionView;
 pub use disconnect::DisconnectView;
 pub use guest::{GuestChooseView, GuestConnectView};
 pub use hub::HubView;
+pub use members::MembersView;
 pub use missing::{BrokenView, ForbiddenView, MissingView};
+pub use organisation::OrganisationView;
 pub use preview::PreviewView;
 pub use provider_app::ProviderAppView;
 pub use provider_apps::ProviderAppsView;

@@ -121,6 +121,26 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// The password once more, before something grave, unless its person signed in
+/// a moment ago.
+#[component]
+pub fn StepUp(
+    /// Why it is asked for.
+    why: &'static str,
+) -> impl IntoView {
+    (!Visit::current().recently).then(|| {
+        view! {
+            <Field
+                name="current"
+                label="Your password"
+                kind="password"
+                help=why
+                autocomplete="current-password"
+            />
+        }
+    })
+}
+
 /// A field with a closed list of answers.
 #[component]
 pub fn Choose(

@@ -203,6 +203,9 @@ pub fn SettingsFrame(
         (paths::PROVIDER_APPS, "Provider apps", true),
         (paths::API_KEYS, "API keys", true),
         (paths::WEBHOOKS, "Webhooks", true),
+        (paths::MEMBERS, "Members", true),
+        (paths::AUDIT, "Audit log", true),
+        (paths::ORGANISATION, "Your data", true),
         (paths::ACCOUNT, "Your account", false),
     ]
     .into_iter()

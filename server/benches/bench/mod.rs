@@ -67,6 +67,7 @@ async fn application(directory: &Path) -> Application {
             ..hub::Choices::default()
         },
         spool: Spool::open(&directory.join("spool")).expect("a spool"),
+        witness: hub::record::Witness::open(&directory.join("audit")).expect("a directory"),
     })
     .expect("an application")
 }

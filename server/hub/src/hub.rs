@@ -12,7 +12,7 @@ use crate::{
     keep::{Keeper, spool::Spool},
     outbound::Outbound,
     people::{Limits, Passwords, Signing},
-    record::{Changes, ReadLog},
+    record::{Changes, Ledgers, ReadLog, Witness},
     store::Store,
     vault::Vault,
 };
@@ -43,6 +43,9 @@ pub struct Parts {
     pub keeper: Keeper,
     pub changes: Changes,
     pub reads: ReadLog,
+    pub ledgers: Ledgers,
+    /// What stands outside of the database: signed heads, and deletions.
+    pub witness: Witness,
     pub passwords: Passwords,
     /// How often the API may be called.
     pub limits: Limits,

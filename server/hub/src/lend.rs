@@ -151,7 +151,7 @@ impl Hub {
             }),
             Err(failure) => return Ok(Err(stored.withheld(failure))),
         };
-        self.reads.note(host.tenant(), key, id, now);
+        self.reads.note(host.tenant(), key, id, now, host.origin());
         Ok(Ok(Lent {
             access_token: handed.key,
             token_type: handed.token_type.into_owned(),

@@ -153,7 +153,16 @@ async fn welcome(
     (jar, Redirect::to(next)).into_response()
 }
 
-async fn sign_out(session: Session) -> Response {
+async fn sign_out(
+    State(hub): State<Hub>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+) -> Response {
+    if let Some(member) = &viewer.member
+        && let Err(error) = hub.signed_out(member).await
+    {
+        return back(paths::HUB, explain(Flash::default(), error));
+    }
     match sessions::sign_out(&session).await {
         Ok(()) => back(paths::SIGN_IN, Flash::notice(Notice::SignedOut)),
         Err(error) => {
@@ -320,12 +329,10 @@ async fn create_api_key(
     if scopes.is_empty() {
         return back(paths::API_KEYS, typed.and("scope", Problem::ScopesMissing));
     }
-    // Who may not make keys is told so, and not asked for a password first.
-    if !viewer.recently && member.role().may(Action::ManageApiKeys) {
-        let current = Secret::new(values("current").first().copied().unwrap_or_default());
-        if let Err(error) = shared.hub.confirm(member, current).await {
-            return back(paths::API_KEYS, explain(typed, error));
-        }
+    let current = Secret::new(values("current").first().copied().unwrap_or_default());
+    let asked = confirmed(&shared.hub, &viewer, Action::ManageApiKeys, current);
+    if let Err(error) = asked.await {
+        return back(paths::API_KEYS, explain(typed, error));
     }
     let created = shared.hub.create_api_key(member, name, &scopes, origins);
     match created.await {
@@ -334,6 +341,23 @@ async fn create_api_key(
             Html(page).into_response()
         }
         Err(error) => back(paths::API_KEYS, explain(typed, error)),
+    }
+}
+
+/// Answers whether something grave may go on: its person signed in a moment
+/// ago, or gave their password once more. Who may not do it at all is told so
+/// by what follows, and not asked for a password first.
+pub async fn confirmed(
+    hub: &Hub,
+    viewer: &Viewer,
+    action: Action,
+    current: Secret,
+) -> hub::Result<()> {
+    match &viewer.member {
+        Some(member) if !viewer.recently && member.role().may(action) => {
+            hub.confirm(member, current).await
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,8 @@
 //! | pages, `/api/*` | what people see, and the server functions their forms post to | the `app` crate |
 //! | `/connections/*`, `/oauth/*`, `/flows/*` | a flow in the browser ([`oauth`]) | members |
 //! | `/connections/*/mapping` | the form that names columns (`mapping`) | members |
+//! | `/settings/audit/export` | the audit log as a file (`audit`) | admins |
+//! | `/settings/organisation/*` | everything as a file, and its end (`organisation`) | owners |
 //! | `/connect/*` | the conversation that collects keys and logins (`wizard`) | members |
 //! | `/link/*`, `/guest*` | connecting by a link of a host application (`guest`) | who came by one |
 //! | `/events` | what changed, as server-sent events ([`events`]) | members |
@@ -15,10 +17,11 @@
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!
 //! From outside in, a request passes: its id and log line, the security
-//! headers, the origin gate, the session, and the look-up of who is signed in.
+//! headers, the note of where it comes from for the ledger, the origin gate, the session, and the look-up of who is signed in.
 
 mod account;
 pub mod api;
+mod audit;
 mod client;
 pub mod events;
 pub mod gate;
@@ -28,6 +31,8 @@ pub mod health;
 mod hooks;
 mod mapping;
 pub mod oauth;
+mod organisation;
+mod origin;
 mod pages;
 pub mod problem;
 pub mod sessions;
@@ -86,6 +91,8 @@ pub fn router(application: &Application) -> Router {
         .merge(oauth::router())
         .merge(wizard::router())
         .merge(webhooks::router())
+        .merge(audit::router())
+        .merge(organisation::router())
         .merge(guest::router())
         .merge(mapping::router())
         .merge(events::router(hub.clone(), stopping))
@@ -103,6 +110,10 @@ pub fn router(application: &Application) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             hub.clone(),
             gate::check,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            origin::note,
         ))
         .layer(axum::middleware::from_fn_with_state(hub, headers::add))
         .layer(axum::middleware::from_fn(trace::request))

@@ -39,6 +39,7 @@ async fn hub(public_url: &str) -> Hub {
         operator_apps: BTreeMap::new(),
         choices: hub::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
+        witness: hub::record::Witness::open(&spool.join("audit")).unwrap(),
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

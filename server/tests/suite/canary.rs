@@ -33,7 +33,7 @@ const ROW: &str = "canary-row-of-their-data";
 
 /// Everything that is logged on this thread, which is where a test's server runs.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -47,7 +47,7 @@ impl io::Write for Log {
 }
 
 impl Log {
-    fn listen() -> (Self, (DefaultGuard, Dispatch)) {
+    pub fn listen() -> (Self, (DefaultGuard, Dispatch)) {
         // With a single listener, a line that another test's thread comes by
         // first would be taken for one that nobody wants to hear.
         let second = Dispatch::new(tracing_subscriber::registry());
@@ -66,7 +66,7 @@ impl Log {
         (log, (guard, second))
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -405,7 +405,8 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
     for things in [Things::nowhere(), things] {
         for (method, route, body) in ROUTES
             .iter()
-            .filter(|(_, path, _)| !path.ends_with("/token"))
+            // Nothing would be left to look at.
+            .filter(|(_, path, _)| !path.ends_with("/token") && !path.ends_with("/delete"))
         {
             // These answers show a new secret to the one it is for.
             let shows = [
@@ -430,7 +431,7 @@ async fn row_46_asvs_16_2_5_no_secret_is_logged_shown_or_stored() {
             }
         }
     }
-    hub.reads.flush(&hub.store).await.unwrap();
+    hub.flush_reads().await.unwrap();
 
     let log = log.text();
     assert!(log.contains("that traces are heard"));

@@ -18,6 +18,7 @@ use hub::{
     keep::spool::Spool,
     outbound::OutboundPolicy,
     people::{Member, Scope},
+    record::Witness,
     secret::Secret,
     store::{ConnectionId, Store},
     vault::MasterKey,
@@ -74,6 +75,8 @@ struct Seed {
 pub struct Setup {
     /// Provider files that replace or extend the catalog's.
     pub catalog: Option<PathBuf>,
+    /// The database is a file in the hub's directory, where it is SQLite.
+    pub on_file: bool,
     /// No member exists yet.
     pub nobody: bool,
     /// Where people reach the hub, when that is not where it listens.
@@ -115,10 +118,59 @@ impl World {
         Self::with(Setup::default()).await
     }
 
+    /// On SQLite with a database file, inside its directory.
+    pub async fn on_file() -> Self {
+        let setup = Setup {
+            on_file: true,
+            ..Setup::default()
+        };
+        Self::with(setup).await
+    }
+
+    /// A process that starts on a backup, put in the place of the database.
+    pub async fn restored(&self, backup: &std::path::Path) -> Self {
+        let file = self.seed.directory.join("restored.db");
+        std::fs::copy(backup, &file).expect("a backup");
+        let url = format!("sqlite://{}", file.display());
+        let store = Store::open(&url).await.expect("the backup");
+        let seed = Seed {
+            database: None,
+            store,
+            ..self.seed.clone()
+        };
+        let (app, base) = seed
+            .start_with(&self.clock, &self.shop_url, self.app_of_shop())
+            .await;
+        Self {
+            app,
+            base,
+            clock: self.clock.clone(),
+            shop: self.shop.clone(),
+            shop_url: self.shop_url.clone(),
+            statements: self.statements.clone(),
+            seed,
+            member: self.member.clone(),
+            scratch: self.scratch.clone(),
+        }
+    }
+
     pub async fn with(setup: Setup) -> Self {
         let statements = Arc::new(AtomicU64::new(0));
         let database = fresh_database().await;
-        let mut store = Store::open(database.as_deref().unwrap_or("sqlite::memory:"))
+        let directory = std::env::temp_dir().join(format!("linkwell-test-{}", ConnectionId::new()));
+        let file = format!(
+            "sqlite://{}?mode=rwc",
+            directory.join("linkwell.db").display()
+        );
+        if setup.on_file {
+            std::fs::create_dir_all(&directory).expect("a directory");
+        }
+        let inside = if setup.on_file {
+            &*file
+        } else {
+            "sqlite::memory:"
+        };
+        let mut store = Store::open(database.as_deref().unwrap_or(inside))
             .await
             .expect("a database");
         migrate(&store).await.expect("migrations");
@@ -128,7 +180,6 @@ impl World {
         });
         let clock = Clock::manual(Clock::system().now());
         let (shop, shop_url) = serve_sandbox(&clock, setup.skew).await;
-        let directory = std::env::temp_dir().join(format!("linkwell-test-{}", ConnectionId::new()));
         let scratch = Arc::new(Scratch(directory.clone()));
         let seed = Seed {
             database,
@@ -219,6 +270,11 @@ impl World {
             client_secret: Secret::new(app.client_secret.expose()),
             settings: Default::default(),
         }
+    }
+
+    /// Where this hub keeps what is not in the database.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.seed.directory
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -422,6 +478,7 @@ impl Seed {
             operator_apps: BTreeMap::from([("sandbox".to_owned(), app)]),
             choices: self.choices.clone(),
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
+            witness: Witness::open(&self.directory.join("audit")).expect("a directory"),
         })
         .expect("an application");
         application.make_ready().await.expect("ready");

@@ -30,14 +30,14 @@ async fn reads_are_recorded_in_batches_with_who_and_what() {
         host.token(id).await;
     }
     let hub = &world.app.hub;
-    assert_eq!(hub.reads.flush(&hub.store).await.unwrap(), 3);
+    assert_eq!(hub.flush_reads().await.unwrap(), 3);
     let reads = hub::store::token_read::Entity::find()
         .all(hub.store.db())
         .await
         .unwrap();
     assert_eq!(reads.len(), 3);
     assert!(reads.iter().all(|read| read.connection_id == id));
-    assert_eq!(hub.reads.flush(&hub.store).await.unwrap(), 0);
+    assert_eq!(hub.flush_reads().await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ async fn how_connections_are_kept_is_told_in_three_statements() {
 
     world.advance(TimeDelta::minutes(2));
     host.token(id).await;
-    hub.reads.flush(&hub.store).await.unwrap();
+    hub.flush_reads().await.unwrap();
     let lent = world.clock.now();
     for _ in 0..3 {
         world.import_living(&host).await;

@@ -306,6 +306,7 @@ pub async fn neighbour(world: &World) -> (Member, Things, HostApp) {
         handle,
         key: key.id.to_string(),
         webhook: webhook.id.to_string(),
+        person: bo.person().to_string(),
         link,
         link_secret,
     };
@@ -322,6 +323,7 @@ async fn shown(answer: Response, things: &Things) -> (StatusCode, String, String
             &things.handle,
             &things.key,
             &things.webhook,
+            &things.person,
         ];
         let text = ids
             .into_iter()

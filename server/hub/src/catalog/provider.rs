@@ -119,7 +119,7 @@ impl Provider {
             variable.is_none_or(|variable| variable.anywhere)
         };
         // An address may also be made of what was entered.
-        !names.any(|name| is_anywhere(name))
+        !names.any(is_anywhere)
     }
 
     /// The address people are sent to, if they are sent anywhere.

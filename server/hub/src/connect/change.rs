@@ -7,6 +7,7 @@ use crate::{
     Error, FieldProblem, Result,
     hub::Hub,
     people::By,
+    record::{Deed, Entry},
     store::{
         ConnectionId,
         connection::{self, Mapping, SyncFrequency},
@@ -79,6 +80,13 @@ impl Hub {
             .await?
             .ok_or(Error::NotFound)?;
         let is_renamed = change.display_name.is_some();
+        let deeds = [
+            (is_renamed, Deed::ConnectionRenamed),
+            (change.mapping.is_some(), Deed::MappingChanged),
+            (change.sync_frequency.is_some(), Deed::FrequencyChanged),
+        ];
+        let provider = connection.provider.clone();
+        let ledger = self.ledger(by.tenant()).await?;
         let mut row = connection.into_active_model();
         if let Some(name) = &change.display_name {
             let name = name.trim();
@@ -104,6 +112,10 @@ impl Hub {
                 data: event::Data::default(),
             };
             event::append(&transaction, new, self.clock.now()).await?;
+        }
+        for (_, deed) in deeds.into_iter().filter(|(is_done, _)| *is_done) {
+            let entry = Entry::new(by, deed).on(id).saying(provider.clone());
+            ledger.append(&transaction, entry).await?;
         }
         transaction.commit().await?;
         self.changes.nudge(by.tenant());

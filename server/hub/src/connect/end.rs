@@ -10,8 +10,9 @@ use crate::{
     dialect::{self, Tokens},
     hub::Hub,
     people::{Action, Host, Member, Scope},
+    record::{Deed, Entry, Outcome, Who},
     store::{
-        ConnectionId, PersonId, TenantId,
+        ConnectionId, TenantId,
         connection::{self, Revocation},
         credential,
         event::{self, Kind},
@@ -29,35 +30,37 @@ impl Hub {
     /// became of the grant is stored and answered.
     pub async fn disconnect(&self, member: &Member, id: ConnectionId) -> Result<Revocation> {
         member.may(Action::Connect)?;
-        self.end(member.tenant(), Some(member.person()), id).await
+        self.end(member.tenant(), member.into(), id).await
     }
 
-    /// Ends a connection and forgets it.
+    /// Ends a connection and deletes it with everything that is known of it.
     pub async fn delete(&self, host: &Host, id: ConnectionId) -> Result<()> {
         host.may(Scope::ConnectionsWrite)?;
         host.may_by_role(Action::DeleteConnection)?;
-        self.end(host.tenant(), host.person(), id).await?;
-        self.forget(host.tenant(), id).await
+        self.end(host.tenant(), host.into(), id).await?;
+        self.erase_connection(host.tenant(), host.into(), id).await
     }
 
     /// Ends a connection and forgets it, because its person said so at the
     /// provider.
     pub(crate) async fn erase(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
-        self.end(tenant, None, id).await?;
-        self.forget(tenant, id).await
+        self.end(tenant, Who::hub(), id).await?;
+        self.erase_connection(tenant, Who::hub(), id).await
     }
 
-    /// Removes a connection that has ended from the list.
+    /// Ends a connection, if it has not ended yet, and deletes it with everything
+    /// that is known of it.
     pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
         member.may(Action::DeleteConnection)?;
-        self.end(member.tenant(), Some(member.person()), id).await?;
-        self.forget(member.tenant(), id).await
+        self.end(member.tenant(), member.into(), id).await?;
+        self.erase_connection(member.tenant(), member.into(), id)
+            .await
     }
 
-    async fn end(
+    pub(crate) async fn end(
         &self,
         tenant: TenantId,
-        person: Option<PersonId>,
+        who: Who,
         id: ConnectionId,
     ) -> Result<Revocation> {
         let connection = connection::of_tenant(self.store.db(), tenant, id)
@@ -68,13 +71,22 @@ impl Hub {
         }
         // First and by itself: whatever happens at the provider, from now on
         // nothing is lent.
+        let ledger = self.ledger(tenant).await?;
+        let is_first = connection.disconnected_at.is_none();
         let mut change = connection.into_active_model();
         change.disconnected_at = Set(Some(self.clock.now()));
-        let connection = change.update(self.store.db()).await?;
+        let transaction = self.store.begin().await?;
+        let connection = change.update(&transaction).await?;
+        if is_first {
+            let entry = Entry::new(who.clone(), Deed::ConnectionDisconnected).on(id);
+            let entry = entry.saying(connection.provider.clone());
+            ledger.append(&transaction, entry).await?;
+        }
+        transaction.commit().await?;
         let hub = self.clone();
         self.keeper
             .tasks
-            .spawn(async move { hub.finish_disconnect(connection, person).await })
+            .spawn(async move { hub.finish_disconnect(connection, who).await })
             .await
             .map_err(|_| Error::Conflict("disconnecting was interrupted"))?
     }
@@ -82,8 +94,9 @@ impl Hub {
     async fn finish_disconnect(
         &self,
         connection: connection::Model,
-        person: Option<PersonId>,
+        who: Who,
     ) -> Result<Revocation> {
+        let ledger = self.ledger(connection.tenant_id).await?;
         let revocation = self.revoke(&connection).await?;
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
@@ -104,7 +117,7 @@ impl Hub {
                 tenant: connection.tenant_id,
                 kind: Kind::ConnectionDisconnected,
                 connection: Some(connection.id),
-                person,
+                person: who.person(),
                 data: event::Data {
                     status: Some(revocation.as_str().into()),
                     ..Default::default()
@@ -113,6 +126,13 @@ impl Hub {
             now,
         )
         .await?;
+        let outcome = match revocation {
+            Revocation::Failed => Outcome::Failed,
+            _ => Outcome::Done,
+        };
+        let entry = Entry::new(who, Deed::GrantReturned).on(connection.id);
+        let entry = entry.ended(outcome).saying(revocation.as_str());
+        ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
         self.changes.nudge(connection.tenant_id);
         if revocation == Revocation::Revoked {
@@ -168,37 +188,6 @@ impl Hub {
         Ok(outcome)
     }
 
-    async fn forget(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
-        let transaction = self.store.begin().await?;
-        event::Entity::update_many()
-            .col_expr(
-                event::Column::Data,
-                sea_orm::sea_query::Expr::value(event::Data::default()),
-            )
-            .filter(event::Column::ConnectionId.eq(id))
-            .exec(&transaction)
-            .await?;
-        sync_run::forget(&transaction, id).await?;
-        connection::Entity::delete_by_id(id)
-            .exec(&transaction)
-            .await?;
-        event::append(
-            &transaction,
-            event::New {
-                tenant,
-                kind: Kind::ConnectionDeleted,
-                connection: Some(id),
-                person: None,
-                data: event::Data::default(),
-            },
-            self.clock.now(),
-        )
-        .await?;
-        transaction.commit().await?;
-        self.changes.nudge(tenant);
-        Ok(())
-    }
-
     /// Ends the disconnections that a crash left half-way.
     pub async fn finish_disconnects(&self) -> Result<()> {
         let unfinished = connection::Entity::find()
@@ -207,7 +196,7 @@ impl Hub {
             .all(self.store.db())
             .await?;
         for connection in unfinished {
-            self.finish_disconnect(connection, None).await?;
+            self.finish_disconnect(connection, Who::hub()).await?;
         }
         Ok(())
     }

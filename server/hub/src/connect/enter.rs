@@ -147,7 +147,7 @@ impl Hub {
         }
         let mut connected = Connected {
             tenant: by.tenant(),
-            person: by.person(),
+            who: by.into(),
             link: by.link(),
             provider,
             variables,

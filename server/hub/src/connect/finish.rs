@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{By, Guest, Member},
+    record::{Origin, Who},
     secret::{Secret, digest},
     store::{ConnectionId, FlowId, Owner, connection, flow, words},
     vault::Place,
@@ -106,13 +107,13 @@ impl Hub {
         };
         // The exchange outlives the browser's patience: once the code is sent,
         // the answer must be stored even if nobody waits for the page.
-        let hub = self.clone();
+        let (hub, origin) = (self.clone(), Origin::current());
         let params = callback.params.to_vec();
         self.keeper
             .tasks
             .spawn(async move {
-                hub.carry_through(flow, &params, verifier, cookie_name)
-                    .await
+                let carried = hub.carry_through(flow, &params, verifier, cookie_name);
+                origin.around(carried).await
             })
             .await
             .map_err(|_| Error::Conflict("the callback was interrupted"))?
@@ -256,7 +257,7 @@ impl Hub {
         let scopes_granted = grant.scopes.take().or(callback.granted_scopes);
         let connected = Connected {
             tenant: flow.tenant_id,
-            person: flow.owner().person(),
+            who: Who::owner(flow.owner()),
             link: flow.link_id,
             provider,
             variables: known,

@@ -84,7 +84,7 @@ impl Hub {
         let refreshes = provider.refresh.mode == RefreshMode::RefreshToken;
         let connected = Connected {
             tenant: host.tenant(),
-            person: host.person(),
+            who: host.into(),
             link: None,
             provider,
             variables: provider.values(&variables),

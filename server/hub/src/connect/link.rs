@@ -6,6 +6,7 @@ use crate::{
     Error, Hub, Result,
     catalog::{SignIn, Variables},
     people::{Authority, Guest, Host, LINK_RANDOM_BYTES, Scope, read_return},
+    record::{Deed, Entry},
     secret::Secret,
     store::{ApiKeyId, ConnectLinkId, ConnectionId, api_key, connect_link, connection},
 };
@@ -114,7 +115,14 @@ impl Hub {
             used_at: None,
             result_connection_id: None,
         };
-        connect_link::insert(self.store.db(), row.clone()).await?;
+        let ledger = self.ledger(host.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        connect_link::insert(&transaction, row.clone()).await?;
+        let entry = Entry::new(host, Deed::LinkCreated).on(row.id);
+        ledger
+            .append(&transaction, entry.saying(row.providers.clone()))
+            .await?;
+        transaction.commit().await?;
         let address = format!("{}link/{}", self.public_url, secret.expose());
         Ok((row, Secret::new(address)))
     }

@@ -14,10 +14,10 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::schedule::{self, Life},
+    record::{Deed, Entry, Who},
     secret::Secret,
     store::{
-        ConnectLinkId, ConnectionId, Owner, PersonId, TenantId, connect_link, connection,
-        credential,
+        ConnectLinkId, ConnectionId, Owner, TenantId, connect_link, connection, credential,
         event::{self, Kind},
         is_taken, refresh_attempt, sync_run, words,
     },
@@ -27,7 +27,7 @@ use crate::{
 /// A grant with all that is known about it, ready to be saved.
 pub(super) struct Connected<'a> {
     pub tenant: TenantId,
-    pub person: Option<PersonId>,
+    pub who: Who,
     /// The link that is used up with it.
     pub link: Option<ConnectLinkId>,
     pub provider: &'a Provider,
@@ -150,6 +150,7 @@ impl Hub {
                 before,
             ));
         }
+        let ledger = self.ledger(connected.tenant).await?;
         let now = self.clock.now();
         let transaction = self.store.begin().await?;
         // With what it is for, or not at all: of any number of attempts with one
@@ -187,7 +188,7 @@ impl Hub {
                 row.id = Set(id);
                 row.tenant_id = Set(connected.tenant);
                 row.provider = Set(connected.provider.id.clone());
-                row.created_by = Set(connected.person);
+                row.created_by = Set(connected.who.person());
                 row.created_at = Set(now);
                 row.display_name = Set(match account {
                     Account::Claimed { display_name, .. } => display_name.clone(),
@@ -227,7 +228,7 @@ impl Hub {
                 tenant: row.tenant_id,
                 kind,
                 connection: Some(id),
-                person: connected.person,
+                person: connected.who.person(),
                 data: event::Data {
                     note: matches!(account, Account::Claimed { .. }).then(|| "imported".into()),
                     link: connected.link,
@@ -248,6 +249,15 @@ impl Hub {
         {
             self.plan_sync(&transaction, &row).await?;
         }
+        let deed = match (account, kind) {
+            (Account::Claimed { .. }, _) => Deed::ConnectionImported,
+            (_, Kind::ConnectionCreated) => Deed::ConnectionCreated,
+            _ => Deed::ConnectionReconnected,
+        };
+        let entry = Entry::new(connected.who.clone(), deed).on(id);
+        ledger
+            .append(&transaction, entry.saying(row.provider.clone()))
+            .await?;
         transaction.commit().await?;
         tracing::info!(connection.id = %id, provider = %row.provider, event = ?kind, "connection saved");
         Ok(id)
@@ -451,7 +461,7 @@ impl<'a> Connected<'a> {
             .collect();
         let connected = Self {
             tenant,
-            person: owner.person(),
+            who: Who::owner(owner),
             link: owner.link(),
             provider,
             variables: held.variables,

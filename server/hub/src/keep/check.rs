@@ -48,7 +48,7 @@ impl Hub {
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
         if let Some(outcome) = self.probe(&connection).await? {
-            self.record(connection, outcome, Cause::Asked).await?;
+            self.note_check(connection, outcome, Cause::Asked).await?;
         }
         self.one(by.tenant(), id).await
     }
@@ -197,10 +197,11 @@ impl Hub {
         connection: connection::Model,
         outcome: Result<Identity, Failure>,
     ) -> Result<()> {
-        self.record(connection, outcome, Cause::Background).await
+        self.note_check(connection, outcome, Cause::Background)
+            .await
     }
 
-    async fn record(
+    async fn note_check(
         &self,
         connection: connection::Model,
         outcome: Result<Identity, Failure>,

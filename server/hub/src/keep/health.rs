@@ -186,7 +186,9 @@ fn status_of(code: FailureCode, told: Option<Alarm>) -> Status {
     let has_lasted = told >= Some(Alarm::Degraded);
     match code {
         // Nobody here can do anything about these, however long they last.
-        FailureCode::ProviderLimitedOrDown | FailureCode::SignInSlow => Status::Retrying,
+        FailureCode::ProviderLimitedOrDown
+        | FailureCode::SignInSlow
+        | FailureCode::ConnectorAuthSelectorChanged => Status::Retrying,
         code if code.is_transient() && !has_lasted => Status::Retrying,
         FailureCode::AdminApprovalRequired | FailureCode::AppConfigInvalid => {
             Status::WaitingForAdmin

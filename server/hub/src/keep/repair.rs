@@ -17,8 +17,11 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{By, Member},
+    record::{Deed, Entry},
     store::{
-        ConnectionId, TenantId, connection, credential,
+        ConnectionId, TenantId,
+        connection::{self, Alarm},
+        credential,
         event::{self, Kind},
         refresh_attempt,
     },
@@ -125,6 +128,8 @@ impl Hub {
         let connection = connection.ok_or(Error::NotFound)?;
         let now = self.clock.now();
         let failure = Failure::told(FailureCode::GrantRevokedOrExpired, CLEARED);
+        let ledger = self.ledger(member.tenant()).await?;
+        let provider = connection.provider.clone();
         let transaction = self.store.begin().await?;
         credential::destroy(&transaction, id).await?;
         refresh_attempt::forget(&transaction, id).await?;
@@ -133,22 +138,17 @@ impl Hub {
         change.failed_at = Set(Some(now));
         // There is nothing to check.
         change.next_check_at = Set(None);
-        change.update(&transaction).await?;
-        event::append(
-            &transaction,
-            event::New {
-                tenant: member.tenant(),
-                kind: Kind::ConnectionCleared,
-                connection: Some(id),
-                person: Some(member.person()),
-                data: event::Data {
-                    failure: Some(failure),
-                    ..Default::default()
-                },
-            },
-            now,
-        )
-        .await?;
+        change.alarm = Set(Some(Alarm::ActionRequired));
+        let connection = change.update(&transaction).await?;
+        let data = event::Data {
+            failure: Some(failure),
+            ..Default::default()
+        };
+        let (kind, person) = (Kind::ConnectionCleared, Some(member.person()));
+        self.tell_as(&transaction, &connection, kind, person, data)
+            .await?;
+        let entry = Entry::new(member, Deed::ConnectionCleared).on(id);
+        ledger.append(&transaction, entry.saying(provider)).await?;
         transaction.commit().await?;
         self.changes.nudge(member.tenant());
         Ok(())

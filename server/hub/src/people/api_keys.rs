@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Member, Role, Shown, fields, origins};
 use crate::{
     Error, Hub, Result,
+    record::{Actor, Deed, Denied, Entry, Origin, Who},
     secret::Secret,
     store::{ApiKeyId, PersonId, TenantId, api_key, member, tenant},
 };
@@ -88,6 +89,7 @@ pub struct Host {
     by_token: bool,
     /// The generation of the person's sessions.
     epoch: Option<i32>,
+    origin: Origin,
 }
 
 /// Who is signed in may call the API as far as their role allows.
@@ -99,6 +101,7 @@ impl From<&Member> for Host {
             scopes: member.role().scopes(),
             by_token: false,
             epoch: Some(member.session_epoch()),
+            origin: member.origin().clone(),
         }
     }
 }
@@ -127,6 +130,11 @@ impl Host {
         &self.scopes
     }
 
+    /// Where the request comes from in which it showed it.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Whether it showed a short-lived token and not a key.
     pub(super) fn is_by_token(&self) -> bool {
         self.by_token
@@ -142,12 +150,25 @@ impl Host {
     /// # Errors
     /// [`Error::Forbidden`] with the scope that is needed.
     pub fn may(&self, scope: Scope) -> Result<()> {
-        match self.scopes.contains(&scope) {
-            true => Ok(()),
-            false => Err(Error::Forbidden {
-                needs: scope.as_str(),
-            }),
+        if self.scopes.contains(&scope) {
+            return Ok(());
         }
+        self.deny(scope.as_str());
+        Err(Error::Forbidden {
+            needs: scope.as_str(),
+        })
+    }
+
+    fn deny(&self, wanted: &'static str) {
+        let actor = match self.authority {
+            Authority::Key(key) => Actor::Key(key),
+            Authority::Person(person, _) => Actor::Person(person),
+        };
+        self.origin.deny(Denied {
+            tenant: self.tenant,
+            actor,
+            wanted,
+        });
     }
 
     /// Answers whether it may do what only some roles may. A key has no role:
@@ -158,7 +179,9 @@ impl Host {
     pub(crate) fn may_by_role(&self, action: Action) -> Result<()> {
         match self.authority {
             Authority::Key(_) => Ok(()),
-            Authority::Person(_, role) => action.of_role(role),
+            Authority::Person(_, role) => action
+                .of_role(role)
+                .inspect_err(|_| self.deny(action.as_str())),
         }
     }
 
@@ -172,6 +195,7 @@ impl Host {
             scopes: shown.narrow(read_scopes(scopes)),
             by_token: matches!(shown, Shown::Token(_)),
             epoch: None,
+            origin: Origin::current(),
         }
     }
 }
@@ -210,8 +234,7 @@ impl Hub {
         return_origins: &str,
     ) -> Result<(api_key::Model, Secret)> {
         member.may(Action::ManageApiKeys)?;
-        let (tenant, by) = (member.tenant(), Some(member.person()));
-        self.mint_key(tenant, by, name, scopes, return_origins)
+        self.mint_key(member.tenant(), member.into(), name, scopes, return_origins)
             .await
     }
 
@@ -230,7 +253,7 @@ impl Hub {
         let tenant = tenant::by_name(self.store.db(), tenant_name.trim())
             .await?
             .ok_or(Error::NotFound)?;
-        self.mint_key(tenant.id, None, name, scopes, return_origins)
+        self.mint_key(tenant.id, Who::operator(), name, scopes, return_origins)
             .await
     }
 
@@ -249,10 +272,14 @@ impl Hub {
     /// [`Error::Forbidden`], [`Error::NotFound`] also when it was revoked before.
     pub async fn revoke_api_key(&self, member: &Member, id: ApiKeyId) -> Result<()> {
         member.may(Action::ManageApiKeys)?;
-        match api_key::revoke(self.store.db(), member.tenant(), id, self.clock.now()).await? {
-            true => Ok(()),
-            false => Err(Error::NotFound),
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        if !api_key::revoke(&transaction, member.tenant(), id, self.clock.now()).await? {
+            return Err(Error::NotFound);
         }
+        let entry = Entry::new(member, Deed::KeyRevoked).on(id);
+        ledger.append(&transaction, entry).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Who showed this key or token; none when it is not a living one.
@@ -276,13 +303,14 @@ impl Hub {
                 scopes: shown.narrow(row.role.scopes()),
                 by_token: true,
                 epoch: Some(epoch),
+                origin: Origin::current(),
             }))
     }
 
     async fn mint_key(
         &self,
         tenant: TenantId,
-        by: Option<PersonId>,
+        who: Who,
         name: &str,
         scopes: &[Scope],
         return_origins: &str,
@@ -301,13 +329,20 @@ impl Hub {
             secret_hash: secret.digest(),
             hint: secret.expose()[secret.expose().len() - HINT_CHARS..].to_owned(),
             scopes,
-            created_by: by,
+            created_by: who.person(),
             created_at: self.clock.now(),
             last_used_at: None,
             revoked_at: None,
             return_origins,
         };
-        api_key::insert(self.store.db(), row.clone()).await?;
+        let ledger = self.ledger(tenant).await?;
+        let transaction = self.store.begin().await?;
+        api_key::insert(&transaction, row.clone()).await?;
+        let entry = Entry::new(who, Deed::KeyCreated).on(row.id);
+        ledger
+            .append(&transaction, entry.saying(row.scopes.clone()))
+            .await?;
+        transaction.commit().await?;
         Ok((row, secret))
     }
 }

@@ -4,6 +4,7 @@ use sea_orm::EntityTrait;
 
 use crate::{
     Error, Hub, Result,
+    record::{Actor, Deed, Entry, Origin, Who},
     secret::{Secret, digest},
     store::{
         ConnectLinkId, ConnectionId, TenantId, connect_link,
@@ -23,6 +24,7 @@ pub struct Guest {
     link: connect_link::Model,
     browser_hash: Vec<u8>,
     organisation: String,
+    origin: Origin,
 }
 
 /// What a link says to whoever opens it, before anything has happened.
@@ -66,6 +68,11 @@ impl Guest {
     /// The link.
     pub fn link(&self) -> ConnectLinkId {
         self.link.id
+    }
+
+    /// Where the request comes from in which they have shown it.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// When it ends.
@@ -149,9 +156,14 @@ impl Hub {
             return Ok(guest.map(|guest| (guest, Secret::new(shown))));
         }
         let (browser, now) = (Secret::random(RANDOM_BYTES), self.clock.now());
-        if !connect_link::bind(self.store.db(), link.id, browser.digest(), now).await? {
+        let ledger = self.ledger(link.tenant_id).await?;
+        let transaction = self.store.begin().await?;
+        if !connect_link::bind(&transaction, link.id, browser.digest(), now).await? {
             return Ok(None);
         }
+        let entry = Entry::new(Who::here(Actor::Guest(link.id)), Deed::LinkOpened);
+        ledger.append(&transaction, entry.on(link.id)).await?;
+        transaction.commit().await?;
         tracing::info!(link.id = %link.id, tenant.id = %link.tenant_id, "a link was opened");
         let guest = self
             .guest_of(connect_link::Model {
@@ -207,6 +219,7 @@ impl Hub {
             organisation: self.organisation(link.tenant_id).await?,
             browser_hash,
             link,
+            origin: Origin::current(),
         }))
     }
 

@@ -3,6 +3,7 @@
 use super::{Action, Role};
 use crate::{
     Hub, Result,
+    record::Origin,
     store::{
         PersonId, TenantId,
         member::{self, Membership},
@@ -22,6 +23,7 @@ pub struct Member {
     email: String,
     role: Role,
     session_epoch: i32,
+    origin: Origin,
 }
 
 impl Member {
@@ -61,6 +63,11 @@ impl Member {
         self.session_epoch
     }
 
+    /// Where the request comes from in which they have proven it.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// To be called only where the person has just been authenticated.
     pub(super) fn authenticated(row: Membership) -> Self {
         Self {
@@ -71,6 +78,7 @@ impl Member {
             email: row.email,
             role: row.role,
             session_epoch: row.session_epoch,
+            origin: Origin::current(),
         }
     }
 }

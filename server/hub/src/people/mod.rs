@@ -9,6 +9,7 @@ mod by;
 mod fields;
 mod guest;
 mod limits;
+mod members;
 mod membership;
 mod origins;
 mod passwords;
@@ -25,6 +26,7 @@ pub use by::By;
 pub(crate) use guest::RANDOM_BYTES as LINK_RANDOM_BYTES;
 pub use guest::{Done, Guest, Invitation, Standing};
 pub use limits::{Allowance, Limits, Policy};
+pub use members::Listed as ListedMember;
 pub use membership::Member;
 pub(crate) use origins::read_return;
 pub use passwords::Passwords;
@@ -32,8 +34,8 @@ pub use provider_apps::{ProviderAppSource, ProviderAppStatus};
 pub use roles::Action;
 pub use sign_in::SignedIn;
 pub use sign_up::NewOwner;
-pub(crate) use tokens::Shown;
 pub use tokens::{Minted, PublicKey, Signing};
+pub(crate) use tokens::{Shown, ed25519};
 
 pub use crate::store::member::Role;
 

@@ -10,6 +10,7 @@ use crate::{
     Error, FieldProblem, Hub, Result,
     catalog::{Provider, Variables},
     dialect::ProviderApp,
+    record::{Deed, Entry, Target},
     secret::Secret,
     store::{TenantId, connection, provider_app},
     vault::Place,
@@ -123,14 +124,18 @@ impl Hub {
         };
         // Sealing may read the database, so it cannot happen inside a
         // transaction; the version says whether the row is still the one read.
+        let ledger = self.ledger(tenant).await?;
+        let transaction = self.store.begin().await?;
         let written = match old {
-            Some(old) => provider_app::replace(self.store.db(), row, old.version).await?,
-            None => provider_app::insert(self.store.db(), row).await?,
+            Some(old) => provider_app::replace(&transaction, row, old.version).await?,
+            None => provider_app::insert(&transaction, row).await?,
         };
-        match written {
-            true => Ok(()),
-            false => Err(CHANGED_MEANWHILE),
+        if !written {
+            return Err(CHANGED_MEANWHILE);
         }
+        let entry = Entry::new(member, Deed::AppSaved).on(Target::App(app.to_owned()));
+        ledger.append(&transaction, entry).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// What an operator typed for the further settings of an app, checked.
@@ -213,10 +218,14 @@ impl Hub {
     /// [`Error::Forbidden`], [`Error::NotFound`] when there are none.
     pub async fn remove_provider_app(&self, member: &Member, app: &str) -> Result<()> {
         member.may(Action::ManageProviderApps)?;
-        match provider_app::delete(self.store.db(), member.tenant(), app).await? {
-            true => Ok(()),
-            false => Err(Error::NotFound),
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        if !provider_app::delete(&transaction, member.tenant(), app).await? {
+            return Err(Error::NotFound);
         }
+        let entry = Entry::new(member, Deed::AppRemoved).on(Target::App(app.to_owned()));
+        ledger.append(&transaction, entry).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The values to speak to a provider with: the tenant's own, or else the

@@ -1,7 +1,10 @@
 //! Roles and actions: the one table of who may do what.
 
 use super::{Member, Role, Scope};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    record::{Actor, Denied},
+};
 
 /// What a member may want to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,20 +21,44 @@ pub enum Action {
     ManageWebhooks,
     /// Delete a connection together with its history.
     DeleteConnection,
+    /// Read the audit ledger, and take it along.
+    ReadLedger,
+    /// Give members other roles, and remove them.
+    ManageMembers,
+    /// Take everything the organisation has here along, or delete it.
+    ManageTenant,
 }
 
 /// The least role that may do each action. An action that is not listed is
 /// denied to everybody.
-const LEAST_ROLE: [(Action, Role); 6] = [
+const LEAST_ROLE: [(Action, Role); 9] = [
     (Action::Look, Role::Viewer),
     (Action::Connect, Role::Member),
     (Action::ManageProviderApps, Role::Admin),
     (Action::ManageApiKeys, Role::Admin),
     (Action::ManageWebhooks, Role::Admin),
     (Action::DeleteConnection, Role::Admin),
+    (Action::ReadLedger, Role::Admin),
+    (Action::ManageMembers, Role::Admin),
+    (Action::ManageTenant, Role::Owner),
 ];
 
 impl Action {
+    /// As the ledger calls it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Connect => "connect",
+            Self::ManageProviderApps => "manage_provider_apps",
+            Self::ManageApiKeys => "manage_api_keys",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::DeleteConnection => "delete_connection",
+            Self::ReadLedger => "read_ledger",
+            Self::ManageMembers => "manage_members",
+            Self::ManageTenant => "manage_tenant",
+        }
+    }
+
     /// The least role that may do this; none when nobody may.
     fn least_role(self) -> Option<Role> {
         LEAST_ROLE
@@ -77,6 +104,12 @@ impl Role {
             .is_some_and(|least| self.rank() >= least.rank())
     }
 
+    /// The role that is stored like this.
+    pub fn read(word: &str) -> Option<Self> {
+        let all = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
+        all.into_iter().find(|role| role.as_str() == word)
+    }
+
     /// The role as it is stored and read by a person: `admin`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -103,7 +136,13 @@ impl Member {
     /// # Errors
     /// [`Error::Forbidden`] with the least role that may.
     pub fn may(&self, action: Action) -> Result<()> {
-        action.of_role(self.role())
+        action.of_role(self.role()).inspect_err(|_| {
+            self.origin().deny(Denied {
+                tenant: self.tenant(),
+                actor: Actor::Person(self.person()),
+                wanted: action.as_str(),
+            });
+        })
     }
 }
 
@@ -127,6 +166,8 @@ mod tests {
                     ManageApiKeys,
                     ManageWebhooks,
                     DeleteConnection,
+                    ReadLedger,
+                    ManageMembers,
                 ],
             ),
             (
@@ -138,6 +179,9 @@ mod tests {
                     ManageApiKeys,
                     ManageWebhooks,
                     DeleteConnection,
+                    ReadLedger,
+                    ManageMembers,
+                    ManageTenant,
                 ],
             ),
         ];
@@ -149,6 +193,9 @@ mod tests {
                 ManageApiKeys,
                 ManageWebhooks,
                 DeleteConnection,
+                ReadLedger,
+                ManageMembers,
+                ManageTenant,
             ] {
                 assert_eq!(
                     role.may(action),

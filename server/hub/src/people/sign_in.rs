@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::{Member, fields, passwords::Verdict};
 use crate::{
     Error, Hub, Result,
+    record::{Actor, Deed, Entry, Outcome, Who},
     secret::Secret,
-    store::{TenantId, is_taken, member, person},
+    store::{PersonId, TenantId, is_taken, member, person},
     vault::Place,
 };
 
@@ -50,18 +51,44 @@ impl Hub {
         }
         let row = member::first_membership(self.store.db(), &email).await?;
         let stored = row.as_ref().map(|row| row.password_hash.clone());
-        let (Verdict::Right { renewed }, Some(row)) =
-            (self.passwords.verify(password, stored).await?, row)
-        else {
+        let verdict = self.passwords.verify(password, stored).await?;
+        // Whether there is such an account must not show in how long this
+        // takes: what belongs to no tenant is written just the same.
+        let tenant = row.as_ref().map_or(TenantId::HUB, |row| row.tenant_id);
+        let ledger = self.ledger(tenant).await?;
+        let transaction = self.store.begin().await?;
+        let (Verdict::Right { renewed }, Some(row)) = (verdict, &row) else {
+            let refused = Entry::new(Who::here(Actor::Stranger), Deed::SignInRefused);
+            let refused = refused.ended(Outcome::Denied);
+            let refused = match &row {
+                Some(row) => refused.on(row.person_id),
+                None => refused.on(PersonId::NOBODY),
+            };
+            ledger.append(&transaction, refused).await?;
+            transaction.commit().await?;
             return Err(Error::WrongCredentials);
         };
         if let Some(renewed) = renewed {
             // Only in place of the hash that was checked: it may have been
             // changed in the meantime.
-            person::replace_hash(self.store.db(), row.person_id, &row.password_hash, &renewed)
-                .await?;
+            person::replace_hash(&transaction, row.person_id, &row.password_hash, &renewed).await?;
         }
+        let who = Who::here(Actor::Person(row.person_id));
+        ledger
+            .append(&transaction, Entry::new(who, Deed::SignedIn))
+            .await?;
+        transaction.commit().await?;
+        let row = row.clone();
         self.remember(Member::authenticated(row)).await
+    }
+
+    /// Notes that a person signs out.
+    ///
+    /// # Errors
+    /// When the database or the vault fails; they are to stay signed in then.
+    pub async fn signed_out(&self, member: &Member) -> Result<()> {
+        let entry = Entry::new(member, Deed::SignedOut);
+        self.record(member.tenant(), entry).await
     }
 
     /// Makes the browser of a member who has just been authenticated one that
@@ -101,11 +128,17 @@ impl Hub {
         fields::new_password("new", &new, &own)?;
         let old = self.confirmed_hash(member, current).await?;
         let new = self.passwords.hash(new).await?;
-        if !person::change_password(self.store.db(), member.person(), &old, &new).await? {
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        if !person::change_password(&transaction, member.person(), &old, &new).await? {
             return Err(Error::Conflict(
                 "The password was changed somewhere else just now",
             ));
         }
+        ledger
+            .append(&transaction, Entry::new(member, Deed::PasswordChanged))
+            .await?;
+        transaction.commit().await?;
         self.reload(member).await
     }
 
@@ -134,7 +167,9 @@ impl Hub {
             })?;
             self.confirmed_hash(member, current).await?;
         }
-        match person::change_profile(self.store.db(), member.person(), &name, &email).await {
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        match person::change_profile(&transaction, member.person(), &name, &email).await {
             Err(error) if is_taken(&error) => {
                 return Err(Error::invalid(
                     "email",
@@ -143,6 +178,10 @@ impl Hub {
             }
             other => other?,
         }
+        ledger
+            .append(&transaction, Entry::new(member, Deed::ProfileChanged))
+            .await?;
+        transaction.commit().await?;
         self.reload(member).await
     }
 
@@ -151,7 +190,13 @@ impl Hub {
     /// # Errors
     /// When the database cannot be written.
     pub async fn end_all_sessions(&self, member: &Member) -> Result<()> {
-        person::raise_epoch(self.store.db(), member.person()).await?;
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        person::raise_epoch(&transaction, member.person()).await?;
+        ledger
+            .append(&transaction, Entry::new(member, Deed::SessionsEnded))
+            .await?;
+        transaction.commit().await?;
         // Open streams look at once whether their person is still signed in.
         self.changes.nudge(member.tenant());
         Ok(())
@@ -182,7 +227,11 @@ impl Hub {
             .await?
         {
             Verdict::Right { .. } => Ok(row.password_hash),
-            Verdict::Wrong => Err(wrong()),
+            Verdict::Wrong => {
+                let refused = Entry::new(member, Deed::PasswordRefused).ended(Outcome::Denied);
+                self.record(member.tenant(), refused).await?;
+                Err(wrong())
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use super::{Member, Role, fields};
 use crate::{
     Error, Hub, Result,
+    record::{Actor, Deed, Entry, Ledger, Who},
     secret::Secret,
     store::{PersonId, TenantId, is_taken, member, person, tenant},
 };
@@ -56,19 +57,38 @@ impl Hub {
         }
         let newcomer = self.newcomer(owner).await?;
         let now = self.clock.now();
-        let db = self.store.begin().await?;
-        person::lock_table(&db).await?;
-        if !open && person::any(&db).await? {
-            return Err(CLOSED);
+        let tenant = TenantId::new();
+        let ledger = self.new_ledger(tenant).await?;
+        let founded = async {
+            let db = self.store.begin().await?;
+            person::lock_table(&db).await?;
+            if !open && person::any(&db).await? {
+                return Err(CLOSED);
+            }
+            tenant::insert(&db, tenant, &newcomer.tenant, now)
+                .await
+                .map_err(taken("tenant", "Choose another name; this one is taken"))?;
+            let person = newcomer
+                .insert(&db, now)
+                .await
+                .map_err(taken("email", "Use an address nobody else signs in with"))?;
+            let joined = Joined {
+                who: Who::here(Actor::Person(person)),
+                ledger: ledger.begin(&db).await?,
+                tenant,
+                is_new: true,
+            };
+            join(db, joined, person, Role::Owner, now).await
+        };
+        self.or_forget(tenant, founded.await)
+    }
+
+    /// What was kept in memory of a tenant that was not made after all.
+    fn or_forget(&self, tenant: TenantId, made: Result<Member>) -> Result<Member> {
+        if made.is_err() {
+            self.vault.forget(tenant);
         }
-        let tenant = tenant::insert(&db, &newcomer.tenant, now)
-            .await
-            .map_err(taken("tenant", "Choose another name; this one is taken"))?;
-        let person = newcomer
-            .insert(&db, now)
-            .await
-            .map_err(taken("email", "Use an address nobody else signs in with"))?;
-        join(db, tenant, person, Role::Owner, now).await
+        made
     }
 
     /// Adds a person to a tenant, for the operator's command line. The first
@@ -95,12 +115,51 @@ impl Hub {
             })
             .await?;
         let now = self.clock.now();
-        let db = self.store.begin().await?;
-        person::lock_table(&db).await?;
-        let tenant = match tenant::by_name(&db, &newcomer.tenant).await? {
-            Some(tenant) => tenant.id,
-            None => tenant::insert(&db, &newcomer.tenant, now).await?,
-        };
+        let known = tenant::by_name(self.store.db(), &newcomer.tenant).await?;
+        match known {
+            Some(tenant) => {
+                let ledger = self.ledger(tenant.id).await?;
+                let db = self.store.begin().await?;
+                person::lock_table(&db).await?;
+                let joined = Joined {
+                    who: Who::operator(),
+                    ledger,
+                    tenant: tenant.id,
+                    is_new: false,
+                };
+                self.add(db, newcomer, joined, now).await
+            }
+            None => {
+                let tenant = TenantId::new();
+                let ledger = self.new_ledger(tenant).await?;
+                let added = async {
+                    let db = self.store.begin().await?;
+                    person::lock_table(&db).await?;
+                    tenant::insert(&db, tenant, &newcomer.tenant, now)
+                        .await
+                        .map_err(taken("tenant", "Somebody made it just now. Try again"))?;
+                    let joined = Joined {
+                        who: Who::operator(),
+                        ledger: ledger.begin(&db).await?,
+                        tenant,
+                        is_new: true,
+                    };
+                    self.add(db, newcomer, joined, now).await
+                };
+                self.or_forget(tenant, added.await)
+            }
+        }
+    }
+
+    /// Puts somebody who may have an account already into a tenant.
+    async fn add(
+        &self,
+        db: DatabaseTransaction,
+        newcomer: Newcomer,
+        joined: Joined,
+        now: DateTime<Utc>,
+    ) -> Result<Member> {
+        let tenant = joined.tenant;
         let person = match person::by_email(&db, &newcomer.email).await? {
             Some(person) => person.id,
             None => newcomer.insert(&db, now).await?,
@@ -109,7 +168,7 @@ impl Hub {
             true => Role::Member,
             false => Role::Owner,
         };
-        join(db, tenant, person, role, now).await
+        join(db, joined, person, role, now).await
     }
 
     async fn newcomer(&self, typed: NewOwner) -> Result<Newcomer> {
@@ -140,10 +199,23 @@ impl Newcomer {
     }
 }
 
+/// What a person joins, and who has them do so.
+struct Joined {
+    who: Who,
+    ledger: Ledger,
+    tenant: TenantId,
+    is_new: bool,
+}
+
 /// Puts the person into the tenant and commits.
 async fn join(
     db: DatabaseTransaction,
-    tenant: TenantId,
+    Joined {
+        who,
+        ledger,
+        tenant,
+        is_new,
+    }: Joined,
     person: PersonId,
     role: Role,
     now: DateTime<Utc>,
@@ -155,6 +227,12 @@ async fn join(
     let row = member::membership(&db, person, tenant)
         .await?
         .ok_or(Error::NotFound)?;
+    if is_new {
+        let made = Entry::new(who.clone(), Deed::TenantCreated).on(tenant);
+        ledger.append(&db, made).await?;
+    }
+    let added = Entry::new(who, Deed::MemberAdded).on(person);
+    ledger.append(&db, added.saying(role.as_str())).await?;
     db.commit().await?;
     Ok(Member::authenticated(row))
 }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     Error, Hub, Result,
+    record::{Deed, Entry},
     secret::{Secret, digest},
     store::{ApiKeyId, PersonId, SigningKeyId, TenantId, api_key, signing_key},
     vault::{Place, VaultError},
@@ -182,6 +183,8 @@ impl Hub {
             Authority::Key(key) => (format!("key:{key}"), None),
             Authority::Person(person, role) => (format!("person:{person}"), Some(role)),
         };
+        let entry = Entry::new(host, Deed::TokenMade).saying(scope_words(&scopes));
+        self.record(host.tenant(), entry).await?;
         let claims = Claims {
             iss: self.issuer(),
             aud: self.audience(),
@@ -384,6 +387,11 @@ fn private_place(id: SigningKeyId) -> Place<'static> {
 fn encoding_key(private: &Secret) -> Result<EncodingKey> {
     let seed = BASE64.decode(private.expose()).map(Zeroizing::new);
     let seed = seed.map_err(|_| VaultError::Unopenable)?;
-    let der = Zeroizing::new([&PKCS8[..], &seed].concat());
-    Ok(EncodingKey::from_ed_der(&der))
+    Ok(ed25519(&seed))
+}
+
+/// The Ed25519 key of these 32 bytes.
+pub(crate) fn ed25519(seed: &[u8]) -> EncodingKey {
+    let der = Zeroizing::new([&PKCS8[..], seed].concat());
+    EncodingKey::from_ed_der(&der)
 }

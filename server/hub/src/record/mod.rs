@@ -1,18 +1,32 @@
-//! What happened: events for others to react to, and who read which token.
+//! What happened: events for others to react to, who read which token, and the
+//! [ledger](ledger) of what was done.
 
+mod deletion;
+pub mod export;
+pub mod ledger;
 pub mod once;
+mod origin;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
+pub use self::{ledger::Ledgers, ledger::checkpoint::Witness, origin::Origin};
+pub(crate) use self::{
+    ledger::{Actor, Deed, Entry, Ledger, Outcome, Target, Who},
+    origin::Denied,
+};
 use crate::{
+    Result,
     hub::Hub,
     people::Member,
-    store::{ApiKeyId, ConnectionId, Store, TenantId, api_key, event, tenant, token_read},
+    store::{ApiKeyId, ConnectionId, TenantId, api_key, event, tenant, token_read},
 };
 
 /// Wakes those who watch a tenant, after something of it was committed. Only a
@@ -46,10 +60,11 @@ struct TokenRead {
     key: ApiKeyId,
     connection: ConnectionId,
     at: DateTime<Utc>,
+    origin: Origin,
 }
 
 /// Reads are remembered in memory and written in batches: lending a token
-/// writes nothing. [`ReadLog::flush`] is called within a second of a read, and
+/// writes nothing. [`Hub::flush_reads`] is called within a second of a read, and
 /// at shutdown.
 #[derive(Clone, Default)]
 pub struct ReadLog(Arc<ReadLogInner>);
@@ -67,12 +82,14 @@ impl ReadLog {
         key: ApiKeyId,
         connection: ConnectionId,
         at: DateTime<Utc>,
+        origin: &Origin,
     ) {
         self.pending().push(TokenRead {
             tenant,
             key,
             connection,
             at,
+            origin: origin.clone(),
         });
         self.0.some.notify_one();
     }
@@ -80,22 +97,6 @@ impl ReadLog {
     /// Waits until there is something to write.
     pub async fn some(&self) {
         self.0.some.notified().await;
-    }
-
-    /// Writes what is remembered. What cannot be written stays remembered.
-    pub async fn flush(&self, store: &Store) -> Result<usize, DbErr> {
-        let batch = std::mem::take(&mut *self.pending());
-        if batch.is_empty() {
-            return Ok(0);
-        }
-        match write(store, &batch).await {
-            Ok(()) => Ok(batch.len()),
-            Err(error) => {
-                self.pending().splice(0..0, batch);
-                self.0.some.notify_one();
-                Err(error)
-            }
-        }
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, Vec<TokenRead>> {
@@ -110,8 +111,26 @@ impl ReadLog {
 /// of parameters either database takes.
 const ROWS_PER_INSERT: usize = 500;
 
-async fn write(store: &Store, batch: &[TokenRead]) -> Result<(), DbErr> {
-    let transaction = store.begin().await?;
+async fn write(hub: &Hub, batch: &[TokenRead]) -> Result<()> {
+    // One entry of the ledger for all reads of one token by one key from one
+    // place. Tenants in their order: two processes that write for the same ones
+    // never wait for each other in a circle.
+    let mut groups: BTreeMap<_, Vec<(&TokenRead, usize)>> = BTreeMap::new();
+    for read in batch {
+        let of_tenant = groups.entry(read.tenant).or_default();
+        let same = |(one, _): &&mut (&TokenRead, usize)| {
+            one.key == read.key && one.connection == read.connection && one.origin == read.origin
+        };
+        match of_tenant.iter_mut().find(same) {
+            Some((_, times)) => *times += 1,
+            None => of_tenant.push((read, 1)),
+        }
+    }
+    let mut ledgers = Vec::new();
+    for (tenant, reads) in groups {
+        ledgers.push((hub.ledger(tenant).await?, reads));
+    }
+    let transaction = hub.store.begin().await?;
     for rows in batch.chunks(ROWS_PER_INSERT) {
         token_read::Entity::insert_many(rows.iter().map(|read| token_read::ActiveModel {
             id: Set(Uuid::now_v7()),
@@ -134,10 +153,40 @@ async fn write(store: &Store, batch: &[TokenRead]) -> Result<(), DbErr> {
             .exec(&transaction)
             .await?;
     }
-    transaction.commit().await
+    for (ledger, reads) in ledgers {
+        for (read, times) in reads {
+            let who = Who::of(Actor::Key(read.key), &read.origin);
+            let entry = Entry::new(who, Deed::SecretLent).on(read.connection);
+            let times = match times {
+                1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
+            ledger.append(&transaction, entry.saying(times)).await?;
+        }
+    }
+    Ok(transaction.commit().await?)
 }
 
 impl Hub {
+    /// Writes which tokens were read. What cannot be written stays remembered.
+    ///
+    /// # Errors
+    /// When the database or the vault fails.
+    pub async fn flush_reads(&self) -> Result<usize> {
+        let batch = std::mem::take(&mut *self.reads.pending());
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        match write(self, &batch).await {
+            Ok(()) => Ok(batch.len()),
+            Err(error) => {
+                self.reads.pending().splice(0..0, batch);
+                self.reads.0.some.notify_one();
+                Err(error)
+            }
+        }
+    }
+
     /// The tenant's events after number `after`, oldest first.
     pub async fn events_after(
         &self,

@@ -79,6 +79,18 @@ pub async fn living(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<M
         .await
 }
 
+/// The keys of a tenant, also those that were revoked.
+pub async fn all_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
 /// Ends a key; false when there is no living one with that id.
 pub async fn revoke(
     db: &impl ConnectionTrait,

@@ -181,6 +181,18 @@ pub async fn of_tenant(
         .await
 }
 
+/// Every connection of the tenant.
+pub async fn all_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
 /// Those of the tenant among `ids`.
 pub async fn some_of_tenant(
     db: &impl ConnectionTrait,

@@ -133,12 +133,48 @@ pub async fn names(
         .collect())
 }
 
+/// Whether the person is in any tenant.
+pub async fn anywhere(db: &impl ConnectionTrait, person: PersonId) -> Result<bool, DbErr> {
+    Entity::find()
+        .filter(Column::PersonId.eq(person))
+        .exists(db)
+        .await
+}
+
 /// Whether the tenant has anybody in it.
 pub async fn any(db: &impl ConnectionTrait, tenant: TenantId) -> Result<bool, DbErr> {
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .exists(db)
         .await
+}
+
+/// Gives a member another role.
+pub async fn set_role(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    role: Role,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Role, Expr::value(role))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::PersonId.eq(person))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Takes a person out of a tenant.
+pub async fn remove(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<(), DbErr> {
+    Entity::delete_by_id((tenant, person))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Puts a person into a tenant.

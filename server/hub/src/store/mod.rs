@@ -11,12 +11,17 @@ use sea_orm::{
 };
 
 pub mod api_key;
+pub mod audit_chain;
+pub mod audit_entry;
+pub mod audit_personal;
 pub mod connect_link;
 pub mod connection;
 pub mod credential;
 pub mod data_key;
+pub mod deletion;
 pub mod delivery;
 pub mod draft;
+pub mod erase;
 pub mod event;
 pub mod flow;
 pub mod flow_outcome;
@@ -73,6 +78,8 @@ impl Store {
                     .create_if_missing(true)
                     .pragma("journal_mode", "WAL")
                     .pragma("synchronous", "FULL")
+                    // What is deleted is overwritten, and not only left out.
+                    .pragma("secure_delete", "ON")
             });
         if memory {
             options
@@ -131,6 +138,18 @@ impl Store {
             .ok_or_else(|| DbErr::RecordNotFound("time".into()))?;
         chrono::DateTime::from_timestamp_micros(row.try_get("", "t")?)
             .ok_or_else(|| DbErr::Type("the database's time is outside the calendar".into()))
+    }
+
+    /// After a deletion: on SQLite, writes the log into the database and empties
+    /// it, so that nothing is left of what was deleted. When a reader is in the
+    /// way, a later one does it. PostgreSQL does the like by itself, in time.
+    pub async fn scrub(&self) {
+        if self.db.get_database_backend() == DbBackend::Sqlite {
+            let emptied = self
+                .db
+                .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)");
+            let _ = emptied.await;
+        }
     }
 
     /// Answers when the database can be written to; used by readiness.

@@ -281,6 +281,18 @@ pub async fn forget(db: &impl ConnectionTrait, connection: ConnectionId) -> Resu
         .map(|_| ())
 }
 
+/// Every run of a tenant.
+pub async fn all_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
 /// The runs of a connection, newest first, after `after`.
 pub async fn page(
     db: &impl ConnectionTrait,

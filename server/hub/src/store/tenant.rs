@@ -38,10 +38,10 @@ pub async fn event_seq(db: &impl ConnectionTrait, id: TenantId) -> Result<i64, D
 /// Adds a tenant.
 pub async fn insert(
     db: &impl ConnectionTrait,
+    id: TenantId,
     name: &str,
     now: DateTime<Utc>,
-) -> Result<TenantId, DbErr> {
-    let id = TenantId::new();
+) -> Result<(), DbErr> {
     Entity::insert(ActiveModel {
         id: Set(id),
         name: Set(name.to_owned()),
@@ -49,6 +49,17 @@ pub async fn insert(
         created_at: Set(now),
     })
     .exec_without_returning(db)
-    .await?;
-    Ok(id)
+    .await
+    .map(|_| ())
+}
+
+/// The tenant, if it is there.
+pub async fn get(db: &impl ConnectionTrait, id: TenantId) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id).one(db).await
+}
+
+/// Every tenant.
+pub async fn ids(db: &impl ConnectionTrait) -> Result<Vec<TenantId>, DbErr> {
+    let rows = Entity::find().all(db).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

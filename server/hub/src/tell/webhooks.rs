@@ -9,6 +9,7 @@ use super::deliver::Answered;
 use crate::{
     Error, Hub, Result,
     people::{Action, Member},
+    record::{Deed, Entry},
     secret::Secret,
     store::{
         TenantId, WebhookId, delivery,
@@ -86,6 +87,7 @@ impl Hub {
             .filter(|kind| new.kinds.contains(kind))
             .map(event::name)
             .collect();
+        let ledger = self.ledger(tenant).await?;
         let transaction = self.store.begin().await?;
         let row = webhook::Model {
             id,
@@ -107,6 +109,8 @@ impl Hub {
             created_at: self.clock.now(),
         };
         webhook::insert(&transaction, row.clone()).await?;
+        let entry = Entry::new(member, Deed::WebhookAdded).on(id);
+        ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
         Ok((row, secret))
     }
@@ -151,7 +155,13 @@ impl Hub {
         change.previous_sealed = Set(Some(row.secret_sealed));
         change.previous_until = Set(Some(self.clock.now() + BOTH_SIGN));
         change.version = Set(version);
-        Ok((change.update(self.store.db()).await?, secret))
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        let row = change.update(&transaction).await?;
+        let entry = Entry::new(member, Deed::WebhookSecretRotated).on(id);
+        ledger.append(&transaction, entry).await?;
+        transaction.commit().await?;
+        Ok((row, secret))
     }
 
     /// Takes a webhook away, with what waits for it.
@@ -160,10 +170,13 @@ impl Hub {
     /// [`Error::Forbidden`], [`Error::NotFound`].
     pub async fn remove_webhook(&self, member: &Member, id: WebhookId) -> Result<()> {
         member.may(Action::ManageWebhooks)?;
+        let ledger = self.ledger(member.tenant()).await?;
         let transaction = self.store.begin().await?;
         if !webhook::delete(&transaction, member.tenant(), id).await? {
             return Err(Error::NotFound);
         }
+        let entry = Entry::new(member, Deed::WebhookRemoved).on(id);
+        ledger.append(&transaction, entry).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -186,6 +199,7 @@ impl Hub {
     /// [`Error::Forbidden`], [`Error::NotFound`].
     pub async fn revive_webhook(&self, member: &Member, id: WebhookId) -> Result<u64> {
         let row = self.webhook(member, id).await?;
+        let ledger = self.ledger(member.tenant()).await?;
         let transaction = self.store.begin().await?;
         let mut change = row.into_active_model();
         change.ended_at = Set(None);
@@ -193,6 +207,8 @@ impl Hub {
         change.paused_until = Set(None);
         change.update(&transaction).await?;
         let revived = delivery::revive(&transaction, id, self.clock.now()).await?;
+        let entry = Entry::new(member, Deed::WebhookRevived).on(id);
+        ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
         self.changes.nudge(member.tenant());
         Ok(revived)
@@ -205,6 +221,7 @@ impl Hub {
     /// `after` when there was no such event yet.
     pub async fn replay_webhook(&self, member: &Member, id: WebhookId, after: i64) -> Result<()> {
         let row = self.webhook(member, id).await?;
+        let ledger = self.ledger(member.tenant()).await?;
         let transaction = self.store.begin().await?;
         let newest = tenant::event_seq(&transaction, member.tenant()).await?;
         if !(0..=newest).contains(&after) {
@@ -218,6 +235,10 @@ impl Hub {
         change.failures = Set(0);
         change.paused_until = Set(None);
         change.update(&transaction).await?;
+        let entry = Entry::new(member, Deed::WebhookReplayed).on(id);
+        ledger
+            .append(&transaction, entry.saying(format!("after {after}")))
+            .await?;
         transaction.commit().await?;
         self.changes.nudge(member.tenant());
         Ok(())

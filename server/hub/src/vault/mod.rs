@@ -18,7 +18,8 @@ use aes_gcm::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -111,7 +112,21 @@ impl<'a> Place<'a> {
 
 struct DataKey {
     id: DataKeyId,
+    tenant: TenantId,
     cipher: Aes256Gcm,
+}
+
+/// A data key that seals already and is not stored yet.
+pub struct NewKey(data_key::Model);
+
+impl NewKey {
+    /// Stores it.
+    pub async fn store(self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+        data_key::Entity::insert(self.0.into_active_model())
+            .exec_without_returning(db)
+            .await
+            .map(|_| ())
+    }
 }
 
 /// Seals and opens values; shared by everything that keeps a secret.
@@ -233,21 +248,44 @@ impl Vault {
         self.unwrap(row).await
     }
 
+    /// A data key for a tenant that is about to be made. It seals from now on,
+    /// and is to be stored together with its tenant.
+    pub async fn new_key(&self, tenant: TenantId) -> Result<NewKey, VaultError> {
+        let (row, bytes) = self.draw_key(tenant).await?;
+        let key = self.remember(tenant, row.id, &bytes);
+        write(&self.0.newest).insert(tenant, key.id);
+        Ok(NewKey(row))
+    }
+
+    /// Forgets the keys of a tenant that is no more, or was not made.
+    pub fn forget(&self, tenant: TenantId) {
+        write(&self.0.newest).remove(&tenant);
+        write(&self.0.opened).retain(|_, key| key.tenant != tenant);
+    }
+
     async fn create_key(&self, tenant: TenantId) -> Result<Arc<DataKey>, VaultError> {
+        let (row, bytes) = self.draw_key(tenant).await?;
+        let id = row.id;
+        row.into_active_model().insert(self.0.store.db()).await?;
+        Ok(self.remember(tenant, id, &bytes))
+    }
+
+    async fn draw_key(
+        &self,
+        tenant: TenantId,
+    ) -> Result<(data_key::Model, Zeroizing<[u8; 32]>), VaultError> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         getrandom::fill(&mut *bytes).map_err(|_| VaultError::Unopenable)?;
         let id = DataKeyId::new();
         let wrapped = self.0.wrapper.wrap(key_context(tenant, id), &bytes).await?;
-        data_key::ActiveModel {
-            id: Set(id),
-            tenant_id: Set(tenant),
-            wrapper: Set(self.0.wrapper.id().to_owned()),
-            wrapped: Set(wrapped),
-            created_at: Set(self.0.clock.now()),
-        }
-        .insert(self.0.store.db())
-        .await?;
-        Ok(self.remember(id, &bytes))
+        let row = data_key::Model {
+            id,
+            tenant_id: tenant,
+            wrapper: self.0.wrapper.id().to_owned(),
+            wrapped,
+            created_at: self.0.clock.now(),
+        };
+        Ok((row, bytes))
     }
 
     async fn unwrap(&self, row: data_key::Model) -> Result<Arc<DataKey>, VaultError> {
@@ -259,12 +297,13 @@ impl Vault {
             .wrapper
             .unwrap(key_context(row.tenant_id, row.id), &row.wrapped)
             .await?;
-        Ok(self.remember(row.id, &bytes))
+        Ok(self.remember(row.tenant_id, row.id, &bytes))
     }
 
-    fn remember(&self, id: DataKeyId, bytes: &[u8; 32]) -> Arc<DataKey> {
+    fn remember(&self, tenant: TenantId, id: DataKeyId, bytes: &[u8; 32]) -> Arc<DataKey> {
         let key = Arc::new(DataKey {
             id,
+            tenant,
             cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(*bytes)),
         });
         write(&self.0.opened).insert(id, key.clone());

@@ -214,7 +214,7 @@ async fn change(
     Ok(Json(Connection::of(&hub, listed)))
 }
 
-/// Revoke at the provider and forget
+/// Revoke at the provider and delete with all its data
 #[utoipa::path(
     delete, path = "/{id}", tag = "connections", operation_id = "delete_connection",
     params(("id" = uuid::Uuid, Path, description = "The connection")),

@@ -1,0 +1,41 @@
+//! What was deleted for good, so that it is deleted again from a backup that
+//! was made before.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{IntoActiveModel, entity::prelude::*};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{ConnectionId, TenantId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[sea_orm(table_name = "deletion")]
+#[expect(missing_docs, reason = "columns; the table is described above")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: TenantId,
+    /// None when it was the whole tenant.
+    pub connection_id: Option<ConnectionId>,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+#[expect(missing_docs, reason = "queries name their joins themselves")]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Every deletion.
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().all(db).await
+}
+
+/// Notes a deletion, unless it is noted already.
+pub async fn note(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing_on([Column::Id])
+        .exec_without_returning(db)
+        .await
+        .map(|_| ())
+}
