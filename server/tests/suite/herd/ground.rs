@@ -333,6 +333,7 @@ impl Ground {
             public_url: Url::parse(&format!("http://{address}/")).expect("an address"),
             operator_apps: apps,
             spool: Spool::open(&directory.join("spool")).expect("a spool"),
+            witness: hub::record::Witness::open(&directory.join("audit")).expect("a directory"),
             choices: hub::Choices {
                 rate_limit: NonZeroU32::MAX,
                 ..hub::Choices::default()
