@@ -66,6 +66,12 @@ pub fn App() -> impl IntoView {
                     view=WebhooksPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("runs") view=RunsPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("policies"))
+                    view=PoliciesPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
@@ -270,6 +276,28 @@ fn WebhooksPage() -> impl IntoView {
         move |page| {
             view! { <WebhooksView now page/> }
         },
+    )
+}
+
+#[component]
+fn RunsPage() -> impl IntoView {
+    let filter = model::RunFilter {
+        status: query("status"),
+        connection: query("connection"),
+        policy: query("policy"),
+        after: query("after"),
+    };
+    page(
+        async move { load::runs_page(&hub(), &member()?, filter).await },
+        |page| view! { <RunsView page/> },
+    )
+}
+
+#[component]
+fn PoliciesPage() -> impl IntoView {
+    page(
+        async move { load::policies_page(&hub(), &member()?).await },
+        |page| view! { <PoliciesView page/> },
     )
 }
 

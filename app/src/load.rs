@@ -7,6 +7,7 @@ mod connection;
 mod guest;
 mod market;
 mod preview;
+mod runs;
 mod settings;
 mod views;
 mod webhooks;
@@ -18,6 +19,7 @@ pub use connection::{connection_page, disconnect_page, hub};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
 pub use preview::{has_preview, preview};
+pub use runs::{policies_page, runs_page};
 pub use settings::{api_keys, provider_app_page, provider_apps, wishes};
 pub use views::routes;
 pub use webhooks::webhooks;
@@ -79,6 +81,16 @@ fn worded(
     subject: &Subject<'_>,
 ) -> Prompt {
     let words = prompt::Prompt::of(failure, subject);
+    remade(hub, provider_id, remove_url, words)
+}
+
+/// The hub's words, as pages hold them.
+fn remade(
+    hub: &Hub,
+    provider_id: &str,
+    remove_url: Option<String>,
+    words: prompt::Prompt,
+) -> Prompt {
     let app = hub
         .catalog
         .get(provider_id)

@@ -4,6 +4,10 @@
 //! island properties) and into the JSON the islands read again. None of them
 //! can hold a token, a client secret or a verifier: there is no field for one.
 
+mod runs;
+
+pub use runs::*;
+
 use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
@@ -448,6 +452,8 @@ pub struct ConnectionPage {
     pub left_there: Option<String>,
     /// How it is read.
     pub reading: Reading,
+    /// What automations wait for it.
+    pub runs: RunsSummary,
     /// What happened, newest first.
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.
@@ -480,6 +486,8 @@ pub struct DisconnectPage {
     pub revocation: Revocation,
     /// Other connections that were granted to the same app and may end with it.
     pub ends_too: Vec<String>,
+    /// How many runs wait for it already.
+    pub paused_runs: i64,
 }
 
 /// What happens at the provider when a connection ends.

@@ -15,6 +15,10 @@ pub const PROVIDER_APPS: &str = "/settings/provider-apps";
 pub const API_KEYS: &str = "/settings/api-keys";
 /// Webhooks.
 pub const WEBHOOKS: &str = "/settings/webhooks";
+/// What automations do.
+pub const RUNS: &str = "/runs";
+/// The rules for automations.
+pub const POLICIES: &str = "/settings/policies";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
@@ -122,6 +126,26 @@ pub fn cancel(handle: &str) -> String {
 /// Where a webhook gets a new secret.
 pub fn webhook_secret(id: &str) -> String {
     format!("{WEBHOOKS}/{id}/secret")
+}
+
+/// The runs that a filter leaves.
+#[cfg(feature = "ssr")]
+pub fn runs(filter: &crate::model::RunFilter) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [
+        ("status", &filter.status),
+        ("connection", &filter.connection),
+        ("policy", &filter.policy),
+        ("after", &filter.after),
+    ] {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    match query.finish() {
+        query if query.is_empty() => RUNS.to_owned(),
+        query => format!("{RUNS}?{query}"),
+    }
 }
 
 /// The page of a provider app.

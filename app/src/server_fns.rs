@@ -278,6 +278,15 @@ pub async fn remove_webhook(id: String) -> Result<(), ServerFnError> {
     Ok(())
 }
 
+/// Switches a rule for automations off or on.
+#[server(endpoint = "switch_policy")]
+pub async fn switch_policy(name: String, on: bool) -> Result<(), ServerFnError> {
+    let switched = async { hub().switch_policy(&member()?, &name, on).await };
+    let done = switched.await.map(|()| Notice::PolicySwitched);
+    tell(paths::POLICIES, done, Flash::default());
+    Ok(())
+}
+
 /// Ends an API key.
 #[server(endpoint = "revoke_api_key")]
 pub async fn revoke_api_key(id: String) -> Result<(), ServerFnError> {

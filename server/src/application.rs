@@ -20,6 +20,7 @@ use hub::{
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
     record::{Changes, ReadLog},
+    runs::policies::{BadPolicy, Policies},
     secret::Secret,
     store::{Store, data_key},
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
@@ -59,6 +60,8 @@ pub struct Ingredients {
     pub spool: Spool,
     /// How many calls of the API a minute one key has.
     pub rate_limit: NonZeroU32,
+    /// The rules for automations.
+    pub policies: Policies,
 }
 
 /// A hub with its HTTP surface.
@@ -88,6 +91,8 @@ pub enum StartError {
     Vault(#[from] VaultError),
     #[error("the catalog has mistakes:\n{}", .0.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"))]
     Catalog(Vec<Problem>),
+    #[error("a policy cannot be used: {0}")]
+    Policy(#[from] BadPolicy),
     #[error("no client for outbound calls: {0}")]
     Outbound(#[from] hub::outbound::NoClient),
     #[error("{address} cannot be listened on: {error}")]
@@ -119,6 +124,7 @@ impl Application {
             open_sign_up,
             spool,
             rate_limit,
+            policies,
         } = ingredients;
         let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
@@ -139,6 +145,7 @@ impl Application {
             keeper: Keeper::default(),
             changes: Changes::default(),
             reads: ReadLog::default(),
+            policies,
         });
         Ok(Self {
             hub,
@@ -199,6 +206,14 @@ pub fn open_catalog(directory: Option<&Path>) -> Result<Catalog, StartError> {
     }
 }
 
+/// Reads the rules for automations, with the operator's own files on top.
+pub fn open_policies(directory: Option<&Path>) -> Result<Policies, StartError> {
+    match directory {
+        Some(directory) => Ok(Policies::with_directory(directory)?),
+        None => Ok(Policies::shipped()),
+    }
+}
+
 /// Opens everything `place` names, for a command or for serving.
 pub async fn open(
     place: &Place,
@@ -212,6 +227,7 @@ pub async fn open(
     let store = open_store(place).await?;
     let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
     let wrapper = place.master_key(nothing_sealed)?;
+    let policies = open_policies(place.policies.as_deref())?;
     let clock = Clock::system();
     if store.db().get_database_backend() == DatabaseBackend::Postgres {
         clock.follow(store.time().await?);
@@ -234,6 +250,7 @@ pub async fn open(
         open_sign_up,
         spool,
         rate_limit,
+        policies,
     })?;
     match application.make_ready().await {
         Err(StartError::Vault(VaultError::WrongMasterKey)) => {

@@ -56,6 +56,10 @@ pub struct Place {
     /// Directory of extra or overriding provider files
     #[arg(long, env = "LINKWELL_CATALOG", value_name = "DIR")]
     pub catalog: Option<PathBuf>,
+
+    /// Directory of extra or overriding policies for automations, as .rego files
+    #[arg(long, env = "LINKWELL_POLICIES", value_name = "DIR")]
+    pub policies: Option<PathBuf>,
 }
 
 /// What a running hub needs to know.

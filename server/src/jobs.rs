@@ -35,6 +35,7 @@ pub struct Background {
     monitor: JoinHandle<()>,
     reads: JoinHandle<()>,
     telling: JoinHandle<()>,
+    resuming: JoinHandle<()>,
 }
 
 /// Starts the background; it ends when the application is stopping.
@@ -91,10 +92,12 @@ pub fn start(application: &Application) -> Background {
         }
     });
     let telling = tokio::spawn(tell(application.clone()));
+    let resuming = tokio::spawn(resume(application.clone()));
     Background {
         monitor,
         reads,
         telling,
+        resuming,
     }
 }
 
@@ -105,6 +108,23 @@ async fn tell(Application { hub, stopping, .. }: Application) {
     loop {
         if let Err(error) = hub.tell_webhooks().await {
             tracing::error!(%error, "webhooks could not be told; they are the next time");
+        }
+        let something = async {
+            let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
+        };
+        if stopping.run_until_cancelled(something).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Lets paused runs go on: as soon as something happened in this process, and
+/// every few seconds what did in another.
+async fn resume(Application { hub, stopping, .. }: Application) {
+    let mut changes = hub.changes.watch();
+    loop {
+        if let Err(error) = hub.resume_runs().await {
+            tracing::error!(%error, "paused runs could not be looked at; they are the next time");
         }
         let something = async {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
@@ -156,6 +176,7 @@ impl Background {
             tasks.wait().await;
             let _ = self.monitor.await;
             let _ = self.telling.await;
+            let _ = self.resuming.await;
         });
         if ended.await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up at the next start");

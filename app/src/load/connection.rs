@@ -15,11 +15,12 @@ use hub::{
     },
 };
 
-use super::{details, keywords, meaning, moment, preview, provider, worded};
+use super::{details, keywords, meaning, moment, preview, provider, runs, worded};
 use crate::model::{
     Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission, Reading, Revocation,
-    Status, Tone,
+    RunsSummary, Status, Tone,
 };
+use crate::words as say;
 
 /// How many lines of a connection's history its page shows.
 const HISTORY: u64 = 20;
@@ -37,12 +38,16 @@ pub(super) async fn hub_with(
     attempts: &[flow::Model],
 ) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
+    let paused = hub.paused_runs(member).await?;
+    let named = |one: &Listed| {
+        let mut shown = row(hub, one, attempts);
+        let own = paused.iter().find(|(id, _)| *id == one.connection.id);
+        name_paused(&mut shown, own.map_or(0, |(_, count)| *count));
+        shown
+    };
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
-        connections: listed
-            .iter()
-            .map(|listed| row(hub, listed, attempts))
-            .collect(),
+        connections: listed.iter().map(named).collect(),
         may_manage: member.role().may(Right::Connect),
     })
 }
@@ -127,7 +132,11 @@ pub async fn connection_page(
         Some(person) => hub.person_name(member, person).await?,
         None => None,
     };
+    let paused = runs::paused(hub, member, id).await?;
+    let mut shown = row(hub, &listed, &attempts);
+    name_paused(&mut shown, paused);
     Ok(ConnectionPage {
+        runs: RunsSummary { paused },
         now: hub.clock.now().timestamp(),
         details: listed
             .health
@@ -151,8 +160,15 @@ pub async fn connection_page(
         reading: reading(&listed, &hub.syncs(member, id).await?),
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
-        connection: row(hub, &listed, &attempts),
+        connection: shown,
     })
+}
+
+/// What a failure means, where automations wait for its end.
+pub(super) fn name_paused(connection: &mut Connection, paused: i64) {
+    if let Some(prompt) = connection.prompt.as_mut().filter(|_| paused > 0) {
+        prompt.effect = Some(say::paused_runs(paused));
+    }
 }
 
 /// How a connection is read, from its newest runs.
@@ -196,6 +212,8 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::SyncFailed => ("Could not be read", Tone::Bad),
         Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
         Kind::ConnectionDeleted | Kind::FlowChanged => ("Changed", Tone::Neutral),
+        Kind::RunPaused => ("An automation waits", Tone::Neutral),
+        Kind::RunResumed => ("An automation goes on", Tone::Neutral),
     };
     HistoryEntry {
         at: moment(event.at),
@@ -242,6 +260,7 @@ pub async fn disconnect_page(
     }
     Ok(DisconnectPage {
         ends_too,
+        paused_runs: runs::paused(hub, member, id).await?,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

@@ -64,6 +64,7 @@ async fn application(directory: &Path) -> Application {
         open_sign_up: false,
         spool: Spool::open(&directory.join("spool")).expect("a spool"),
         rate_limit: NonZeroU32::MAX,
+        policies: hub::runs::policies::Policies::shipped(),
     })
     .expect("an application")
 }

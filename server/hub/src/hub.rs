@@ -13,13 +13,14 @@ use crate::{
     outbound::Outbound,
     people::{Limits, Passwords, Signing},
     record::{Changes, ReadLog},
+    runs::policies::Policies,
     store::Store,
     vault::Vault,
 };
 
 /// Everything the product does, as methods grouped in the rooms
 /// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend),
-/// [`people`](crate::people) and [`tell`](crate::tell). Cheap to clone.
+/// [`people`](crate::people), [`runs`](crate::runs) and [`tell`](crate::tell). Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -49,6 +50,8 @@ pub struct Parts {
     pub limits: Limits,
     pub signing: Signing,
     pub rejections: Rejections,
+    /// The rules for automations.
+    pub policies: Policies,
 }
 
 impl Hub {

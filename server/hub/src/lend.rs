@@ -71,6 +71,11 @@ impl Borrower {
     pub fn host(&self) -> &Host {
         &self.host
     }
+
+    /// Whose token it is, whether or not there is such a connection.
+    pub fn connection(&self) -> ConnectionId {
+        self.id
+    }
 }
 
 impl Hub {

@@ -40,6 +40,7 @@ async fn hub(public_url: &str) -> Hub {
         open_sign_up: false,
         spool: Spool::open(&spool).unwrap(),
         rate_limit: crate::config::RATE_LIMIT,
+        policies: hub::runs::policies::Policies::shipped(),
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

@@ -18,6 +18,7 @@ use hub::{
     keep::spool::Spool,
     outbound::OutboundPolicy,
     people::{Member, Scope},
+    runs::policies::Policies,
     secret::Secret,
     store::{ConnectionId, Store},
     vault::MasterKey,
@@ -67,6 +68,7 @@ struct Seed {
     key: String,
     rate_limit: NonZeroU32,
     peers: Vec<SocketAddr>,
+    policies: Policies,
 }
 
 /// What a test changes before the hub starts.
@@ -82,6 +84,8 @@ pub struct Setup {
     pub peers: Vec<SocketAddr>,
     /// How many calls of the API a minute one key has, when that is few.
     pub rate_limit: Option<NonZeroU32>,
+    /// The operator's own policies.
+    pub policies: Option<PathBuf>,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -135,6 +139,10 @@ impl World {
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
             rate_limit: setup.rate_limit.unwrap_or(linkwell::config::RATE_LIMIT),
             peers: setup.peers.clone(),
+            policies: match &setup.policies {
+                Some(directory) => Policies::with_directory(directory).expect("policies"),
+                None => Policies::shipped(),
+            },
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
         // It was read.
@@ -332,9 +340,14 @@ impl World {
 
     /// Imports a token pair the sandbox knows, without any flow.
     pub async fn import_living(&self, host: &HostApp) -> ConnectionId {
+        self.import_living_as(host, 0).await
+    }
+
+    /// The same of another account.
+    pub async fn import_living_as(&self, host: &HostApp, account: usize) -> ConnectionId {
         let tokens = self
             .shop
-            .grant("linkwell", ACCOUNTS[0].id, &sandbox::Scope::ALL)
+            .grant("linkwell", ACCOUNTS[account].id, &sandbox::Scope::ALL)
             .expect("a grant");
         let answer = host
             .post(
@@ -421,6 +434,7 @@ impl Seed {
             open_sign_up: false,
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
             rate_limit: self.rate_limit,
+            policies: self.policies.clone(),
         })
         .expect("an application");
         application.make_ready().await.expect("ready");

@@ -26,6 +26,7 @@ mod push;
 mod redis;
 mod refresh;
 mod rights;
+mod runs;
 mod secrets;
 mod services;
 mod surface;

@@ -162,6 +162,7 @@ async fn row_44_asvs_13_3_another_master_key_is_refused_before_anything_is_serve
         open_sign_up: false,
         spool: Spool::open(&spool).unwrap(),
         rate_limit: linkwell::config::RATE_LIMIT,
+        policies: hub::runs::policies::Policies::shipped(),
     })
     .unwrap();
     let ready = app.make_ready().await;

@@ -15,7 +15,7 @@ use crate::{
         connection::{self, Revocation},
         credential,
         event::{self, Kind},
-        refresh_attempt, sync_run,
+        refresh_attempt, run, sync_run,
     },
     vault::Place,
 };
@@ -192,6 +192,7 @@ impl Hub {
             .exec(&transaction)
             .await?;
         sync_run::forget(&transaction, id).await?;
+        run::forget(&transaction, id).await?;
         connection::Entity::delete_by_id(id)
             .exec(&transaction)
             .await?;

@@ -35,7 +35,7 @@ impl Hub {
         self.one(by.tenant(), id).await
     }
 
-    pub(super) async fn check_now(&self, connection: connection::Model) -> Result<()> {
+    pub(crate) async fn check_now(&self, connection: connection::Model) -> Result<()> {
         match self.probe(&connection).await? {
             Some(outcome) => self.record_check(connection, outcome).await,
             None => Ok(()),

@@ -33,7 +33,7 @@ use crate::{
     hub::Hub,
     store::{
         ConnectionId, connect_link, credential, delivery, draft, flow, flow_outcome,
-        idempotent_request, push_message, refresh_attempt, sync_run,
+        idempotent_request, push_message, refresh_attempt, run, sync_run,
     },
 };
 
@@ -163,6 +163,7 @@ impl Hub {
         connect_link::sweep(self.store.db(), before).await?;
         let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);
         sync_run::sweep(self.store.db(), readings).await?;
+        run::sweep(self.store.db(), now - run::KEPT).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;

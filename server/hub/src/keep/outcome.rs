@@ -20,7 +20,7 @@ use crate::{
     store::{
         AttemptId, connection, credential,
         event::{self, Kind},
-        node, refresh_attempt, sync_run,
+        node, refresh_attempt, run, sync_run,
     },
 };
 
@@ -312,6 +312,15 @@ impl Hub {
     ) -> Result<()> {
         if kind == Kind::ConnectionHealed {
             sync_run::resume(db, connection.id, self.clock.now()).await?;
+        }
+        // Also what did not break may bring what a run waits for: permissions.
+        let may_free = [
+            Kind::ConnectionHealed,
+            Kind::ConnectionRefreshed,
+            Kind::ConnectionChecked,
+        ];
+        if may_free.contains(&kind) {
+            run::wake(db, connection.id, self.clock.now()).await?;
         }
         event::append(
             db,

@@ -18,17 +18,23 @@ pub enum Action {
     ManageWebhooks,
     /// Delete a connection together with its history.
     DeleteConnection,
+    /// See and switch the rules for automations.
+    ManagePolicies,
+    /// See how attempts ended, and say whether that is recorded.
+    SeeMetrics,
 }
 
 /// The least role that may do each action. An action that is not listed is
 /// denied to everybody.
-const LEAST_ROLE: [(Action, Role); 6] = [
+const LEAST_ROLE: [(Action, Role); 8] = [
     (Action::Look, Role::Viewer),
     (Action::Connect, Role::Member),
     (Action::ManageProviderApps, Role::Admin),
     (Action::ManageApiKeys, Role::Admin),
     (Action::ManageWebhooks, Role::Admin),
     (Action::DeleteConnection, Role::Admin),
+    (Action::ManagePolicies, Role::Admin),
+    (Action::SeeMetrics, Role::Admin),
 ];
 
 impl Action {
@@ -127,6 +133,8 @@ mod tests {
                     ManageApiKeys,
                     ManageWebhooks,
                     DeleteConnection,
+                    ManagePolicies,
+                    SeeMetrics,
                 ],
             ),
             (
@@ -138,6 +146,8 @@ mod tests {
                     ManageApiKeys,
                     ManageWebhooks,
                     DeleteConnection,
+                    ManagePolicies,
+                    SeeMetrics,
                 ],
             ),
         ];
@@ -149,6 +159,8 @@ mod tests {
                 ManageApiKeys,
                 ManageWebhooks,
                 DeleteConnection,
+                ManagePolicies,
+                SeeMetrics,
             ] {
                 assert_eq!(
                     role.may(action),

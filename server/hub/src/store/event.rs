@@ -6,7 +6,9 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, SyncRunId, TenantId, tenant};
+use super::{
+    ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, RunId, SyncRunId, TenantId, tenant,
+};
 use crate::failure::Failure;
 
 /// What happened, one per transition and never per attempt.
@@ -50,6 +52,12 @@ pub enum Kind {
     #[sea_orm(string_value = "sync.failed")]
     #[serde(rename = "sync.failed")]
     SyncFailed,
+    #[sea_orm(string_value = "run.paused")]
+    #[serde(rename = "run.paused")]
+    RunPaused,
+    #[sea_orm(string_value = "run.resumed")]
+    #[serde(rename = "run.resumed")]
+    RunResumed,
     #[sea_orm(string_value = "flow.changed")]
     #[serde(rename = "flow.changed")]
     FlowChanged,
@@ -102,6 +110,12 @@ pub struct Data {
     pub rows: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<i32>,
+    /// The use by an automation it is about, and what the host application
+    /// knows that by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -211,8 +225,8 @@ pub async fn told_after(
         .await
 }
 
-/// The newest events of a connection, newest first. Readings that worked are
-/// not among them: every hour one would push out what matters.
+/// The newest events of a connection, newest first. Readings that worked and
+/// what automations did are not among them: they would push out what matters.
 pub async fn of_connection(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
@@ -220,7 +234,12 @@ pub async fn of_connection(
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::Kind.is_not_in([Kind::FlowChanged, Kind::SyncCompleted]))
+        .filter(Column::Kind.is_not_in([
+            Kind::FlowChanged,
+            Kind::SyncCompleted,
+            Kind::RunPaused,
+            Kind::RunResumed,
+        ]))
         .order_by_desc(Column::Seq)
         .limit(limit)
         .all(db)

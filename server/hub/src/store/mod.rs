@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 pub mod api_key;
+pub mod attempt;
 pub mod connect_link;
 pub mod connection;
 pub mod credential;
@@ -29,8 +30,10 @@ pub mod person;
 pub mod provider_app;
 pub mod push_message;
 pub mod refresh_attempt;
+pub mod run;
 pub mod session;
 pub mod signing_key;
+pub mod switched_off;
 pub mod sync_run;
 pub mod tenant;
 pub mod token_read;

@@ -6,6 +6,7 @@
 //! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
 //! | the data behind them | [`preview`] |
 //! | working tokens of connections | [`lending`] |
+//! | what automations do with connections | [`runs`] |
 //! | readings of connections, and what happened | [`syncs`], [`events`] |
 //! | links for people without an account here | [`links`] |
 //! | what can be connected | [`catalog`] |
@@ -24,6 +25,7 @@ mod lending;
 mod links;
 mod once;
 mod preview;
+mod runs;
 pub(super) mod schema;
 mod syncs;
 mod tokens;
@@ -66,10 +68,12 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
         .nest("/catalog", catalog::router())
         .nest("/connect-links", links::router())
         .nest("/events", events::router())
+        .nest("/runs", runs::router())
         .route_layer(from_fn_with_state(hub.clone(), admit::caller));
     let versioned = OpenApiRouter::new()
         .merge(admitted)
         .merge(tokens::router(hub))
+        .nest("/runs", runs::lenders())
         .nest("/connections", connections(hub));
     OpenApiRouter::with_openapi(docs::introduction())
         .nest("/v1", versioned)
