@@ -73,6 +73,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route
+                    path=(StaticSegment("settings"), StaticSegment("metrics"))
+                    view=MetricsPage
+                    ssr=SsrMode::Async
+                />
+                <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
                     ssr=SsrMode::Async
@@ -298,6 +303,15 @@ fn PoliciesPage() -> impl IntoView {
     page(
         async move { load::policies_page(&hub(), &member()?).await },
         |page| view! { <PoliciesView page/> },
+    )
+}
+
+#[component]
+fn MetricsPage() -> impl IntoView {
+    let (days, provider) = (query("days"), query("provider"));
+    page(
+        async move { load::metrics_page(&hub(), &member()?, &days, &provider).await },
+        |page| view! { <MetricsView page/> },
     )
 }
 

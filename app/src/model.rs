@@ -4,8 +4,10 @@
 //! island properties) and into the JSON the islands read again. None of them
 //! can hold a token, a client secret or a verifier: there is no field for one.
 
+mod metrics;
 mod runs;
 
+pub use metrics::*;
 pub use runs::*;
 
 use serde::{Deserialize, Serialize};
@@ -515,6 +517,9 @@ pub struct ConnectPage {
     pub docs: Vec<String>,
     /// The connection being repaired, when it is one.
     pub repairs: Option<(String, String)>,
+    /// The account that is in use already, where one more is to be connected:
+    /// its connection, name and status.
+    pub in_use: Option<(String, String, Status)>,
     /// What we will do, from the permissions asked for.
     pub will: Vec<String>,
     /// What we will not do.

@@ -19,6 +19,8 @@ pub const WEBHOOKS: &str = "/settings/webhooks";
 pub const RUNS: &str = "/runs";
 /// The rules for automations.
 pub const POLICIES: &str = "/settings/policies";
+/// How well accounts stay connected.
+pub const METRICS: &str = "/settings/metrics";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.

@@ -287,6 +287,18 @@ pub async fn switch_policy(name: String, on: bool) -> Result<(), ServerFnError> 
     Ok(())
 }
 
+/// Says whether it is recorded how attempts end.
+#[server(endpoint = "record_attempts")]
+pub async fn record_attempts(on: bool) -> Result<(), ServerFnError> {
+    let switched = async { hub().record_attempts(&member()?, on).await };
+    let done = switched.await.map(|()| match on {
+        true => Notice::RecordingOn,
+        false => Notice::RecordingOff,
+    });
+    tell(paths::METRICS, done, Flash::default());
+    Ok(())
+}
+
 /// Ends an API key.
 #[server(endpoint = "revoke_api_key")]
 pub async fn revoke_api_key(id: String) -> Result<(), ServerFnError> {

@@ -19,7 +19,7 @@ use hub::{
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
-    record::{Changes, ReadLog},
+    record::{AttemptLog, Changes, Meters, ReadLog},
     runs::policies::{BadPolicy, Policies},
     secret::Secret,
     store::{Store, data_key},
@@ -73,6 +73,8 @@ pub struct Application {
     pub stopping: CancellationToken,
     /// The proxies whose word about a request's origin is believed.
     pub trusted_proxies: Arc<[IpNet]>,
+    /// What opens `/metrics` on the hub's own address; without one it is closed.
+    pub metrics_token: Option<Arc<Secret>>,
 }
 
 /// Why the hub did not start, in words for the operator.
@@ -145,12 +147,15 @@ impl Application {
             keeper: Keeper::default(),
             changes: Changes::default(),
             reads: ReadLog::default(),
+            attempts: AttemptLog::default(),
+            meters: Meters::default(),
             policies,
         });
         Ok(Self {
             hub,
             stopping: CancellationToken::new(),
             trusted_proxies: Arc::new([]),
+            metrics_token: None,
         })
     }
 
@@ -305,8 +310,15 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     let application = Application {
         stopping: stopping.clone(),
         trusted_proxies: settings.trusted_proxy.clone().into(),
+        metrics_token: settings
+            .metrics_token
+            .as_ref()
+            .map(|token| Arc::new(Secret::new(token))),
         ..application
     };
+    if let Some(address) = settings.metrics_listen {
+        serve_metrics(&application, address).await?;
+    }
     let background = jobs::start(&application);
     tracing::info!(%address, public_url = %public_url, "Linkwell is ready at {public_url}");
     if let Some((_, origin)) = &shop {
@@ -330,6 +342,25 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     }
     tracing::info!("Linkwell has stopped");
     served.map_err(StartError::Serving)
+}
+
+/// Serves `/metrics` on an address of its own, and nothing else there.
+async fn serve_metrics(application: &Application, address: SocketAddr) -> Result<(), StartError> {
+    let listener = listen(address).await?;
+    let readers = match &application.metrics_token {
+        None => http::metrics::Readers::Anybody,
+        token => http::metrics::Readers::WithToken(token.clone()),
+    };
+    let router: Router = http::metrics::router(application.hub.clone(), readers);
+    let stopped = application.stopping.clone().cancelled_owned();
+    tracing::info!(%address, "metrics are at http://{address}/metrics");
+    tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        if let Err(error) = served.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+    Ok(())
 }
 
 struct OpenedSandbox {

@@ -34,6 +34,7 @@ const GRACE: Duration = Duration::from_secs(8);
 pub struct Background {
     monitor: JoinHandle<()>,
     reads: JoinHandle<()>,
+    figures: JoinHandle<()>,
     telling: JoinHandle<()>,
     resuming: JoinHandle<()>,
 }
@@ -91,11 +92,13 @@ pub fn start(application: &Application) -> Background {
             flush_reads(&hub).await;
         }
     });
+    let figures = tokio::spawn(gather_figures(application.clone()));
     let telling = tokio::spawn(tell(application.clone()));
     let resuming = tokio::spawn(resume(application.clone()));
     Background {
         monitor,
         reads,
+        figures,
         telling,
         resuming,
     }
@@ -161,6 +164,20 @@ async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     Ok(hub.sweep().await?)
 }
 
+/// Writes down how attempts ended.
+async fn gather_figures(Application { hub, stopping, .. }: Application) {
+    let pause = || tokio::time::sleep(GATHER_READS);
+    while stopping.run_until_cancelled(pause()).await.is_some() {
+        flush_figures(&hub).await;
+    }
+}
+
+async fn flush_figures(hub: &Hub) {
+    if let Err(error) = hub.attempts.flush(&hub.store).await {
+        tracing::error!(%error, "figures could not be written and stay in memory");
+    }
+}
+
 async fn flush_reads(hub: &Hub) {
     if let Err(error) = hub.reads.flush(&hub.store).await {
         tracing::error!(%error, "token reads could not be written and stay in memory");
@@ -182,7 +199,9 @@ impl Background {
             tracing::warn!("some work did not end in time; it is taken up at the next start");
         }
         self.reads.abort();
+        self.figures.abort();
         flush_reads(&application.hub).await;
+        flush_figures(&application.hub).await;
     }
 }
 

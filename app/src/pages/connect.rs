@@ -7,7 +7,7 @@ use crate::{
     islands::ConnectPanel,
     model::{ConnectField, ConnectPage, Permission, Readiness},
     parts::{
-        BrandPlate, Current, Frame, Icon,
+        BrandPlate, Current, Frame, Icon, StatusWord,
         form::{Field, ProblemSummary},
     },
     paths, words,
@@ -25,6 +25,7 @@ pub fn ConnectView(
         facts,
         docs,
         repairs,
+        in_use,
         will,
         will_not,
         permissions,
@@ -108,6 +109,17 @@ pub fn ConnectView(
                         <p class="muted">{account.unwrap_or(summary)}</p>
                     </div>
                 </div>
+                {in_use.map(|(id, account, status)| view! {
+                    <div class="callout" data-tone="neutral">
+                        <StatusWord status/>
+                        <div>
+                            <p>
+                                "You use " <a href=paths::connection(&id)>{account}</a>
+                                " already. Here you connect one more account."
+                            </p>
+                        </div>
+                    </div>
+                })}
                 <dl class="facts">
                     {facts
                         .into_iter()

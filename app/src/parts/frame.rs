@@ -206,6 +206,7 @@ pub fn SettingsFrame(
         (paths::API_KEYS, "API keys", true),
         (paths::WEBHOOKS, "Webhooks", true),
         (paths::POLICIES, "Rules", true),
+        (paths::METRICS, "Figures", true),
         (paths::ACCOUNT, "Your account", false),
     ]
     .into_iter()

@@ -12,7 +12,7 @@ use crate::{
     keep::{Keeper, spool::Spool},
     outbound::Outbound,
     people::{Limits, Passwords, Signing},
-    record::{Changes, ReadLog},
+    record::{AttemptLog, Changes, Meters, ReadLog},
     runs::policies::Policies,
     store::Store,
     vault::Vault,
@@ -50,6 +50,10 @@ pub struct Parts {
     pub limits: Limits,
     pub signing: Signing,
     pub rejections: Rejections,
+    /// How attempts end, until it is written.
+    pub attempts: AttemptLog,
+    /// What is counted for the operator.
+    pub meters: Meters,
     /// The rules for automations.
     pub policies: Policies,
 }

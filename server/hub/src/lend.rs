@@ -118,6 +118,13 @@ impl Hub {
     /// [`Error::Forbidden`] when the key has not the scope; [`Error::NotFound`]
     /// when there is no such connection in the key's tenant.
     pub async fn lend(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
+        let began = std::time::Instant::now();
+        let lent = self.lend_now(borrower).await;
+        self.meters.lent(began);
+        lent
+    }
+
+    async fn lend_now(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
         let Borrower {
             host,
             id,

@@ -81,6 +81,10 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/runs", Nothing),
     ("GET", "/settings/account", Nothing),
     ("GET", "/settings/api-keys", Nothing),
+    ("GET", "/settings/metrics", Nothing),
+    ("POST", "/api/record_attempts", Form("on=false")),
+    ("GET", "/metrics", Nothing),
+    ("GET", "/v1/providers/{id}/connection", Nothing),
     ("GET", "/settings/policies", Nothing),
     (
         "POST",
@@ -352,6 +356,7 @@ impl Things {
     pub fn path(&self, route: &str) -> String {
         let id = match route {
             "/settings/webhooks/{id}/secret" => &self.webhook,
+            "/v1/providers/{id}/connection" => "sandbox",
             "/v1/catalog/{id}" | "/connections/{id}/prepare" => "sandbox",
             "/flows/{id}/cancel" => &self.handle,
             "/v1/connect-links/{id}" => &self.link,

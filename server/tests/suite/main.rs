@@ -20,6 +20,7 @@ mod installations;
 mod keeping;
 mod lending;
 mod links;
+mod metrics;
 mod people;
 mod preview;
 mod push;

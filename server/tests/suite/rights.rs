@@ -35,11 +35,13 @@ enum Needs {
     AnyKey,
     /// A browser in which a link was opened.
     Guest,
+    /// The operator's token.
+    Operator,
     /// What only a provider can know: a flow's state, a signature.
     Provider,
 }
 
-use Needs::{AnyKey, Guest, Key, KeyAnd, KeyOnly, Least, Nothing, Oneself, Provider};
+use Needs::{AnyKey, Guest, Key, KeyAnd, KeyOnly, Least, Nothing, Oneself, Operator, Provider};
 use Scope::{CatalogRead, ConnectionsRead, ConnectionsWrite, TokensRead};
 
 /// Every route, in the order of their addresses. `/v1/connectors` is the older
@@ -50,6 +52,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/change_password", Oneself),
     ("POST", "/api/check_connection", Least(Role::Member)),
     ("POST", "/api/disconnect_connection", Least(Role::Member)),
+    ("POST", "/api/record_attempts", Least(Role::Admin)),
     ("POST", "/api/remove_connection", Least(Role::Admin)),
     ("POST", "/api/remove_provider_app", Least(Role::Admin)),
     ("POST", "/api/remove_webhook", Least(Role::Admin)),
@@ -100,6 +103,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/link/{secret}", Nothing),
     ("POST", "/link/{secret}", Nothing),
     ("DELETE", "/oauth/callback/{app}", Provider),
+    ("GET", "/metrics", Operator),
     ("GET", "/oauth/callback/{app}", Provider),
     ("POST", "/oauth/callback/{app}", Provider),
     ("POST", "/oauth/handover/{app}", Provider),
@@ -112,6 +116,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/settings/account", Oneself),
     ("GET", "/settings/api-keys", Least(Role::Admin)),
     ("POST", "/settings/api-keys", Least(Role::Admin)),
+    ("GET", "/settings/metrics", Least(Role::Admin)),
     ("GET", "/settings/policies", Least(Role::Admin)),
     ("GET", "/settings/provider-apps", Least(Role::Viewer)),
     ("GET", "/settings/provider-apps/{app}", Least(Role::Viewer)),
@@ -146,6 +151,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/docs", Nothing),
     ("GET", "/v1/events", Key(ConnectionsRead)),
     ("GET", "/v1/openapi.json", Nothing),
+    ("GET", "/v1/providers/{id}/connection", Key(ConnectionsRead)),
     ("GET", "/v1/runs", Key(ConnectionsRead)),
     ("POST", "/v1/runs", KeyOnly(TokensRead)),
     ("GET", "/v1/runs/{id}", Key(ConnectionsRead)),
@@ -268,7 +274,7 @@ async fn row_33_strangers_may_only_what_needs_nothing() {
             .get("location")
             .map(|next| next.to_str().unwrap());
         let is_refused = match needs {
-            Guest => status == StatusCode::NOT_FOUND,
+            Guest | Operator => status == StatusCode::NOT_FOUND,
             Least(_) | Oneself => {
                 status == StatusCode::UNAUTHORIZED
                     || status == StatusCode::NOT_FOUND

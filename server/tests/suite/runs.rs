@@ -585,3 +585,188 @@ async fn pages_show_what_waits_and_nothing_is_lost_on_the_way() {
     let left = run::Entity::find().all(hub.store.db()).await.unwrap();
     assert!(left.is_empty());
 }
+
+#[tokio::test]
+async fn the_connection_to_use_is_the_best_there_is() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let ask = async || host.json("/v1/providers/sandbox/connection").await;
+    let none = ask().await;
+    assert_eq!(
+        (&none["connection"], &none["usable"]),
+        (&Value::Null, &json!(false))
+    );
+    assert_eq!(none["connections"], json!([]));
+    assert_eq!(none["connect_url"], json!(world.url("/connect/sandbox")));
+    let id = world.connect().await;
+    let one = ask().await;
+    assert_eq!(
+        (&one["connection"]["id"], &one["usable"]),
+        (&json!(id), &json!(true))
+    );
+    let end = world.url(&format!("/connections/{id}/disconnect"));
+    assert_eq!(one["disconnect_url"], json!(end));
+    // A second account that works is used while the first does not.
+    world.shop.revoke_all();
+    world.app.hub.check(world.member(), id).await.unwrap();
+    let broken = ask().await;
+    assert_eq!(broken["usable"], false);
+    assert_eq!(broken["connection"]["status"], "action_needed");
+    assert!(broken["connection"]["prompt"]["what"].is_string());
+    let again = format!("/connect/sandbox?connection={id}");
+    assert_eq!(broken["reconnect_url"], json!(world.url(&again)));
+    let other = world.import_living_as(&host, 1).await;
+    world.app.hub.check(world.member(), other).await.unwrap();
+    let better = ask().await;
+    assert_eq!(better["connection"]["id"], json!(other));
+    assert_eq!(better["connections"].as_array().unwrap().len(), 2);
+    let page = world
+        .signed_in()
+        .await
+        .get("/connect/sandbox")
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(page.contains("already. Here you connect one more account."));
+    assert!(page.contains(&format!("/connections/{other}")));
+    let stranger = world.stranger().await;
+    let theirs = stranger.json("/v1/providers/sandbox/connection").await;
+    assert_eq!(theirs["connections"], json!([]));
+    let unknown = host.get("/v1/providers/nosuch/connection").await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn row_39_one_tenants_flood_takes_nothing_from_another() {
+    let world = World::with(Setup {
+        rate_limit: std::num::NonZeroU32::new(20),
+        ..Setup::default()
+    })
+    .await;
+    let host = world.any_host().await;
+    let theirs = world.stranger().await;
+    let id = world.import_living(&host).await;
+    let other = world.import_living_as(&theirs, 1).await;
+    world.advance(TimeDelta::minutes(5));
+    // Eight keys, each with a budget of its own: together they have five.
+    let (mut allowed, mut refused) = (0, 0);
+    for _ in 0..8 {
+        let key = world.any_host().await;
+        for _ in 0..20 {
+            let body = json!({ "connection": id, "action": "flood" });
+            match key.post("/v1/runs", body).await.status() {
+                StatusCode::CREATED => allowed += 1,
+                StatusCode::TOO_MANY_REQUESTS => refused += 1,
+                status => panic!("{status}"),
+            }
+        }
+    }
+    assert_eq!((allowed, refused), (100, 60));
+    for number in 0..20 {
+        let body = json!({ "connection": other, "action": "orders.update" });
+        let answer = theirs.post("/v1/runs", body).await;
+        assert_eq!(answer.status(), StatusCode::CREATED, "call {number}");
+    }
+}
+
+#[tokio::test]
+async fn row_58_what_cannot_be_written_is_not_begun_and_no_token_leaves() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let db = world.app.hub.store.db();
+    use sea_orm::ConnectionTrait;
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let ask = async || host.post("/v1/runs", body.clone()).await;
+    db.execute_unprepared("ALTER TABLE run RENAME TO run_away")
+        .await
+        .unwrap();
+    let answer = ask().await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let (_, token) = host.token(id).await;
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    assert!(!answer.text().await.unwrap().contains(&token));
+    db.execute_unprepared("ALTER TABLE run_away RENAME TO run")
+        .await
+        .unwrap();
+    assert_eq!(host.json("/v1/runs").await["data"], json!([]));
+    assert_eq!(
+        ask().await.status(),
+        StatusCode::CREATED,
+        "it goes on as before"
+    );
+
+    // A renewal that cannot be noted is not sent: the provider would rotate.
+    world.advance(TimeDelta::hours(2));
+    let sent = world.shop.calls().refreshes_ok;
+    let rename = "ALTER TABLE refresh_attempt RENAME TO attempt_away";
+    db.execute_unprepared(rename).await.unwrap();
+    let paused: Value = ask().await.json().await.unwrap();
+    assert_eq!(paused["status"], "paused", "{paused}");
+    assert!(paused["token"].is_null());
+    assert_eq!(world.shop.calls().refreshes_ok, sent);
+    let rename = "ALTER TABLE attempt_away RENAME TO refresh_attempt";
+    db.execute_unprepared(rename).await.unwrap();
+    world.advance(TimeDelta::seconds(5));
+    assert_eq!(world.app.hub.resume_runs().await.unwrap(), 1);
+    let (_, went) = go_on(&host, &paused).await;
+    assert_eq!(went["status"], "allowed", "{went}");
+}
+
+#[tokio::test]
+async fn row_58_a_full_disk_begins_nothing_and_spoils_nothing() {
+    let world = World::new().await;
+    // What is full is a file; a server's disk is the server's.
+    if world.is_postgres() {
+        return;
+    }
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let db = world.app.hub.store.db();
+    use sea_orm::ConnectionTrait;
+    let number = async |sql: &str| -> i64 {
+        let statement = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Sqlite, sql);
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    };
+    let pages = number("PRAGMA page_count").await;
+    db.execute_unprepared(&format!("PRAGMA max_page_count = {pages}"))
+        .await
+        .unwrap();
+    let body = json!({ "connection": id, "action": "x".repeat(100) });
+    let mut begun = 0;
+    let refused = loop {
+        let answer = host.post("/v1/runs", body.clone()).await;
+        match answer.status() {
+            StatusCode::CREATED => begun += 1,
+            status => break (status, answer.text().await.unwrap()),
+        }
+        assert!(begun < 10_000, "it is never full");
+    };
+    assert_eq!(refused.0, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!refused.1.contains("access_token"), "{}", refused.1);
+    db.execute_unprepared("PRAGMA max_page_count = 1000000")
+        .await
+        .unwrap();
+    let check =
+        sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Sqlite, "PRAGMA integrity_check");
+    let said: String = db
+        .query_one_raw(check)
+        .await
+        .unwrap()
+        .unwrap()
+        .try_get_by_index(0)
+        .unwrap();
+    assert_eq!(said, "ok");
+    let kept = run::Entity::find().all(db).await.unwrap();
+    assert_eq!(
+        kept.len(),
+        begun,
+        "what was answered is there, and nothing else"
+    );
+    assert_eq!(
+        host.post("/v1/runs", body).await.status(),
+        StatusCode::CREATED
+    );
+}

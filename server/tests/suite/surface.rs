@@ -357,7 +357,8 @@ fn naming() -> impl Iterator<Item = (&'static str, &'static str, Body)> {
         *method != "DELETE" && (path.contains("{id}") || path.contains("{handle}")
             || matches!(body, Body::Form(text) | Body::Json(text) if text.contains('<')))
             // There the id is a provider's.
-            && !path.starts_with("/v1/catalog") && !path.ends_with("/prepare")
+            && !path.starts_with("/v1/catalog") && !path.starts_with("/v1/providers")
+            && !path.ends_with("/prepare")
     };
     let by_field = [
         (

@@ -13,7 +13,9 @@ use crate::{
     people::By,
     secret::Secret,
     store::{
-        ConnectionId, connection, credential,
+        ConnectionId,
+        attempt::Tried,
+        connection, credential,
         event::{self, Kind},
         is_taken,
     },
@@ -225,6 +227,13 @@ impl Hub {
         }
         transaction.commit().await?;
         self.changes.nudge(connection.tenant_id);
+        let known = connection.failure.as_ref();
+        let before = known.map(|failure| (failure, connection.failed_at));
+        let failure = outcome.as_ref().err();
+        let proven = connection.last_ok_at.map(|at| now - at);
+        self.meters
+            .checked(&connection.provider, failure.is_none(), proven);
+        self.attempt_of_keeping(connection, Tried::Check, before, failure, 1);
         Ok(())
     }
 }

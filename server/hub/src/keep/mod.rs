@@ -32,7 +32,7 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, connect_link, credential, delivery, draft, flow, flow_outcome,
+        ConnectionId, attempt, connect_link, credential, delivery, draft, flow, flow_outcome,
         idempotent_request, push_message, refresh_attempt, run, sync_run,
     },
 };
@@ -164,6 +164,7 @@ impl Hub {
         let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);
         sync_run::sweep(self.store.db(), readings).await?;
         run::sweep(self.store.db(), now - run::KEPT).await?;
+        attempt::sweep(self.store.db(), now - attempt::KEPT).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;
         push_message::sweep(self.store.db(), before).await?;

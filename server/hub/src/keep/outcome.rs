@@ -16,9 +16,12 @@ use crate::{
     dialect::{Grant, Tokens},
     failure::Failure,
     hub::Hub,
+    record::Renewed,
     secret::Secret,
     store::{
-        AttemptId, connection, credential,
+        AttemptId,
+        attempt::Tried,
+        connection, credential,
         event::{self, Kind},
         node, refresh_attempt, run, sync_run,
     },
@@ -36,6 +39,7 @@ impl Hub {
         match self.commit_renewed(&row, &ready, &grant, &entry).await {
             Ok(true) => {
                 fail_point!("refresh::after_commit", |_| std::process::abort());
+                self.note_renewed(&row, &ready);
                 self.changes.nudge(row.tenant_id);
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
@@ -47,9 +51,21 @@ impl Hub {
                 );
                 self.spool.append(&entry).map_err(spool_failed)?;
                 fail_point!("refresh::after_spool", |_| std::process::abort());
+                self.note_renewed(&row, &ready);
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
         }
+    }
+
+    fn note_renewed(&self, row: &credential::Model, ready: &Try<'_>) {
+        let known = match &ready.connection.failure {
+            Some(failure) => Some((failure, ready.connection.failed_at)),
+            None => row.failure.as_ref().map(|failure| (failure, row.failed_at)),
+        };
+        self.meters
+            .refreshed(&ready.connection.provider, Renewed::Renewed);
+        let attempts = row.failures.saturating_add(1);
+        self.attempt_of_keeping(&ready.connection, Tried::Refresh, known, None, attempts);
     }
 
     async fn seal_renewed(
@@ -247,18 +263,32 @@ impl Hub {
         if let Some((attempt, outcome)) = finished {
             refresh_attempt::finish(&transaction, attempt, outcome, now).await?;
         }
-        if stored
+        let connection = match stored {
+            true => connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?,
+            false => None,
+        };
+        if let Some(connection) = &connection
             && let Some(kind) = transition(row.failure.as_ref(), &failure)
-            && let Some(connection) =
-                connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?
         {
             let data = event::Data {
                 failure: Some(failure.clone()),
                 ..Default::default()
             };
-            self.tell(&transaction, &connection, kind, data).await?;
+            self.tell(&transaction, connection, kind, data).await?;
         }
         transaction.commit().await?;
+        if let Some(connection) = &connection {
+            self.meters.refreshed(
+                &connection.provider,
+                match failure.code.is_transient() {
+                    true => Renewed::Retrying,
+                    false => Renewed::Refused,
+                },
+            );
+            let before = row.failure.as_ref().map(|known| (known, row.failed_at));
+            let now_known = Some(&failure);
+            self.attempt_of_keeping(connection, Tried::Refresh, before, now_known, failures);
+        }
         self.changes.nudge(row.tenant_id);
         Ok(Renewal::Failed(failure))
     }

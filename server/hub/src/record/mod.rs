@@ -1,6 +1,12 @@
-//! What happened: events for others to react to, and who read which token.
+//! What happened: events for others to react to, who read which token, and
+//! figures.
 
+pub mod attempt;
+mod meters;
 pub mod once;
+
+pub use attempt::AttemptLog;
+pub use meters::{Meters, Reached, Renewed};
 
 use std::sync::{Arc, Mutex, PoisonError};
 

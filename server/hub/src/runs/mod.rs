@@ -145,6 +145,7 @@ impl Hub {
         if !run::insert(self.store.db(), begun.clone()).await? {
             return self.asked_meanwhile(borrower, &begun).await;
         }
+        self.note_run(&begun);
         let (run, lent) = match self.lend(borrower).await? {
             Ok(lent) => (begun, Some(lent)),
             Err(withheld) => {
@@ -174,6 +175,7 @@ impl Hub {
         self.tell_run(&transaction, listed, Kind::RunPaused, &run)
             .await?;
         transaction.commit().await?;
+        self.note_run(&run);
         self.changes.nudge(run.tenant_id);
         Ok(Ran {
             run,
@@ -234,6 +236,7 @@ impl Hub {
         }
         row.status = Status::Allowed;
         row.started_at = Some(started_at);
+        self.note_run(&row);
         Ok(match self.lend(borrower).await? {
             Ok(lent) => ran(row, Some(lent)),
             Err(withheld) => {
@@ -281,7 +284,9 @@ impl Hub {
         }
         let ended = run::of_tenant(self.store.db(), row.tenant_id, row.id).await?;
         self.changes.nudge(row.tenant_id);
-        ended.ok_or(Error::NotFound)
+        let ended = ended.ok_or(Error::NotFound)?;
+        self.note_run(&ended);
+        Ok(ended)
     }
 
     async fn ask_again(
@@ -353,8 +358,15 @@ impl Hub {
         self.tell_run(&transaction, listed, Kind::RunPaused, &after)
             .await?;
         transaction.commit().await?;
+        self.note_run(&after);
         self.changes.nudge(row.tenant_id);
         Ok(after)
+    }
+
+    /// For the figures.
+    pub(super) fn note_run(&self, row: &run::Model) {
+        self.meters.ran(&row.provider, row.status);
+        self.attempt_of_run(row);
     }
 
     async fn tell_run(

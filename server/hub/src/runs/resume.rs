@@ -91,6 +91,7 @@ impl Hub {
         let transaction = self.store.begin().await?;
         tenant::lock(&transaction, tenant).await?;
         let mut resumed = 0;
+        let mut went = Vec::new();
         for row in &free {
             let change = run::ActiveModel {
                 resumed_at: Set(Some(now)),
@@ -100,9 +101,15 @@ impl Hub {
                 self.tell_run(&transaction, &listed, Kind::RunResumed, row)
                     .await?;
                 resumed += 1;
+                went.push(run::Model {
+                    status: Status::Resumed,
+                    resumed_at: Some(now),
+                    ..row.clone()
+                });
             }
         }
         transaction.commit().await?;
+        went.iter().for_each(|row| self.note_run(row));
         if resumed > 0 {
             self.changes.nudge(tenant);
             tracing::info!(connection.id = %id, runs = resumed, "paused runs go on");

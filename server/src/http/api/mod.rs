@@ -6,6 +6,7 @@
 //! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
 //! | the data behind them | [`preview`] |
 //! | working tokens of connections | [`lending`] |
+//! | the connection to use of a provider | [`usage`] |
 //! | what automations do with connections | [`runs`] |
 //! | readings of connections, and what happened | [`syncs`], [`events`] |
 //! | links for people without an account here | [`links`] |
@@ -29,10 +30,13 @@ mod runs;
 pub(super) mod schema;
 mod syncs;
 mod tokens;
+mod usage;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
 use hub::Hub;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) use admit::bearer;
 
 use super::problem::Problem;
 
@@ -68,6 +72,7 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
         .nest("/catalog", catalog::router())
         .nest("/connect-links", links::router())
         .nest("/events", events::router())
+        .nest("/providers", usage::router())
         .nest("/runs", runs::router())
         .route_layer(from_fn_with_state(hub.clone(), admit::caller));
     let versioned = OpenApiRouter::new()
