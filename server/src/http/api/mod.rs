@@ -78,7 +78,7 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
     let versioned = OpenApiRouter::new()
         .merge(admitted)
         .merge(tokens::router(hub))
-        .nest("/runs", runs::lenders())
+        .merge(OpenApiRouter::new().nest("/runs", runs::lenders()))
         .nest("/connections", connections(hub));
     OpenApiRouter::with_openapi(docs::introduction())
         .nest("/v1", versioned)
