@@ -2,7 +2,7 @@
 // it, says why, and goes on by itself once the account is connected again.
 
 import { expect, test } from '../support/test.ts';
-import { check, connectSandbox, open } from '../support/people.ts';
+import { approve, check, connectSandbox, leave, open } from '../support/people.ts';
 import { callApi } from '../support/host.ts';
 import type { Hub } from '../support/hub.ts';
 
@@ -33,7 +33,8 @@ test('what waits is seen, says why, and goes on by itself', async ({ page, hub, 
   await hub.sandbox.revokeAll();
   await open(page, 'Sandbox Shop Maple & Co.');
   await check(page);
-  const runs = [];
+  await expect(page.getByText('Action needed').first()).toBeVisible();
+  const runs: any[] = [];
   for (const number of [1, 2, 3]) {
     runs.push(await begin(hub, key, { correlation_id: `order-${number}` }));
   }
@@ -52,7 +53,12 @@ test('what waits is seen, says why, and goes on by itself', async ({ page, hub, 
   await expect(page.getByText('stock.count')).toBeVisible();
   await expect(page.getByText('order-1')).toHaveCount(0);
 
-  await connectSandbox(page, opensWindows);
+  await page.goto('/');
+  await open(page, 'Sandbox Shop Maple & Co.');
+  await page.getByRole('link', { name: 'Reconnect', exact: true }).click();
+  const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
+  const shop = await leave(page, button, opensWindows);
+  await approve(shop);
   const status = async () => (await (await callApi(hub, key, `/runs/${runs[2].id}`)).json()).status;
   await expect.poll(status).toBe('resumed');
   const events = await (await callApi(hub, key, '/events?limit=1000')).json();

@@ -81,8 +81,11 @@ fn plots(hub: &Hub, figures: &Figures) -> Vec<Plot> {
             question: "Why was a person needed?".into(),
             answer: match top {
                 None => "Nothing broke that needed a person.".into(),
+                Some((cause, _)) if needed == 1 => {
+                    format!("Once, because {}.", cause_in_words(cause))
+                }
                 Some((cause, count)) => format!(
-                    "{needed} times, most often ({count}) because: {}.",
+                    "{needed} times, most often ({count}) because {}.",
                     cause_in_words(cause)
                 ),
             },
@@ -204,7 +207,8 @@ fn percent(share: Share) -> String {
 
 fn time(ms: i64) -> String {
     match ms {
-        ..1_000 => "under 1 s".to_owned(),
+        // No longer than that, which is all that is said of it.
+        ..1_000 => "1 s".to_owned(),
         1_000..120_000 => format!("{} s", ms / 1_000),
         120_000..7_200_000 => format!("{} min", ms / 60_000),
         7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
@@ -245,7 +249,7 @@ mod tests {
         assert_eq!(share(0, 0), "–");
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(2, 4), "50 %");
-        assert_eq!(time(400), "under 1 s");
+        assert_eq!(time(400), "1 s");
         assert_eq!(time(61_000), "61 s");
         assert_eq!(time(3_600_000), "60 min");
         assert_eq!(time(90_000_000), "25 h");

@@ -7,7 +7,7 @@ use crate::{
     islands::ConnectPanel,
     model::{ConnectField, ConnectPage, Permission, Readiness},
     parts::{
-        BrandPlate, Current, Frame, Icon, StatusWord,
+        BrandPlate, Current, Frame, Icon,
         form::{Field, ProblemSummary},
     },
     paths, words,
@@ -110,14 +110,13 @@ pub fn ConnectView(
                     </div>
                 </div>
                 {in_use.map(|(id, account, status)| view! {
-                    <div class="callout" data-tone="neutral">
-                        <StatusWord status/>
-                        <div>
-                            <p>
-                                "You use " <a href=paths::connection(&id)>{account}</a>
-                                " already. Here you connect one more account."
-                            </p>
-                        </div>
+                    <div class="callout in-use" data-tone="neutral">
+                        <Icon name="circle-alert"/>
+                        <p>
+                            "You use " <a href=paths::connection(&id)>{account}</a>
+                            {format!(" ({})", words::status(status).to_lowercase())}
+                            " already. Here you connect one more account."
+                        </p>
                     </div>
                 })}
                 <dl class="facts">

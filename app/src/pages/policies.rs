@@ -41,7 +41,7 @@ pub fn PoliciesView(
             </div>
             <div class="stack">
                 <ul class="rows">{rows}</ul>
-                <section aria-labelledby="stopped">
+                <section class="stack" aria-labelledby="stopped">
                     <h2 id="stopped">"What they stopped"</h2>
                     {stopped}
                 </section>

@@ -157,19 +157,22 @@ fn Row(now: i64, row: RunRow) -> impl IntoView {
         .into_any(),
         None => view! { <span>{format!("{name}, no longer connected")}</span> }.into_any(),
     };
+    let waits = status == RunStatus::Paused;
     let why = prompt.map(|prompt| {
         let rule = policy.map(|policy| view! { " (rule " <code>{policy}</code> ")" });
         view! {
             <p class="fact">{prompt.what} " " {prompt.why} {rule}</p>
-            {prompt.effect.map(|effect| view! { <p class="fact">{effect}</p> })}
+            {prompt.effect.filter(|_| waits).map(|effect| view! { <p class="fact">{effect}</p> })}
         }
     });
-    let act = (status == RunStatus::Paused).then(|| {
+    let act = waits.then(|| {
         view! {
-            <a class="btn" data-kind="plain" href=paths::connection(&connection)>
-                "See what to do"
-                <span class="visually-hidden">{format!(" about {name}")}</span>
-            </a>
+            <div class="actions">
+                <a class="btn" data-kind="plain" href=paths::connection(&connection)>
+                    "See what to do"
+                    <span class="visually-hidden">{format!(" about {name}")}</span>
+                </a>
+            </div>
         }
     });
     view! {
@@ -187,8 +190,8 @@ fn Row(now: i64, row: RunRow) -> impl IntoView {
                     <Time moment=since said/>
                 </p>
                 {why}
+                {act}
             </div>
-            {act}
         </li>
     }
 }

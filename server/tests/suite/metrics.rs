@@ -264,7 +264,7 @@ async fn the_page_draws_each_figure_and_says_it_in_a_table() {
         .unwrap();
     for said in [
         "3 of 4 runs went on without a person (75 %)",
-        "1 times, most often (1) because: the access was withdrawn or ended",
+        "Once, because the access was withdrawn or ended.",
         "<title",
         "<desc",
         "role=\"img\"",
