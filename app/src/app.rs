@@ -85,6 +85,17 @@ pub fn App() -> impl IntoView {
                     view=WebhooksPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("runs") view=RunsPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("policies"))
+                    view=PoliciesPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("metrics"))
+                    view=MetricsPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("members"))
                     view=MembersPage
@@ -382,6 +393,37 @@ fn AuditLogPage() -> impl IntoView {
     page(
         async move { load::audit(&hub(), &member()?, filter).await },
         |page| view! { <AuditView page/> },
+    )
+}
+
+#[component]
+fn RunsPage() -> impl IntoView {
+    let filter = model::RunFilter {
+        status: query("status"),
+        connection: query("connection"),
+        policy: query("policy"),
+        after: query("after"),
+    };
+    page(
+        async move { load::runs_page(&hub(), &member()?, filter).await },
+        |page| view! { <RunsView page/> },
+    )
+}
+
+#[component]
+fn PoliciesPage() -> impl IntoView {
+    page(
+        async move { load::policies_page(&hub(), &member()?).await },
+        |page| view! { <PoliciesView page/> },
+    )
+}
+
+#[component]
+fn MetricsPage() -> impl IntoView {
+    let (days, provider) = (query("days"), query("provider"));
+    page(
+        async move { load::metrics_page(&hub(), &member()?, &days, &provider).await },
+        |page| view! { <MetricsView page/> },
     )
 }
 

@@ -8,8 +8,10 @@ mod connection;
 mod control;
 mod guest;
 mod market;
+mod metrics;
 mod people;
 mod preview;
+mod runs;
 mod settings;
 mod views;
 mod webhooks;
@@ -22,8 +24,10 @@ pub use connection::{connection_page, disconnect_page, hub};
 pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
+pub use metrics::metrics_page;
 pub use people::{members, organisation};
 pub use preview::{has_preview, preview};
+pub use runs::{policies_page, runs_page};
 pub use settings::{api_keys, provider_app_page, provider_apps, wishes};
 pub use views::routes;
 pub use webhooks::webhooks;
@@ -94,16 +98,17 @@ fn worded(
     subject: &Subject<'_>,
 ) -> Prompt {
     let said = prompt::Prompt::of(failure, subject);
-    drawn_prompt(hub, provider_id, remove_url, failure, subject, said)
+    let about = Some((failure, subject.at));
+    remade(hub, provider_id, remove_url, about, said)
 }
 
-/// The words of a failure, with where its buttons lead.
-fn drawn_prompt(
+/// The hub's words, as pages hold them, with where the buttons lead. `about` is
+/// what can be reported.
+fn remade(
     hub: &Hub,
     provider_id: &str,
     remove_url: Option<String>,
-    failure: &Failure,
-    subject: &Subject<'_>,
+    about: Option<(&Failure, DateTime<Utc>)>,
     said: prompt::Prompt,
 ) -> Prompt {
     let app = hub
@@ -130,9 +135,12 @@ fn drawn_prompt(
             PromptAction::OpenProvider => ActionKind::Open {
                 url: remove_url.clone()?,
             },
-            PromptAction::Report => ActionKind::Open {
-                url: report(support(hub), provider_id, failure, subject.at),
-            },
+            PromptAction::Report => {
+                let (failure, at) = about?;
+                ActionKind::Open {
+                    url: report(support(hub), provider_id, failure, at),
+                }
+            }
         };
         Some(Action {
             label: action.label,

@@ -5,8 +5,12 @@
 //! can hold a token, a client secret or a verifier: there is no field for one.
 
 mod control;
+mod metrics;
+mod runs;
 
 pub use control::{ClearPage, Control, ControlPage, Stored};
+pub use metrics::*;
+pub use runs::*;
 
 #[cfg(feature = "ssr")]
 mod audit;
@@ -17,6 +21,7 @@ mod people;
 pub use audit::{AuditChecked, AuditFilter, AuditLine, AuditPage};
 #[cfg(feature = "ssr")]
 pub use people::{MemberRow, OrganisationPage};
+
 use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
@@ -468,6 +473,8 @@ pub struct ConnectionPage {
     pub left_there: Option<String>,
     /// How it is read.
     pub reading: Reading,
+    /// What automations wait for it.
+    pub runs: RunsSummary,
     /// What happened, newest first.
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.
@@ -500,6 +507,8 @@ pub struct DisconnectPage {
     pub revocation: Revocation,
     /// Other connections that were granted to the same app and may end with it.
     pub ends_too: Vec<String>,
+    /// How many runs wait for it already.
+    pub paused_runs: i64,
 }
 
 /// What happens at the provider when a connection ends.
@@ -527,6 +536,9 @@ pub struct ConnectPage {
     pub docs: Vec<String>,
     /// The connection being repaired, when it is one.
     pub repairs: Option<(String, String)>,
+    /// The account that is in use already, where one more is to be connected:
+    /// its connection, name and status.
+    pub in_use: Option<(String, String, Status)>,
     /// What we will do, from the permissions asked for.
     pub will: Vec<String>,
     /// What we will not do.

@@ -34,6 +34,12 @@ pub const DELETE_ORGANISATION: &str = "/settings/organisation/delete";
 pub const AUDIT: &str = "/settings/audit";
 /// Where it is taken along.
 pub const AUDIT_EXPORT: &str = "/settings/audit/export";
+/// What automations do.
+pub const RUNS: &str = "/runs";
+/// The rules for automations.
+pub const POLICIES: &str = "/settings/policies";
+/// How well accounts stay connected.
+pub const METRICS: &str = "/settings/metrics";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.
@@ -169,6 +175,26 @@ pub fn cancel(handle: &str) -> String {
 /// Where a webhook gets a new secret.
 pub fn webhook_secret(id: &str) -> String {
     format!("{WEBHOOKS}/{id}/secret")
+}
+
+/// The runs that a filter leaves.
+#[cfg(feature = "ssr")]
+pub fn runs(filter: &crate::model::RunFilter) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [
+        ("status", &filter.status),
+        ("connection", &filter.connection),
+        ("policy", &filter.policy),
+        ("after", &filter.after),
+    ] {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    match query.finish() {
+        query if query.is_empty() => RUNS.to_owned(),
+        query => format!("{RUNS}?{query}"),
+    }
 }
 
 /// The page of a provider app.

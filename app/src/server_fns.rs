@@ -356,6 +356,27 @@ pub async fn remove_webhook(id: String) -> Result<(), ServerFnError> {
     Ok(())
 }
 
+/// Switches a rule for automations off or on.
+#[server(endpoint = "switch_policy")]
+pub async fn switch_policy(name: String, on: bool) -> Result<(), ServerFnError> {
+    let switched = async { hub().switch_policy(&member()?, &name, on).await };
+    let done = switched.await.map(|()| Notice::PolicySwitched);
+    tell(paths::POLICIES, done, Flash::default());
+    Ok(())
+}
+
+/// Says whether it is recorded how attempts end.
+#[server(endpoint = "record_attempts")]
+pub async fn record_attempts(on: bool) -> Result<(), ServerFnError> {
+    let switched = async { hub().record_attempts(&member()?, on).await };
+    let done = switched.await.map(|()| match on {
+        true => Notice::RecordingOn,
+        false => Notice::RecordingOff,
+    });
+    tell(paths::METRICS, done, Flash::default());
+    Ok(())
+}
+
 /// Ends an API key.
 #[server(endpoint = "revoke_api_key")]
 pub async fn revoke_api_key(id: String) -> Result<(), ServerFnError> {

@@ -1,7 +1,7 @@
 //! What the pages say: sentence case, verb and object on buttons, no blame, no
 //! apologies, no codes. Both halves of the application use the same words.
 
-use crate::model::{Connection, Filter, Section, Status};
+use crate::model::{Connection, Filter, RunStatus, Section, Status};
 
 /// The product's name.
 pub const PRODUCT: &str = "Linkwell";
@@ -28,6 +28,42 @@ pub fn status(status: Status) -> &'static str {
         Status::NotCheckedYet => "Not checked yet",
         Status::Paused => "Paused",
         Status::Disconnected => "Disconnected",
+    }
+}
+
+/// How a run stands, in a word or two.
+pub fn run(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Allowed => "Running",
+        RunStatus::Paused => "Paused",
+        RunStatus::Resumed => "May go on",
+        RunStatus::Succeeded => "Done",
+        RunStatus::Failed => "Did not work",
+        RunStatus::Cancelled => "Cancelled",
+    }
+}
+
+/// What it means that runs wait.
+pub fn paused_runs(count: i64) -> String {
+    match count {
+        1 => "1 run is paused. Nothing was lost.".to_owned(),
+        count => format!("{count} runs are paused. Nothing was lost."),
+    }
+}
+
+/// What a rule stopped.
+pub fn stopped(waiting: i64, went_on: i64) -> String {
+    let runs = |count: i64| match count {
+        1 => "1 run".to_owned(),
+        count => format!("{count} runs"),
+    };
+    match (waiting, went_on) {
+        (0, went_on) => format!("It stopped {} in the last 30 days", runs(went_on)),
+        (1, 0) => "1 run waits because of it".to_owned(),
+        (waiting, 0) => format!("{} wait because of it", runs(waiting)),
+        (waiting, went_on) => {
+            format!("{} stopped now, {} earlier", runs(waiting), runs(went_on))
+        }
     }
 }
 

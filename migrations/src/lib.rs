@@ -19,6 +19,8 @@ mod m20261121_300001_trial;
 mod m20261122_100001_health;
 mod m20261122_100002_provider_trouble;
 mod m20261122_300001_ledger;
+mod m20261122_400001_run;
+mod m20261122_400002_attempt;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -43,6 +45,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_100001_health::Migration),
             Box::new(m20261122_100002_provider_trouble::Migration),
             Box::new(m20261122_300001_ledger::Migration),
+            Box::new(m20261122_400001_run::Migration),
+            Box::new(m20261122_400002_attempt::Migration),
         ]
     }
 }

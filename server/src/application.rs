@@ -18,7 +18,8 @@ use hub::{
     keep::{Keeper, spool::Spool},
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
-    record::{Changes, Ledgers, ReadLog, Witness},
+    record::{AttemptLog, Changes, Ledgers, Meters, ReadLog, Witness},
+    runs::policies::{BadPolicy, Policies},
     secret::Secret,
     store::{Store, data_key},
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
@@ -59,6 +60,8 @@ pub struct Ingredients {
     /// What stands outside of the database: signed heads of the ledgers, and
     /// what was deleted.
     pub witness: Witness,
+    /// The rules for automations.
+    pub policies: Policies,
 }
 
 /// A hub with its HTTP surface.
@@ -70,6 +73,8 @@ pub struct Application {
     pub stopping: CancellationToken,
     /// The proxies whose word about a request's origin is believed.
     pub trusted_proxies: Arc<[IpNet]>,
+    /// What opens `/metrics` on the hub's own address; without one it is closed.
+    pub metrics_token: Option<Arc<Secret>>,
 }
 
 /// Why the hub did not start, in words for the operator.
@@ -88,6 +93,8 @@ pub enum StartError {
     Vault(#[from] VaultError),
     #[error("the catalog has mistakes:\n{}", .0.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"))]
     Catalog(Vec<Problem>),
+    #[error("a policy cannot be used: {0}")]
+    Policy(#[from] BadPolicy),
     #[error("no client for outbound calls: {0}")]
     Outbound(#[from] hub::outbound::NoClient),
     #[error("{address} cannot be listened on: {error}")]
@@ -121,6 +128,7 @@ impl Application {
             choices,
             spool,
             witness,
+            policies,
         } = ingredients;
         let outbound = Outbound::new(outbound)?;
         let hub = Hub::new(Parts {
@@ -143,11 +151,15 @@ impl Application {
             reads: ReadLog::default(),
             ledgers: Ledgers::default(),
             witness,
+            attempts: AttemptLog::default(),
+            meters: Meters::default(),
+            policies,
         });
         Ok(Self {
             hub,
             stopping: CancellationToken::new(),
             trusted_proxies: Arc::new([]),
+            metrics_token: None,
         })
     }
 
@@ -204,6 +216,14 @@ pub fn open_catalog(directory: Option<&Path>) -> Result<Catalog, StartError> {
     }
 }
 
+/// Reads the rules for automations, with the operator's own files on top.
+pub fn open_policies(directory: Option<&Path>) -> Result<Policies, StartError> {
+    match directory {
+        Some(directory) => Ok(Policies::with_directory(directory)?),
+        None => Ok(Policies::shipped()),
+    }
+}
+
 /// Opens everything `place` names, for a command or for serving.
 pub async fn open(
     place: &Place,
@@ -239,6 +259,7 @@ pub async fn assemble(
     let store = open_store(place).await?;
     let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
     let wrapper = place.master_key(nothing_sealed)?;
+    let policies = open_policies(place.policies.as_deref())?;
     let clock = Clock::system();
     if store.db().get_database_backend() == DatabaseBackend::Postgres {
         clock.follow(store.time().await?);
@@ -266,6 +287,7 @@ pub async fn assemble(
         choices,
         spool,
         witness,
+        policies,
     })
 }
 
@@ -309,8 +331,15 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     let application = Application {
         stopping: stopping.clone(),
         trusted_proxies: settings.trusted_proxy.clone().into(),
+        metrics_token: settings
+            .metrics_token
+            .as_ref()
+            .map(|token| Arc::new(Secret::new(token))),
         ..application
     };
+    if let Some(address) = settings.metrics_listen {
+        serve_metrics(&application, address).await?;
+    }
     let background = jobs::start(&application);
     tracing::info!(%address, public_url = %public_url, "Linkwell is ready at {public_url}");
     if let Some((_, origin)) = &shop {
@@ -334,6 +363,25 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
     }
     tracing::info!("Linkwell has stopped");
     served.map_err(StartError::Serving)
+}
+
+/// Serves `/metrics` on an address of its own, and nothing else there.
+async fn serve_metrics(application: &Application, address: SocketAddr) -> Result<(), StartError> {
+    let listener = listen(address).await?;
+    let readers = match &application.metrics_token {
+        None => http::metrics::Readers::Anybody,
+        token => http::metrics::Readers::WithToken(token.clone()),
+    };
+    let router: Router = http::metrics::router(application.hub.clone(), readers);
+    let stopped = application.stopping.clone().cancelled_owned();
+    tracing::info!(%address, "metrics are at http://{address}/metrics");
+    tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        if let Err(error) = served.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+    Ok(())
 }
 
 struct OpenedSandbox {

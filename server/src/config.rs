@@ -59,6 +59,10 @@ pub struct Place {
     /// Directory of extra or overriding provider files
     #[arg(long, env = "LINKWELL_CATALOG", value_name = "DIR")]
     pub catalog: Option<PathBuf>,
+
+    /// Directory of extra or overriding policies for automations, as .rego files
+    #[arg(long, env = "LINKWELL_POLICIES", value_name = "DIR")]
+    pub policies: Option<PathBuf>,
 }
 
 /// What a running hub needs to know.
@@ -134,9 +138,32 @@ pub struct Serve {
     #[arg(long, env = "LINKWELL_SUPPORT", value_name = "ADDRESS", value_parser = support)]
     pub support: Option<Url>,
 
+    /// Address of its own on which /metrics is served, to whoever reaches it
+    #[arg(long, env = "LINKWELL_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// Token that opens /metrics, 16 characters or more; without one it is closed
+    /// on the hub's own address
+    #[arg(
+        long,
+        env = "LINKWELL_METRICS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        value_parser = metrics_token
+    )]
+    pub metrics_token: Option<String>,
+
     /// Write logs as JSON
     #[arg(long, env = "LINKWELL_LOG_JSON")]
     pub log_json: bool,
+}
+
+/// One that is not guessed.
+fn metrics_token(text: &str) -> Result<String, String> {
+    match text.len() >= 16 && text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("use 16 visible characters or more".into()),
+    }
 }
 
 /// Only an origin: pages, callbacks and cookies are made from it.

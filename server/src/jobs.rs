@@ -41,7 +41,9 @@ const GRACE: Duration = Duration::from_secs(8);
 pub struct Background {
     monitor: JoinHandle<()>,
     reads: JoinHandle<()>,
+    figures: JoinHandle<()>,
     telling: JoinHandle<()>,
+    resuming: JoinHandle<()>,
 }
 
 /// Starts the background; it ends when the application is stopping.
@@ -111,11 +113,15 @@ pub fn start(application: &Application) -> Background {
             flush_reads(&hub).await;
         }
     });
+    let figures = tokio::spawn(gather_figures(application.clone()));
     let telling = tokio::spawn(tell(application.clone()));
+    let resuming = tokio::spawn(resume(application.clone()));
     Background {
         monitor,
         reads,
+        figures,
         telling,
+        resuming,
     }
 }
 
@@ -126,6 +132,23 @@ async fn tell(Application { hub, stopping, .. }: Application) {
     loop {
         if let Err(error) = hub.tell_webhooks().await {
             tracing::error!(%error, "webhooks could not be told; they are the next time");
+        }
+        let something = async {
+            let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
+        };
+        if stopping.run_until_cancelled(something).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Lets paused runs go on: as soon as something happened in this process, and
+/// every few seconds what did in another.
+async fn resume(Application { hub, stopping, .. }: Application) {
+    let mut changes = hub.changes.watch();
+    loop {
+        if let Err(error) = hub.resume_runs().await {
+            tracing::error!(%error, "paused runs could not be looked at; they are the next time");
         }
         let something = async {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
@@ -186,6 +209,20 @@ async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     Ok(())
 }
 
+/// Writes down how attempts ended.
+async fn gather_figures(Application { hub, stopping, .. }: Application) {
+    let pause = || tokio::time::sleep(GATHER_READS);
+    while stopping.run_until_cancelled(pause()).await.is_some() {
+        flush_figures(&hub).await;
+    }
+}
+
+async fn flush_figures(hub: &Hub) {
+    if let Err(error) = hub.attempts.flush(&hub.store).await {
+        tracing::error!(%error, "figures could not be written and stay in memory");
+    }
+}
+
 async fn flush_reads(hub: &Hub) {
     if let Err(error) = hub.flush_reads().await {
         tracing::error!(%error, "token reads could not be written and stay in memory");
@@ -201,12 +238,15 @@ impl Background {
             tasks.wait().await;
             let _ = self.monitor.await;
             let _ = self.telling.await;
+            let _ = self.resuming.await;
         });
         if ended.await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up at the next start");
         }
         self.reads.abort();
+        self.figures.abort();
         flush_reads(&application.hub).await;
+        flush_figures(&application.hub).await;
     }
 }
 

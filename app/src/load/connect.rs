@@ -9,7 +9,9 @@ use hub::{
 };
 
 use super::{
-    capital, drawn,
+    capital,
+    connection::status,
+    drawn,
     market::{is_set_up, sign_in, usually_takes},
     support, wizard,
 };
@@ -62,6 +64,17 @@ pub async fn connect_page(
             admins: hub.admin_names(member).await?,
         }
     };
+    let in_use = match &repairs {
+        Some(_) => None,
+        None => hub.use_connection(member, id).await?.connection,
+    };
+    let in_use = in_use
+        .filter(|one| one.connection.disconnected_at.is_none())
+        .map(|one| {
+            let connection = &one.connection;
+            let name = connection.name().to_owned();
+            (connection.id.to_string(), name, status(&one.health))
+        });
     let attempts = hub.flows_under_way(member).await?;
     let known = known_to(&repairs);
     let usually_takes = usually_takes(entry, &hub.usual_times().await?);
@@ -83,6 +96,7 @@ pub async fn connect_page(
         provider: drawn(entry),
         summary: entry.about.summary.clone(),
         facts: facts(entry),
+        in_use,
         docs: entry.about.sources.clone(),
         will,
         will_not: entry

@@ -17,14 +17,14 @@ use hub::{
 };
 
 use super::{
-    control, details, drawn_prompt, keywords, meaning, moment, preview, provider, worded_end,
+    control, details, keywords, meaning, moment, preview, provider, remade, runs, worded_end,
 };
 use crate::{
     model::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
-        Prompt, Reading, Revocation, Status, Tone,
+        Prompt, Reading, Revocation, RunsSummary, Status, Tone,
     },
-    paths,
+    paths, words as say,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -43,12 +43,16 @@ pub(super) async fn hub_with(
     attempts: &[flow::Model],
 ) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
+    let paused = hub.paused_runs(member).await?;
+    let named = |one: &Listed| {
+        let mut shown = row(hub, one, attempts);
+        let own = paused.iter().find(|(id, _)| *id == one.connection.id);
+        name_paused(&mut shown, own.map_or(0, |(_, count)| *count));
+        shown
+    };
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
-        connections: listed
-            .iter()
-            .map(|listed| row(hub, listed, attempts))
-            .collect(),
+        connections: listed.iter().map(named).collect(),
         may_manage: member.role().may(Right::Connect),
     })
 }
@@ -89,14 +93,8 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
                 health::Status::Retrying => words.while_retrying(),
                 _ => words,
             };
-            drawn_prompt(
-                hub,
-                &connection.provider,
-                remove_url,
-                &failure,
-                &subject,
-                words,
-            )
+            let about = Some((&failure, at));
+            remade(hub, &connection.provider, remove_url, about, words)
         })
         .or_else(|| {
             let now = hub.clock.now();
@@ -181,7 +179,11 @@ pub async fn connection_page(
         Some(person) => hub.person_name(member, person).await?,
         None => None,
     };
+    let paused = runs::paused(hub, member, id).await?;
+    let mut shown = control.connection.clone();
+    name_paused(&mut shown, paused);
     Ok(ConnectionPage {
+        runs: RunsSummary { paused },
         now: hub.clock.now().timestamp(),
         details: listed
             .health
@@ -210,6 +212,13 @@ pub async fn connection_page(
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
     })
+}
+
+/// What a failure means, where automations wait for its end.
+pub(super) fn name_paused(connection: &mut Connection, paused: i64) {
+    if let Some(prompt) = connection.prompt.as_mut().filter(|_| paused > 0) {
+        prompt.effect = Some(say::paused_runs(paused));
+    }
 }
 
 /// How a connection is read, from its newest runs.
@@ -260,6 +269,8 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         Kind::SyncFailed => ("Could not be read", Tone::Bad),
         Kind::ConnectionCleared => ("What was stored was cleared", Tone::Neutral),
         Kind::ConnectionDisconnected => ("Disconnected", Tone::Neutral),
+        Kind::RunPaused => ("An automation waits", Tone::Neutral),
+        Kind::RunResumed => ("An automation goes on", Tone::Neutral),
         Kind::ConnectionDeleted
         | Kind::ConnectionChanged
         | Kind::ProviderDegraded
@@ -311,6 +322,7 @@ pub async fn disconnect_page(
     }
     Ok(DisconnectPage {
         ends_too,
+        paused_runs: runs::paused(hub, member, id).await?,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

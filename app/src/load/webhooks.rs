@@ -62,6 +62,8 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::ConnectionDisconnected => "An account was disconnected",
         Kind::ConnectionDeleted => "A connection was deleted",
         Kind::SyncCompleted => "A connection was read",
+        Kind::RunPaused => "An automation cannot go on, and waits",
+        Kind::RunResumed => "An automation that waited may go on",
         Kind::SyncFailed => "A connection could not be read",
         // Not told to anybody.
         Kind::ConnectionChecked | Kind::ConnectionChanged | Kind::FlowChanged => "",

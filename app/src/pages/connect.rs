@@ -25,6 +25,7 @@ pub fn ConnectView(
         facts,
         docs,
         repairs,
+        in_use,
         will,
         will_not,
         permissions,
@@ -108,6 +109,16 @@ pub fn ConnectView(
                         <p class="muted">{account.unwrap_or(summary)}</p>
                     </div>
                 </div>
+                {in_use.map(|(id, account, status)| view! {
+                    <div class="callout in-use" data-tone="neutral">
+                        <Icon name="circle-alert"/>
+                        <p>
+                            "You use " <a href=paths::connection(&id)>{account}</a>
+                            {format!(" ({})", words::status(status).to_lowercase())}
+                            " already. Here you connect one more account."
+                        </p>
+                    </div>
+                })}
                 <dl class="facts">
                     {facts
                         .into_iter()

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 
 use crate::{
     islands::ConnectionHead,
-    model::{Connection, ConnectionPage, HistoryEntry, Moment, Permission, Reading, Status, Tone},
+    model::{
+        Connection, ConnectionPage, HistoryEntry, Moment, Permission, Reading, RunFilter, Status,
+        Tone,
+    },
     parts::{
         Current, Frame, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
@@ -79,9 +82,32 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
             <Permissions permissions=permissions_of/>
         </section>
         {reading}
+        <RunsCard id=page.connection.id.clone() paused=page.runs.paused/>
         <section class="card" aria-labelledby="history">
             <h2 id="history">"History"</h2>
             <History now history/>
+        </section>
+    }
+}
+
+/// The way to what automations do with it.
+#[component]
+fn RunsCard(id: String, paused: i64) -> impl IntoView {
+    let said = match paused {
+        0 => "No run waits for this account.".to_owned(),
+        paused => words::paused_runs(paused),
+    };
+    let all = paths::runs(&RunFilter {
+        connection: id,
+        ..RunFilter::default()
+    });
+    view! {
+        <section class="card" aria-labelledby="runs">
+            <h2 id="runs">"Runs"</h2>
+            <div class="manage-row">
+                <p>{said}</p>
+                <a class="btn" data-kind="plain" href=all>"See its runs"</a>
+            </div>
         </section>
     }
 }

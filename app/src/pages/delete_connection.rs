@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::{DisconnectPage, Revocation},
     parts::{BrandPlate, Current, Frame, Icon, form::ProblemSummary},
-    paths,
+    paths, words,
 };
 
 /// The page that names the consequences.
@@ -20,6 +20,7 @@ pub fn DeleteConnectionView(
         account,
         revocation,
         ends_too,
+        paused_runs,
     } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
@@ -59,6 +60,12 @@ pub fn DeleteConnectionView(
                         "Automations that use this account stop at their next run."
                     </li>
                     {others}
+                    {(paused_runs > 0).then(|| view! {
+                        <li data-tone="bad">
+                            <Icon name="circle-stop"/>
+                            {format!("{} They are deleted, too.", words::paused_runs(paused_runs))}
+                        </li>
+                    })}
                     <li data-tone="bad">
                         <Icon name="key-round"/>
                         <span>"The stored tokens are overwritten and deleted. "{there}</span>

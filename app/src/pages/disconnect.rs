@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::{DisconnectPage, Revocation},
     parts::{BrandPlate, Current, Frame, Icon, form::ProblemSummary},
-    paths,
+    paths, words,
 };
 
 /// The page that names the consequences.
@@ -20,6 +20,7 @@ pub fn DisconnectView(
         account,
         revocation,
         ends_too,
+        paused_runs,
     } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
@@ -61,6 +62,12 @@ pub fn DisconnectView(
                         "Automations that use this account stop at their next run."
                     </li>
                     {others}
+                    {(paused_runs > 0).then(|| view! {
+                        <li data-tone="neutral">
+                            <Icon name="circle-pause"/>
+                            {format!("{} They go on if you connect it again.", words::paused_runs(paused_runs))}
+                        </li>
+                    })}
                     <li data-tone="neutral">
                         <Icon name="key-round"/>
                         <span>"The stored tokens are deleted here. "{there}</span>

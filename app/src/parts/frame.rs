@@ -21,6 +21,8 @@ pub enum Current {
     Connections,
     /// Provider apps, API keys, account.
     Settings,
+    /// What automations do.
+    Runs,
     /// Pages of people who are not signed in.
     Outside,
     /// Pages of people who came by a link, and have nothing else here.
@@ -96,6 +98,7 @@ fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoVi
         view! {
             <nav class="main-nav" aria-label="Main">
                 <a href=paths::HUB aria-current=here(Current::Connections)>"Connections"</a>
+                <a href=paths::RUNS aria-current=here(Current::Runs)>"Runs"</a>
                 <a href=settings aria-current=here(Current::Settings)>"Settings"</a>
             </nav>
         }
@@ -203,6 +206,8 @@ pub fn SettingsFrame(
         (paths::PROVIDER_APPS, "Provider apps", true),
         (paths::API_KEYS, "API keys", true),
         (paths::WEBHOOKS, "Webhooks", true),
+        (paths::POLICIES, "Rules", true),
+        (paths::METRICS, "Figures", true),
         (paths::MEMBERS, "Members", true),
         (paths::AUDIT, "Audit log", true),
         (paths::ORGANISATION, "Your data", true),

@@ -14,6 +14,8 @@ pub mod form;
 #[cfg(feature = "ssr")]
 mod frame;
 #[cfg(feature = "ssr")]
+mod plot;
+#[cfg(feature = "ssr")]
 mod time;
 
 #[cfg(feature = "ssr")]
@@ -23,6 +25,8 @@ pub use details::SupportDetails;
 #[cfg(feature = "ssr")]
 pub use frame::{Body, Current, Frame, SettingsFrame};
 pub use icon::{BrandPlate, Icon};
+#[cfg(feature = "ssr")]
+pub use plot::BarPlot;
 pub use prompt::PromptLines;
 pub use status::StatusWord;
 #[cfg(feature = "ssr")]

@@ -68,6 +68,7 @@ async fn application(directory: &Path) -> Application {
         },
         spool: Spool::open(&directory.join("spool")).expect("a spool"),
         witness: hub::record::Witness::open(&directory.join("audit")).expect("a directory"),
+        policies: hub::runs::policies::Policies::shipped(),
     })
     .expect("an application")
 }

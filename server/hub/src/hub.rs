@@ -12,14 +12,15 @@ use crate::{
     keep::{Keeper, spool::Spool},
     outbound::Outbound,
     people::{Limits, Passwords, Signing},
-    record::{Changes, Ledgers, ReadLog, Witness},
+    record::{AttemptLog, Changes, Ledgers, Meters, ReadLog, Witness},
+    runs::policies::Policies,
     store::Store,
     vault::Vault,
 };
 
 /// Everything the product does, as methods grouped in the rooms
 /// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend),
-/// [`people`](crate::people) and [`tell`](crate::tell). Cheap to clone.
+/// [`people`](crate::people), [`runs`](crate::runs) and [`tell`](crate::tell). Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -51,6 +52,12 @@ pub struct Parts {
     pub limits: Limits,
     pub signing: Signing,
     pub rejections: Rejections,
+    /// How attempts end, until it is written.
+    pub attempts: AttemptLog,
+    /// What is counted for the operator.
+    pub meters: Meters,
+    /// The rules for automations.
+    pub policies: Policies,
 }
 
 /// What the operator decides about this hub.

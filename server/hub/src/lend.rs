@@ -71,6 +71,11 @@ impl Borrower {
     pub fn host(&self) -> &Host {
         &self.host
     }
+
+    /// Whose token it is, whether or not there is such a connection.
+    pub fn connection(&self) -> ConnectionId {
+        self.id
+    }
 }
 
 impl Hub {
@@ -114,6 +119,13 @@ impl Hub {
     /// when there is no such connection in the key's tenant; [`Error::Paused`]
     /// when a person lets it rest.
     pub async fn lend(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
+        let began = std::time::Instant::now();
+        let lent = self.lend_now(borrower).await;
+        self.meters.lent(began);
+        lent
+    }
+
+    async fn lend_now(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
         let Borrower {
             host,
             id,

@@ -4,7 +4,7 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`connect`], [`keep`], [`lend`], [`people`], [`tell`] | make or repair · refresh and check · hand out tokens · members and sessions · webhooks |
+//! | [`connect`], [`keep`], [`lend`], [`runs`], [`people`], [`tell`] | make or repair · refresh and check · hand out tokens · what automations do, and rules for it · members and sessions · webhooks |
 //! | [`dialect`], [`record`] | speak to a provider as its entry says · events and token reads |
 //! | [`catalog`], [`vault`], [`store`], [`outbound`] | providers as data · sealing · rows · the one HTTP client |
 //! | [`clock`], [`failure`], [`secret`] | time · the closed list of failure codes · values that cannot leak by type |
@@ -22,6 +22,7 @@ pub mod outbound;
 pub mod people;
 pub mod prompt;
 pub mod record;
+pub mod runs;
 pub mod secret;
 pub mod store;
 pub mod tell;

@@ -13,6 +13,7 @@
 //! | `/v1/*`, `/.well-known/jwks.json` | the API of host applications ([`api`]) | API keys and tokens made from them |
 //! | `/hooks/*` | what providers tell unasked ([`hooks`]) | whoever signs rightly |
 //! | `/oauth/handover/*` | keys their servers bring ([`hooks`]) | who knows the flow's state |
+//! | `/metrics` | what is counted, for Prometheus ([`metrics`]) | who shows the operator's token |
 //! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!
@@ -30,6 +31,7 @@ pub mod headers;
 pub mod health;
 mod hooks;
 mod mapping;
+pub mod metrics;
 pub mod oauth;
 mod organisation;
 mod origin;
@@ -79,7 +81,9 @@ pub fn router(application: &Application) -> Router {
         hub,
         stopping,
         trusted_proxies,
+        metrics_token,
     } = application.clone();
+    let readers = metrics::Readers::WithToken(metrics_token);
     let state = State {
         hub: hub.clone(),
         site: site(),
@@ -106,6 +110,7 @@ pub fn router(application: &Application) -> Router {
         .merge(api::router(hub.clone()))
         .merge(hooks::router())
         .merge(health::router(hub.clone()))
+        .merge(metrics::router(hub.clone(), readers))
         .merge(assets::router())
         .layer(axum::middleware::from_fn_with_state(
             hub.clone(),

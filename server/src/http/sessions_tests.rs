@@ -40,6 +40,7 @@ async fn hub(public_url: &str) -> Hub {
         choices: hub::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
         witness: hub::record::Witness::open(&spool.join("audit")).unwrap(),
+        policies: hub::runs::policies::Policies::shipped(),
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

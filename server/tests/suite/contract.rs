@@ -130,7 +130,8 @@ fn example<'d>(document: &'d Value, operation: &'d Value) -> Option<&'d Value> {
 }
 
 async fn try_out(host: &HostApp, id: &str, method: &str, path: &str, body: Option<&Value>) -> u16 {
-    let id = match path.starts_with("/v1/catalog") {
+    let is_provider = path.starts_with("/v1/catalog") || path.starts_with("/v1/providers");
+    let id = match is_provider {
         true => "github",
         false => id,
     };

@@ -37,6 +37,7 @@ impl Body {
 /// What cannot even be tried: the field is empty.
 const ENTERED: &str = r#"{"provider":"stripe","config":{}}"#;
 const LINK: &str = r#"{"connection":"<connection>"}"#;
+const RUN: &str = r#"{"connection":"<connection>","action":"orders.update"}"#;
 const CHANGE: &str = r#"{"display_name":"Stolen"}"#;
 
 /// Every route, with a body that it would accept. Compared with the router
@@ -79,8 +80,19 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/oauth/start/{provider}", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/robots.txt", Nothing),
+    ("GET", "/runs", Nothing),
     ("GET", "/settings/account", Nothing),
     ("GET", "/settings/api-keys", Nothing),
+    ("GET", "/settings/metrics", Nothing),
+    ("POST", "/api/record_attempts", Form("on=false")),
+    ("GET", "/metrics", Nothing),
+    ("GET", "/v1/providers/{id}/connection", Nothing),
+    ("GET", "/settings/policies", Nothing),
+    (
+        "POST",
+        "/api/switch_policy",
+        Form("name=no_write_if_scope_missing&on=false"),
+    ),
     ("GET", "/settings/provider-apps", Nothing),
     ("GET", "/settings/provider-apps/{app}", Nothing),
     ("GET", "/connections/{id}/delete", Nothing),
@@ -117,6 +129,15 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/.well-known/jwks.json", Nothing),
     ("GET", "/v1/docs", Nothing),
     ("GET", "/v1/openapi.json", Nothing),
+    ("GET", "/v1/runs", Nothing),
+    ("POST", "/v1/runs", Json(RUN)),
+    ("GET", "/v1/runs/{id}", Nothing),
+    (
+        "POST",
+        "/v1/runs/{id}/finish",
+        Json(r#"{"status":"cancelled"}"#),
+    ),
+    ("POST", "/v1/runs/{id}/token", Nothing),
     ("POST", "/v1/tokens", Nothing),
     ("GET", "/v1/connectors", Nothing),
     ("GET", "/v1/connectors/{id}", Nothing),
@@ -277,6 +298,15 @@ pub async fn make_link(host: &HostApp, asked: serde_json::Value) -> (String, Str
     )
 }
 
+/// Begins a run with a connection; its id.
+pub async fn make_run(host: &HostApp, connection: &str) -> String {
+    let body = json!({ "connection": connection, "action": "SENTINEL.update" });
+    let answer = host.post("/v1/runs", body).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let run: serde_json::Value = answer.json().await.expect("JSON");
+    run["id"].as_str().expect("an id").to_owned()
+}
+
 /// Ids that routes are about.
 pub struct Things {
     pub connection: String,
@@ -287,6 +317,7 @@ pub struct Things {
     /// Another member.
     pub person: String,
     pub link: String,
+    pub run: String,
     /// What opens the link.
     pub link_secret: String,
 }
@@ -326,6 +357,7 @@ impl Things {
         let host = world.any_host().await;
         let (link, link_secret) = make_link(&host, json!({ "providers": ["sandbox"] })).await;
         Self {
+            run: make_run(&host, &connection).await,
             webhook: webhook.expect("a webhook").0.id.to_string(),
             person: other.person().to_string(),
             connection,
@@ -348,6 +380,7 @@ impl Things {
             webhook: id(),
             person: id(),
             link: id(),
+            run: id(),
             link_secret: id(),
         }
     }
@@ -356,9 +389,11 @@ impl Things {
     pub fn path(&self, route: &str) -> String {
         let id = match route {
             "/settings/webhooks/{id}/secret" => &self.webhook,
+            "/v1/providers/{id}/connection" => "sandbox",
             "/v1/catalog/{id}" | "/connections/{id}/prepare" => "sandbox",
             "/flows/{id}/cancel" => &self.handle,
             "/v1/connect-links/{id}" => &self.link,
+            route if route.starts_with("/v1/runs/") => &self.run,
             route if route.starts_with("/flows/") => &self.flow,
             _ => &self.connection,
         };

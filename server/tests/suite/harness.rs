@@ -19,6 +19,7 @@ use hub::{
     outbound::OutboundPolicy,
     people::{Member, Scope},
     record::Witness,
+    runs::policies::Policies,
     secret::Secret,
     store::{ConnectionId, Store},
     vault::MasterKey,
@@ -68,6 +69,7 @@ struct Seed {
     key: String,
     choices: Choices,
     peers: Vec<SocketAddr>,
+    policies: Policies,
 }
 
 /// What a test changes before the hub starts.
@@ -87,6 +89,8 @@ pub struct Setup {
     pub choices: Choices,
     /// How far the sandbox's clock is ahead of the hub's.
     pub skew: TimeDelta,
+    /// The operator's own policies.
+    pub policies: Option<PathBuf>,
 }
 
 /// Shipped provider files with some of their text replaced, such as a host by
@@ -188,6 +192,10 @@ impl World {
             key: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into(),
             choices: setup.choices.clone(),
             peers: setup.peers.clone(),
+            policies: match &setup.policies {
+                Some(directory) => Policies::with_directory(directory).expect("policies"),
+                None => Policies::shipped(),
+            },
         };
         let (app, base) = seed.start(&clock, &shop, &shop_url, &setup).await;
         // It was read.
@@ -390,9 +398,14 @@ impl World {
 
     /// Imports a token pair the sandbox knows, without any flow.
     pub async fn import_living(&self, host: &HostApp) -> ConnectionId {
+        self.import_living_as(host, 0).await
+    }
+
+    /// The same of another account.
+    pub async fn import_living_as(&self, host: &HostApp, account: usize) -> ConnectionId {
         let tokens = self
             .shop
-            .grant("linkwell", ACCOUNTS[0].id, &sandbox::Scope::ALL)
+            .grant("linkwell", ACCOUNTS[account].id, &sandbox::Scope::ALL)
             .expect("a grant");
         let answer = host
             .post(
@@ -479,6 +492,7 @@ impl Seed {
             choices: self.choices.clone(),
             spool: Spool::open(&self.directory.join("spool")).expect("a spool"),
             witness: Witness::open(&self.directory.join("audit")).expect("a directory"),
+            policies: self.policies.clone(),
         })
         .expect("an application");
         application.make_ready().await.expect("ready");

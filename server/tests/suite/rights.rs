@@ -37,11 +37,13 @@ enum Needs {
     AnyKey,
     /// A browser in which a link was opened.
     Guest,
+    /// The operator's token.
+    Operator,
     /// What only a provider can know: a flow's state, a signature.
     Provider,
 }
 
-use Needs::{AnyKey, Guest, Key, KeyAnd, KeyOnly, Least, Nothing, Oneself, Provider};
+use Needs::{AnyKey, Guest, Key, KeyAnd, KeyOnly, Least, Nothing, Oneself, Operator, Provider};
 use Scope::{CatalogRead, ConnectionsRead, ConnectionsWrite, TokensRead};
 
 /// Every route, in the order of their addresses. `/v1/connectors` is the older
@@ -54,6 +56,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/clear_connection", Least(Role::Member)),
     ("POST", "/api/disconnect_connection", Least(Role::Member)),
     ("POST", "/api/pause_connection", Least(Role::Member)),
+    ("POST", "/api/record_attempts", Least(Role::Admin)),
     ("POST", "/api/remove_connection", Least(Role::Admin)),
     ("POST", "/api/remove_provider_app", Least(Role::Admin)),
     ("POST", "/api/remove_webhook", Least(Role::Admin)),
@@ -71,6 +74,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/sign_in", Nothing),
     ("POST", "/api/sign_out", Nothing),
     ("POST", "/api/sign_out_everywhere", Oneself),
+    ("POST", "/api/switch_policy", Least(Role::Admin)),
     ("POST", "/api/sync_connection", Least(Role::Member)),
     ("GET", "/api/view/connection/{id}", Least(Role::Viewer)),
     ("GET", "/api/view/flow/{handle}", Oneself),
@@ -106,6 +110,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/link/{secret}", Nothing),
     ("POST", "/link/{secret}", Nothing),
     ("DELETE", "/oauth/callback/{app}", Provider),
+    ("GET", "/metrics", Operator),
     ("GET", "/oauth/callback/{app}", Provider),
     ("POST", "/oauth/callback/{app}", Provider),
     ("POST", "/oauth/handover/{app}", Provider),
@@ -114,10 +119,13 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/oauth/start/{provider}", Least(Role::Member)),
     ("GET", "/readyz", Nothing),
     ("GET", "/robots.txt", Nothing),
+    ("GET", "/runs", Least(Role::Viewer)),
     ("GET", "/settings/account", Oneself),
     ("GET", "/settings/api-keys", Least(Role::Admin)),
     ("POST", "/settings/api-keys", Least(Role::Admin)),
     ("GET", "/settings/connections", Least(Role::Viewer)),
+    ("GET", "/settings/metrics", Least(Role::Admin)),
+    ("GET", "/settings/policies", Least(Role::Admin)),
     ("GET", "/settings/provider-apps", Least(Role::Viewer)),
     ("GET", "/settings/provider-apps/{app}", Least(Role::Viewer)),
     ("GET", "/connections/{id}/delete", Least(Role::Admin)),
@@ -162,6 +170,12 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/v1/docs", Nothing),
     ("GET", "/v1/events", Key(ConnectionsRead)),
     ("GET", "/v1/openapi.json", Nothing),
+    ("GET", "/v1/providers/{id}/connection", Key(ConnectionsRead)),
+    ("GET", "/v1/runs", Key(ConnectionsRead)),
+    ("POST", "/v1/runs", KeyOnly(TokensRead)),
+    ("GET", "/v1/runs/{id}", Key(ConnectionsRead)),
+    ("POST", "/v1/runs/{id}/finish", KeyOnly(TokensRead)),
+    ("POST", "/v1/runs/{id}/token", KeyOnly(TokensRead)),
     ("POST", "/v1/tokens", AnyKey),
     ("DELETE", "/v1/{*rest}", AnyKey),
     ("GET", "/v1/{*rest}", AnyKey),
@@ -286,7 +300,7 @@ async fn row_33_strangers_may_only_what_needs_nothing() {
             .get("location")
             .map(|next| next.to_str().unwrap());
         let is_refused = match needs {
-            Guest => status == StatusCode::NOT_FOUND,
+            Guest | Operator => status == StatusCode::NOT_FOUND,
             Least(_) | Oneself => {
                 status == StatusCode::UNAUTHORIZED
                     || status == StatusCode::NOT_FOUND

@@ -162,6 +162,7 @@ async fn row_44_asvs_13_3_another_master_key_is_refused_before_anything_is_serve
         choices: hub::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
         witness: hub::record::Witness::open(&spool.join("audit")).unwrap(),
+        policies: hub::runs::policies::Policies::shipped(),
     })
     .unwrap();
     let ready = app.make_ready().await;

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
 use crate::{
-    gate::{Body, ROUTES, Things, make_link, rows},
+    gate::{Body, ROUTES, Things, make_link, make_run, rows},
     harness::{EMAIL, HostApp, PASSWORD, Setup, World},
 };
 
@@ -300,7 +300,9 @@ pub async fn neighbour(world: &World) -> (Member, Things, HostApp) {
     let (webhook, _) = hub.add_webhook(&bo, new).await.unwrap();
     let asked = json!({ "providers": ["sandbox"], "reference": "SENTINEL person" });
     let (link, link_secret) = make_link(&host, asked).await;
+    let run = make_run(&host, &connection.to_string()).await;
     let things = Things {
+        run,
         connection: connection.to_string(),
         flow: prepared["flow_id"].as_str().unwrap().to_owned(),
         handle,
@@ -318,6 +320,7 @@ async fn shown(answer: Response, things: &Things) -> (StatusCode, String, String
     let plain = |text: &str| {
         let ids = [
             &things.link,
+            &things.run,
             &things.connection,
             &things.flow,
             &things.handle,
@@ -356,7 +359,8 @@ fn naming() -> impl Iterator<Item = (&'static str, &'static str, Body)> {
         *method != "DELETE" && (path.contains("{id}") || path.contains("{handle}")
             || matches!(body, Body::Form(text) | Body::Json(text) if text.contains('<')))
             // There the id is a provider's.
-            && !path.starts_with("/v1/catalog") && !path.ends_with("/prepare")
+            && !path.starts_with("/v1/catalog") && !path.starts_with("/v1/providers")
+            && !path.ends_with("/prepare")
     };
     let by_field = [
         (
@@ -440,6 +444,7 @@ async fn row_36_no_list_and_no_page_shows_what_belongs_to_others() {
             &theirs.handle,
             &theirs.key,
             &theirs.link,
+            &theirs.run,
         ];
         assert!(
             !secrets.iter().any(|secret| page.contains(secret)),

@@ -69,6 +69,14 @@ impl Hub {
         if let Some(revocation) = connection.revocation {
             return Ok(revocation);
         }
+        // Giving a broken one up is something people do about it.
+        if who.person().is_some() {
+            let health = self.one(tenant, id).await?.health;
+            if let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) {
+                self.attempt_of_clearing(&connection, &failure, health.since)
+                    .await?;
+            }
+        }
         // First and by itself: whatever happens at the provider, from now on
         // nothing is lent.
         let ledger = self.ledger(tenant).await?;

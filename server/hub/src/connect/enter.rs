@@ -91,13 +91,26 @@ impl Hub {
         typed: Typed,
         watch: Watch<'_>,
     ) -> Result<ConnectionId> {
+        let by = by.into();
+        let repairs = typed.connection.is_some();
+        let proven = self.prove(by, provider, typed, watch).await;
+        let note = |failure| {
+            self.attempt_of_entering(by.tenant(), provider, repairs, failure);
+        };
         let Proven {
             connected,
             identity,
             existing,
-        } = self.prove(by.into(), provider, typed, watch).await?;
-        self.save(&connected, Account::Named(identity), existing)
-            .await
+        } = proven.inspect_err(|error| {
+            if let Error::Failed(failure) = error {
+                note(Some((**failure).clone()));
+            }
+        })?;
+        let id = self
+            .save(&connected, Account::Named(identity), existing)
+            .await?;
+        note(None);
+        Ok(id)
     }
 
     async fn prove(

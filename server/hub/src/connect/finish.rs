@@ -16,7 +16,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{By, Guest, Member},
-    record::{Origin, Who},
+    record::{Origin, Reached, Who},
     secret::{Secret, digest},
     store::{ConnectionId, FlowId, Owner, connection, flow, words},
     vault::Place,
@@ -91,6 +91,7 @@ impl Hub {
         else {
             return no_flow("unknown_used_or_expired");
         };
+        self.meters.step(&flow.provider, Reached::Callback);
         let cookie_name = cookie_name(&state_hash);
         let verifier = match self.bound_verifier(&flow, &cookie_name, &callback).await {
             Some(verifier) => verifier,

@@ -166,7 +166,7 @@ impl Hub {
         })
     }
 
-    async fn listed(&self, tenant: TenantId) -> Result<Vec<Listed>> {
+    pub(super) async fn listed(&self, tenant: TenantId) -> Result<Vec<Listed>> {
         let connections = connection::Entity::find()
             .filter(connection::Column::TenantId.eq(tenant))
             .order_by_desc(connection::Column::CreatedAt)

@@ -20,6 +20,7 @@ mod question;
 mod rejections;
 mod save;
 mod talk;
+mod usage;
 mod usual;
 
 pub use change::Change;
@@ -32,6 +33,7 @@ pub use list::{FlowView, Listed, Page};
 pub use prepare::{Ask, Begun, Prepared};
 pub use question::{Question, questions};
 pub use rejections::{Rejections, STOPPED_AFTER_THREE};
+pub use usage::Usage;
 pub use usual::UsualTimes;
 
 use chrono::TimeDelta;
@@ -43,6 +45,7 @@ use crate::{
     failure::Failure,
     hub::Hub,
     people::By,
+    record::Reached,
     store::{
         ConnectionId, connection,
         event::{self, Kind},
@@ -124,6 +127,12 @@ impl Hub {
         .await?;
         transaction.commit().await?;
         self.changes.nudge(flow.tenant_id);
+        if status.is_final() {
+            self.attempt_of_flow(&moved).await?;
+        }
+        if status == flow::Status::Connected {
+            self.meters.step(&flow.provider, Reached::Verified);
+        }
         Ok(moved)
     }
 }

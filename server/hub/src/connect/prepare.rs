@@ -15,6 +15,7 @@ use crate::{
     hub::Hub,
     keep::health::Status,
     people::By,
+    record::Reached,
     secret::Secret,
     store::{ConnectionId, FlowId, connection, flow, words},
     vault::Place,
@@ -75,6 +76,10 @@ impl Hub {
         by.may_connect_to(provider, ask.connection)?;
         let owner = by.owner()?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        self.meters.step(&provider.id, Reached::Opened);
+        if ask.popup {
+            self.meters.step(&provider.id, Reached::Popup);
+        }
         if provider.sign_in() != SignIn::OneClick {
             let why = "there is no one-click sign-in at this provider here";
             return Err(Error::invalid("provider", why));
@@ -181,6 +186,7 @@ impl Hub {
             .vault
             .seal(verifier_place(by.tenant(), id), &verifier)
             .await?;
+        self.meters.step(&provider.id, Reached::Consent);
         tracing::info!(flow.id = %id, provider = %provider.id, "flow started");
         Ok(Begun::Leave(Box::new(Prepared {
             flow: id,

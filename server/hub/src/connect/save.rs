@@ -19,7 +19,7 @@ use crate::{
     store::{
         ConnectLinkId, ConnectionId, Owner, TenantId, connect_link, connection, credential,
         event::{self, Kind},
-        is_taken, refresh_attempt, sync_run, words,
+        is_taken, refresh_attempt, run, sync_run, words,
     },
     vault::Place,
 };
@@ -243,6 +243,7 @@ impl Hub {
             .await?;
         // What waited for it to be mended goes on; what had ended is planned anew.
         sync_run::resume(&transaction, id, now).await?;
+        run::wake(&transaction, id, now).await?;
         if existing
             .as_ref()
             .is_some_and(|before| before.disconnected_at.is_some())

@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::By,
     secret::Secret,
-    store::{ConnectionId, connection, credential, event::Kind, is_taken},
+    store::{ConnectionId, attempt::Tried, connection, credential, event::Kind, is_taken},
     vault::Place,
 };
 
@@ -63,7 +63,7 @@ impl Hub {
         self.check_now(connection).await
     }
 
-    pub(super) async fn check_now(&self, connection: connection::Model) -> Result<()> {
+    pub(crate) async fn check_now(&self, connection: connection::Model) -> Result<()> {
         match self.probe(&connection).await {
             Ok(Some(outcome)) => self.record_check(connection, outcome).await,
             // Its renewal failed, which is told and tried again by itself.
@@ -314,6 +314,13 @@ impl Hub {
             .await?;
         transaction.commit().await?;
         self.changes.nudge(connection.tenant_id);
+        let known = connection.failure.as_ref();
+        let before = known.map(|failure| (failure, connection.failed_at));
+        let failure = outcome.as_ref().err();
+        let proven = connection.last_ok_at.map(|at| now - at);
+        self.meters
+            .checked(&connection.provider, failure.is_none(), proven);
+        self.attempt_of_keeping(connection, Tried::Check, before, failure, 1);
         Ok(())
     }
 }

@@ -46,8 +46,8 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, connect_link, credential, delivery, draft, flow, flow_outcome,
-        idempotent_request, provider_fault, push_message, refresh_attempt, sync_run,
+        ConnectionId, attempt, connect_link, credential, delivery, draft, flow, flow_outcome,
+        idempotent_request, provider_fault, push_message, refresh_attempt, run, sync_run,
     },
 };
 
@@ -149,6 +149,8 @@ impl Hub {
         connect_link::sweep(self.store.db(), before).await?;
         let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);
         sync_run::sweep(self.store.db(), readings).await?;
+        run::sweep(self.store.db(), now - run::KEPT).await?;
+        attempt::sweep(self.store.db(), now - attempt::KEPT).await?;
         refresh_attempt::sweep(self.store.db(), before).await?;
         provider_fault::sweep(self.store.db(), before).await?;
         flow_outcome::sweep(self.store.db(), now - flow_outcome::KEPT).await?;

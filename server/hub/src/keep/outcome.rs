@@ -18,11 +18,14 @@ use crate::{
     dialect::{Grant, Tokens},
     failure::{Failure, FailureCode},
     hub::Hub,
+    record::Renewed,
     secret::Secret,
     store::{
-        AttemptId, PersonId, connection, credential,
+        AttemptId, PersonId,
+        attempt::Tried,
+        connection, credential,
         event::{self, Kind},
-        node, refresh_attempt, sync_run, words,
+        node, refresh_attempt, run, sync_run, words,
     },
 };
 
@@ -38,6 +41,7 @@ impl Hub {
         match self.commit_renewed(&row, &ready, &grant, &entry).await {
             Ok(true) => {
                 fail_point!("refresh::after_commit", |_| std::process::abort());
+                self.note_renewed(&row, &ready);
                 self.changes.nudge(row.tenant_id);
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
@@ -49,9 +53,21 @@ impl Hub {
                 );
                 self.spool.append(&entry).map_err(spool_failed)?;
                 fail_point!("refresh::after_spool", |_| std::process::abort());
+                self.note_renewed(&row, &ready);
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }
         }
+    }
+
+    fn note_renewed(&self, row: &credential::Model, ready: &Try<'_>) {
+        let known = match &ready.connection.failure {
+            Some(failure) => Some((failure, ready.connection.failed_at)),
+            None => row.failure.as_ref().map(|failure| (failure, row.failed_at)),
+        };
+        self.meters
+            .refreshed(&ready.connection.provider, Renewed::Renewed);
+        let attempts = row.failures.saturating_add(1);
+        self.attempt_of_keeping(&ready.connection, Tried::Refresh, known, None, attempts);
     }
 
     async fn seal_renewed(
@@ -270,16 +286,29 @@ impl Hub {
         if let Some((attempt, outcome)) = finished {
             refresh_attempt::finish(&transaction, attempt, outcome, now).await?;
         }
-        if stored
-            && let Some(connection) =
-                connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?
-        {
-            self.note_fault(&transaction, &connection, &failure).await?;
+        let connection = match stored {
+            true => connection::of_tenant(&transaction, row.tenant_id, row.connection_id).await?,
+            false => None,
+        };
+        if let Some(connection) = &connection {
+            self.note_fault(&transaction, connection, &failure).await?;
             let otherwise = row.failure.is_none().then_some(Kind::ConnectionChanged);
             self.settle_alarm(&transaction, row.tenant_id, connection.id, otherwise)
                 .await?;
         }
         transaction.commit().await?;
+        if let Some(connection) = &connection {
+            self.meters.refreshed(
+                &connection.provider,
+                match failure.code.is_transient() {
+                    true => Renewed::Retrying,
+                    false => Renewed::Refused,
+                },
+            );
+            let before = row.failure.as_ref().map(|known| (known, row.failed_at));
+            let now_known = Some(&failure);
+            self.attempt_of_keeping(connection, Tried::Refresh, before, now_known, failures);
+        }
         self.changes.nudge(row.tenant_id);
         Ok(Renewal::Failed(stands.with_retry_at(next)))
     }
@@ -375,6 +404,16 @@ impl Hub {
     ) -> Result<()> {
         if matches!(kind, Kind::ConnectionHealed | Kind::ConnectionResumed) {
             sync_run::resume(db, connection.id, self.clock.now()).await?;
+        }
+        // Also what did not break may bring what a run waits for: permissions.
+        let may_free = [
+            Kind::ConnectionHealed,
+            Kind::ConnectionResumed,
+            Kind::ConnectionRefreshed,
+            Kind::ConnectionChecked,
+        ];
+        if may_free.contains(&kind) {
+            run::wake(db, connection.id, self.clock.now()).await?;
         }
         event::append(
             db,

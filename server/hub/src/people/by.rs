@@ -48,6 +48,18 @@ impl By<'_> {
         }
     }
 
+    /// Answers whether they may see connections and how they are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`] with what is needed.
+    pub(crate) fn may_look(self) -> Result<()> {
+        match self {
+            Self::Member(member) => member.may(Action::Look),
+            Self::Host(host) => host.may(Scope::ConnectionsRead),
+            Self::Guest(_) => Err(Error::Forbidden { needs: "member" }),
+        }
+    }
+
     /// Answers whether they may connect an account of this provider: a new one,
     /// or the one of `connection`.
     ///

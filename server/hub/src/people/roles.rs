@@ -27,11 +27,15 @@ pub enum Action {
     ManageMembers,
     /// Take everything the organisation has here along, or delete it.
     ManageTenant,
+    /// See and switch the rules for automations.
+    ManagePolicies,
+    /// See how attempts ended, and say whether that is recorded.
+    SeeMetrics,
 }
 
 /// The least role that may do each action. An action that is not listed is
 /// denied to everybody.
-const LEAST_ROLE: [(Action, Role); 9] = [
+const LEAST_ROLE: [(Action, Role); 11] = [
     (Action::Look, Role::Viewer),
     (Action::Connect, Role::Member),
     (Action::ManageProviderApps, Role::Admin),
@@ -41,6 +45,8 @@ const LEAST_ROLE: [(Action, Role); 9] = [
     (Action::ReadLedger, Role::Admin),
     (Action::ManageMembers, Role::Admin),
     (Action::ManageTenant, Role::Owner),
+    (Action::ManagePolicies, Role::Admin),
+    (Action::SeeMetrics, Role::Admin),
 ];
 
 impl Action {
@@ -56,6 +62,8 @@ impl Action {
             Self::ReadLedger => "read_ledger",
             Self::ManageMembers => "manage_members",
             Self::ManageTenant => "manage_tenant",
+            Self::ManagePolicies => "manage_policies",
+            Self::SeeMetrics => "see_metrics",
         }
     }
 
@@ -168,6 +176,8 @@ mod tests {
                     DeleteConnection,
                     ReadLedger,
                     ManageMembers,
+                    ManagePolicies,
+                    SeeMetrics,
                 ],
             ),
             (
@@ -182,6 +192,8 @@ mod tests {
                     ReadLedger,
                     ManageMembers,
                     ManageTenant,
+                    ManagePolicies,
+                    SeeMetrics,
                 ],
             ),
         ];
@@ -196,6 +208,8 @@ mod tests {
                 ReadLedger,
                 ManageMembers,
                 ManageTenant,
+                ManagePolicies,
+                SeeMetrics,
             ] {
                 assert_eq!(
                     role.may(action),

@@ -64,6 +64,9 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         rejections: Rejections::default(),
         store,
         clock,
+        attempts: Default::default(),
+        meters: Default::default(),
+        policies: crate::runs::policies::Policies::shipped(),
     };
     // The file is open; nothing is left behind.
     std::fs::remove_dir_all(&spool).unwrap();

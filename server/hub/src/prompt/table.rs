@@ -214,6 +214,14 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 Some((Check, "Check now")),
             )
         }
+        (Code::NetworkOrTimeout, "not_verified") => heals(
+            Entry::new(
+                Who::Us,
+                format!("{account} at {p} is not proven yet"),
+                fact("Automations wait until a check has shown whose account it is"),
+            ),
+            Some((Check, "Check now")),
+        ),
         (Code::NetworkOrTimeout, _) => heals(
             Entry::new(
                 Who::Provider,
@@ -303,6 +311,19 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             fact(format!("{p} has them, and keeps them from this user")),
         )
         .action(Connect, "Add permission"),
+        (Code::PermissionMissing, "needed_by_run") => Entry::new(
+            Who::You,
+            match subject.missing {
+                [] => format!("An automation needs a permission at {p}"),
+                some => {
+                    let some: Vec<_> = some.iter().map(|meaning| lower(meaning)).collect();
+                    format!("An automation needs another permission: {}", some.join(", "))
+                }
+            },
+            fact("It was not granted when the account was connected"),
+        )
+        .effect("It goes on by itself once the permission is there. Nothing was lost")
+        .action(Connect, "Add permission"),
         (Code::PermissionMissing, _) => Entry::new(
             Who::You,
             match subject.missing {
@@ -320,6 +341,15 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect("Everything else works")
         .action(Connect, "Add permission"),
+        (Code::AdminApprovalRequired, "policy") => Entry::new(
+            Who::Admin,
+            "A rule of your organisation stops this",
+            fact(match &failure.provider_text {
+                Some(reason) => reason.clone(),
+                None => "An automation asked for something the rule does not allow".to_owned(),
+            }),
+        )
+        .effect("It goes on by itself when the rule allows it. Nothing was lost"),
         (Code::AdminApprovalRequired, _) => Entry::new(
             Who::Admin,
             format!("Your organisation at {p} must allow this app"),
@@ -358,6 +388,12 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         .effect(format!(
             "Nothing was connected. An API key of {p} works, where it offers one"
         )),
+        (Code::AppConfigInvalid, "policy_failed") => Entry::new(
+            Who::Operator,
+            "A rule for automations cannot be read",
+            fact("To be careful, it stops what it cannot judge"),
+        )
+        .effect("Whoever runs this hub can correct it. It goes on by itself then"),
         (Code::AppConfigInvalid, _) => Entry::new(
             Who::Operator,
             format!("The hub is not set up correctly for {p}"),

@@ -1,11 +1,16 @@
-//! What happened: events for others to react to, who read which token, and the
-//! [ledger](ledger) of what was done.
+//! What happened: events for others to react to, who read which token, the
+//! [ledger](ledger) of what was done, and figures.
 
+pub mod attempt;
 mod deletion;
 pub mod export;
 pub mod ledger;
+mod meters;
 pub mod once;
 mod origin;
+
+pub use attempt::AttemptLog;
+pub use meters::{Meters, Reached, Renewed};
 
 use std::{
     collections::BTreeMap,

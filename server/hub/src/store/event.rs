@@ -6,7 +6,9 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, SyncRunId, TenantId, tenant};
+use super::{
+    ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, RunId, SyncRunId, TenantId, tenant,
+};
 use crate::failure::Failure;
 
 /// What happened, one per transition and never per attempt.
@@ -74,6 +76,12 @@ pub enum Kind {
     #[sea_orm(string_value = "connection.changed")]
     #[serde(rename = "connection.changed")]
     ConnectionChanged,
+    #[sea_orm(string_value = "run.paused")]
+    #[serde(rename = "run.paused")]
+    RunPaused,
+    #[sea_orm(string_value = "run.resumed")]
+    #[serde(rename = "run.resumed")]
+    RunResumed,
     #[sea_orm(string_value = "flow.changed")]
     #[serde(rename = "flow.changed")]
     FlowChanged,
@@ -141,6 +149,12 @@ pub struct Data {
     pub rows: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<i32>,
+    /// The use by an automation it is about, and what the host application
+    /// knows that by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -278,8 +292,8 @@ pub async fn latest<const N: usize>(
         .await
 }
 
-/// The newest events of a connection, newest first. Readings that worked are
-/// not among them: every hour one would push out what matters.
+/// The newest events of a connection, newest first. Readings that worked and
+/// what automations did are not among them: they would push out what matters.
 pub async fn of_connection(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
@@ -291,6 +305,8 @@ pub async fn of_connection(
             Kind::FlowChanged,
             Kind::SyncCompleted,
             Kind::ConnectionChanged,
+            Kind::RunPaused,
+            Kind::RunResumed,
         ]))
         .order_by_desc(Column::Seq)
         .limit(limit)

@@ -72,6 +72,8 @@ id! {
     ConnectLinkId,
     /// One reading of a connection.
     SyncRunId,
+    /// One use of a connection by an automation.
+    RunId,
 }
 
 impl PersonId {

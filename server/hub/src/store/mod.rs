@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 pub mod api_key;
+pub mod attempt;
 pub mod audit_chain;
 pub mod audit_entry;
 pub mod audit_personal;
@@ -37,8 +38,10 @@ pub mod provider_pace;
 pub mod provider_trouble;
 pub mod push_message;
 pub mod refresh_attempt;
+pub mod run;
 pub mod session;
 pub mod signing_key;
+pub mod switched_off;
 pub mod sync_run;
 pub mod tenant;
 pub mod token_read;

@@ -35,6 +35,17 @@ pub async fn event_seq(db: &impl ConnectionTrait, id: TenantId) -> Result<i64, D
     Ok(row.map_or(0, |tenant| tenant.event_seq))
 }
 
+/// Waits until nobody else appends events of the tenant, and keeps others from it
+/// until the transaction ends.
+pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::EventSeq, Expr::col(Column::EventSeq).into())
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
 /// Adds a tenant.
 pub async fn insert(
     db: &impl ConnectionTrait,

@@ -12,7 +12,7 @@ use crate::{
     people::{Host, Scope},
     prompt::{During, Prompt, Subject},
     store::{
-        ConnectLinkId, ConnectionId, EventId, SyncRunId, TenantId, connection,
+        ConnectLinkId, ConnectionId, EventId, RunId, SyncRunId, TenantId, connection,
         event::{self, Kind},
     },
 };
@@ -74,6 +74,12 @@ pub struct Telling {
     /// How many columns those had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<i32>,
+    /// The use by an automation it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// What the host application knows that by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
 }
 
 /// A connection, as far as it is still there.
@@ -171,6 +177,8 @@ impl Hub {
                 sync_id: event.data.run,
                 rows: event.data.rows,
                 columns: event.data.columns,
+                run_id: event.data.used_by,
+                correlation_id: event.data.correlation.clone(),
             },
         }
     }

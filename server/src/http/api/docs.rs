@@ -56,6 +56,7 @@ pub fn introduction() -> OpenApi {
         )
         .tags(Some([
             tag("connections", "Accounts that are linked"),
+            tag("runs", "What automations do with connections"),
             tag("events", "What happened"),
             tag("links", "Links with which your own people connect"),
             tag("catalog", "What can be linked"),

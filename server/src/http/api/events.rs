@@ -87,6 +87,12 @@ struct EventData {
     /// How many columns those had
     #[schema(required = false)]
     columns: Option<i32>,
+    /// The run it is about
+    #[schema(required = false)]
+    run_id: Option<uuid::Uuid>,
+    /// What you know that run by
+    #[schema(required = false)]
+    correlation_id: Option<String>,
 }
 
 /// A connection, as far as it is still there.

@@ -35,7 +35,7 @@ pub(super) struct TokenQuery {
 
 /// A token that works, or what a person entered in its place.
 #[derive(Serialize, ToSchema)]
-struct TokenAnswer<'a> {
+pub(super) struct TokenAnswer<'a> {
     /// The token, or the one key a person entered; not there where they entered
     /// more than one value
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,9 +56,10 @@ struct TokenAnswer<'a> {
     /// Its end; none when it has none, or nobody says
     expires_at: Option<DateTime<Utc>>,
     /// What it may be used for; none when the provider does not say
-    scopes: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<&'a [String]>,
     /// The provider's id in the catalog
-    provider: String,
+    provider: &'a str,
     account: Account,
 }
 
@@ -135,7 +136,7 @@ pub(super) async fn token(
 async fn lend(hub: &Hub, borrower: Borrower) -> Answer<Response> {
     let lent = hub.lend(borrower).await?;
     let lent = lent.map_err(|withheld| problem(hub, &withheld))?;
-    Ok(answer(lent))
+    Ok(answer(&lent))
 }
 
 fn problem(hub: &Hub, withheld: &Withheld) -> Problem {
@@ -149,9 +150,10 @@ fn problem(hub: &Hub, withheld: &Withheld) -> Problem {
     Problem::failed(&withheld.failure, &subject)
 }
 
-fn answer(lent: Lent) -> Response {
-    let answer =
-        TokenAnswer {
+impl<'a> TokenAnswer<'a> {
+    /// As it is answered.
+    pub(super) fn of(lent: &'a Lent) -> Self {
+        Self {
             access_token: lent.access_token.as_ref().map(Secret::expose),
             token_type: &lent.token_type,
             credentials: lent.credentials.as_ref().map(|credentials| {
@@ -172,12 +174,17 @@ fn answer(lent: Lent) -> Response {
                 }),
             }),
             expires_at: lent.expires_at,
-            scopes: lent.scopes,
-            provider: lent.provider,
+            scopes: lent.scopes.as_deref(),
+            provider: &lent.provider,
             account: Account {
-                id: lent.account_id,
-                label: lent.account_label,
+                id: lent.account_id.clone(),
+                label: lent.account_label.clone(),
             },
-        };
-    ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+        }
+    }
+}
+
+fn answer(lent: &Lent) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (headers, Json(TokenAnswer::of(lent))).into_response()
 }

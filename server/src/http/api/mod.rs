@@ -6,6 +6,8 @@
 //! | connections, also as `/v1/connectors` | [`connections`], [`create`] |
 //! | the data behind them | [`preview`] |
 //! | working tokens of connections | [`lending`] |
+//! | the connection to use of a provider | [`usage`] |
+//! | what automations do with connections | [`runs`] |
 //! | readings of connections, and what happened | [`syncs`], [`events`] |
 //! | links for people without an account here | [`links`] |
 //! | what can be connected | [`catalog`] |
@@ -24,13 +26,17 @@ mod lending;
 mod links;
 mod once;
 mod preview;
+mod runs;
 pub(super) mod schema;
 mod syncs;
 mod tokens;
+mod usage;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
 use hub::Hub;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) use admit::bearer;
 
 use super::problem::Problem;
 
@@ -66,10 +72,13 @@ fn described(hub: &Hub) -> OpenApiRouter<Hub> {
         .nest("/catalog", catalog::router())
         .nest("/connect-links", links::router())
         .nest("/events", events::router())
+        .nest("/providers", usage::router())
+        .nest("/runs", runs::router())
         .route_layer(from_fn_with_state(hub.clone(), admit::caller));
     let versioned = OpenApiRouter::new()
         .merge(admitted)
         .merge(tokens::router(hub))
+        .merge(OpenApiRouter::new().nest("/runs", runs::lenders()))
         .nest("/connections", connections(hub));
     OpenApiRouter::with_openapi(docs::introduction())
         .nest("/v1", versioned)

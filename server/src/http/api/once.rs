@@ -19,7 +19,8 @@ use super::{
     LARGEST_BODY,
 };
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header that makes a request one, however often it is sent.
+pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST_KEY: usize = 255;
 
@@ -123,7 +124,8 @@ fn replay(answered: Answered) -> Response {
     response
 }
 
-fn key(headers: &HeaderMap) -> Answer<String> {
+/// What it says.
+pub fn key(headers: &HeaderMap) -> Answer<String> {
     let key = headers.get(KEY).and_then(|value| value.to_str().ok());
     key.map(str::trim)
         .filter(|key| (1..=LONGEST_KEY).contains(&key.len()))

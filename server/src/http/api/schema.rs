@@ -7,7 +7,7 @@ use hub::{
     failure::FailureCode,
     keep::{ends::EndKind, health::Status},
     people::Scope,
-    store::{connection::SyncFrequency, event::Kind},
+    store::{connection::SyncFrequency, event::Kind, run},
 };
 use sea_orm::{ActiveEnum, Iterable};
 use utoipa::openapi::{
@@ -38,6 +38,17 @@ pub fn end() -> Schema {
 /// What happened.
 pub fn event_kind() -> Schema {
     words("What happened", Kind::told().map(|kind| kind.to_value()))
+}
+
+/// How a run stands.
+pub fn run_status() -> Schema {
+    let all = run::Status::iter().map(|status| status.as_str().to_owned());
+    words("How the run stands", all)
+}
+
+/// What failed, if that is said.
+pub fn maybe_failure_code() -> Schema {
+    or_null(failure_code())
 }
 
 /// How a link stands.

@@ -334,6 +334,7 @@ impl Ground {
             operator_apps: apps,
             spool: Spool::open(&directory.join("spool")).expect("a spool"),
             witness: hub::record::Witness::open(&directory.join("audit")).expect("a directory"),
+            policies: hub::runs::policies::Policies::shipped(),
             choices: hub::Choices {
                 rate_limit: NonZeroU32::MAX,
                 ..hub::Choices::default()

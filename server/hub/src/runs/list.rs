@@ -1,0 +1,157 @@
+//! Looking at runs and policies, and switching policies.
+
+use super::policies::Source;
+use crate::{
+    Error, Result,
+    hub::Hub,
+    people::{Action, Host, Member, Scope},
+    store::{
+        ConnectionId, PersonId, RunId, TenantId,
+        run::{self, Status},
+        switched_off,
+    },
+};
+
+/// How a policy stands in a tenant.
+pub struct PolicyStanding {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub title: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Who switched it off, and when; none while it is on.
+    pub off: Option<(Option<PersonId>, chrono::DateTime<chrono::Utc>)>,
+    /// How many runs wait because of it.
+    pub waiting: i64,
+    /// How many of those that are kept it stopped, and went on since.
+    pub went_on: i64,
+}
+
+/// Every policy, with the runs they stopped last.
+pub struct RunsOfPolicies {
+    /// Each policy.
+    pub policies: Vec<PolicyStanding>,
+    /// The newest runs that one of them stopped.
+    pub stopped: Vec<run::Model>,
+}
+
+impl Hub {
+    /// The tenant's runs for a host application, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn runs_of_host(
+        &self,
+        host: &Host,
+        filter: &run::Filter,
+        after: Option<RunId>,
+        limit: u64,
+    ) -> Result<Vec<run::Model>> {
+        host.may(Scope::ConnectionsRead)?;
+        let tenant = host.tenant();
+        Ok(run::page(self.store.db(), tenant, filter, after, limit).await?)
+    }
+
+    /// One run for a host application.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`].
+    pub async fn run_of_host(&self, host: &Host, id: RunId) -> Result<run::Model> {
+        host.may(Scope::ConnectionsRead)?;
+        let found = run::of_tenant(self.store.db(), host.tenant(), id).await?;
+        found.ok_or(Error::NotFound)
+    }
+
+    /// The tenant's runs for its people, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn runs(
+        &self,
+        member: &Member,
+        filter: &run::Filter,
+        after: Option<RunId>,
+        limit: u64,
+    ) -> Result<Vec<run::Model>> {
+        member.may(Action::Look)?;
+        let tenant = member.tenant();
+        Ok(run::page(self.store.db(), tenant, filter, after, limit).await?)
+    }
+
+    /// How many runs wait for each connection of the tenant that has any.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn paused_runs(&self, member: &Member) -> Result<Vec<(ConnectionId, i64)>> {
+        member.may(Action::Look)?;
+        Ok(run::paused_counts(self.store.db(), member.tenant()).await?)
+    }
+
+    /// Every policy and the runs it stopped.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn policies_of(&self, member: &Member, newest: u64) -> Result<RunsOfPolicies> {
+        member.may(Action::ManagePolicies)?;
+        let db = self.store.db();
+        let tenant = member.tenant();
+        let off = switched_off::of_tenant(db, tenant).await?;
+        let counts = run::stopped_counts(db, tenant).await?;
+        let count = |name: &str, waits: bool| {
+            let own = counts.iter().filter(|(policy, ..)| policy == name);
+            own.filter(|(_, status, _)| (*status == Status::Paused) == waits)
+                .map(|(.., count)| count)
+                .sum()
+        };
+        let policies: Vec<_> = self
+            .policies
+            .iter()
+            .map(|policy| PolicyStanding {
+                waiting: count(&policy.name, true),
+                went_on: count(&policy.name, false),
+                off: off
+                    .iter()
+                    .find(|row| row.what == policy.name && policy.source == Source::Shipped)
+                    .map(|row| (row.person_id, row.at)),
+                name: policy.name.clone(),
+                title: policy.title.clone(),
+                source: policy.source,
+            })
+            .collect();
+        let stopped = run::stopped(db, tenant, newest).await?;
+        Ok(RunsOfPolicies { policies, stopped })
+    }
+
+    /// Switches a shipped policy off or on for the tenant. What it had stopped
+    /// is looked at anew.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] for one that cannot be switched.
+    pub async fn switch_policy(&self, member: &Member, name: &str, on: bool) -> Result<()> {
+        member.may(Action::ManagePolicies)?;
+        let policy = self.policies.switchable(name).ok_or(Error::NotFound)?;
+        self.switch(member, &policy.name, on).await
+    }
+
+    pub(crate) async fn switch(&self, member: &Member, what: &str, on: bool) -> Result<()> {
+        let (tenant, now): (TenantId, _) = (member.tenant(), self.clock.now());
+        let transaction = self.store.begin().await?;
+        match on {
+            true => switched_off::remove(&transaction, tenant, what).await?,
+            false => {
+                let row = switched_off::Model {
+                    tenant_id: tenant,
+                    what: what.to_owned(),
+                    person_id: Some(member.person()),
+                    at: now,
+                };
+                switched_off::add(&transaction, row).await?;
+            }
+        }
+        run::wake_tenant(&transaction, tenant, now).await?;
+        transaction.commit().await?;
+        self.changes.nudge(tenant);
+        Ok(())
+    }
+}

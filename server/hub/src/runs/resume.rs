@@ -1,0 +1,148 @@
+//! Paused runs go on by themselves: when something happened to their connection,
+//! when a rule changed, and now and then should nobody have said so.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ActiveValue::Set;
+
+use super::stop::Stop;
+use crate::{
+    Error, Result,
+    hub::Hub,
+    store::{
+        ConnectionId, TenantId,
+        event::Kind,
+        run::{self, Status},
+        tenant,
+    },
+};
+
+/// How many connections are looked at in one go, and how many runs of each.
+const BATCH: u64 = 100;
+/// The longest time between two looks at a paused run.
+const RAREST_LOOK: TimeDelta = TimeDelta::minutes(15);
+
+/// When a run that is still stopped is looked at next: 10 s, 20 s, 40 s …
+fn next_look(looks: i32, now: DateTime<Utc>) -> DateTime<Utc> {
+    let wait = TimeDelta::seconds(10 << looks.clamp(0, 10));
+    now + wait.min(RAREST_LOOK)
+}
+
+impl Hub {
+    /// One round of the background: lets every paused run go on that nothing
+    /// stops any more. Answers how many did.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn resume_runs(&self) -> Result<usize> {
+        let mut resumed = 0;
+        loop {
+            let due = run::due(self.store.db(), self.clock.now(), BATCH).await?;
+            let batch = due.len();
+            for (tenant, connection) in due {
+                resumed += self.resume_of(tenant, connection).await?;
+            }
+            if (batch as u64) < BATCH {
+                return Ok(resumed);
+            }
+        }
+    }
+
+    /// The same for one connection.
+    pub(super) async fn resume_of(&self, tenant: TenantId, id: ConnectionId) -> Result<usize> {
+        let mut resumed = 0;
+        loop {
+            let paused = run::paused(self.store.db(), id, BATCH).await?;
+            let batch = paused.len();
+            let went = self.resume_batch(tenant, id, paused).await?;
+            resumed += went;
+            // The rest stays stopped, or is to come.
+            if went == 0 || (batch as u64) < BATCH {
+                return Ok(resumed);
+            }
+        }
+    }
+
+    async fn resume_batch(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        paused: Vec<run::Model>,
+    ) -> Result<usize> {
+        let listed = match self.one(tenant, id).await {
+            Err(Error::NotFound) => {
+                run::forget(self.store.db(), id).await?;
+                return Ok(0);
+            }
+            listed => listed?,
+        };
+        let now = self.clock.now();
+        let mut free = Vec::new();
+        for row in paused {
+            match self.stops(&listed, &row).await? {
+                None => free.push(row),
+                Some(stop) => self.look_later(&row, stop, now).await?,
+            }
+        }
+        if free.is_empty() {
+            return Ok(0);
+        }
+        // In one transaction and behind the tenant's counter of events: of two
+        // processes the second finds nothing left, and the order is the runs'.
+        let transaction = self.store.begin().await?;
+        tenant::lock(&transaction, tenant).await?;
+        let mut resumed = 0;
+        let mut went = Vec::new();
+        for row in &free {
+            let change = run::ActiveModel {
+                resumed_at: Set(Some(now)),
+                ..Default::default()
+            };
+            if run::go(&transaction, row, Status::Resumed, change).await? {
+                self.tell_run(&transaction, &listed, Kind::RunResumed, row)
+                    .await?;
+                resumed += 1;
+                went.push(run::Model {
+                    status: Status::Resumed,
+                    resumed_at: Some(now),
+                    ..row.clone()
+                });
+            }
+        }
+        transaction.commit().await?;
+        went.iter().for_each(|row| self.note_run(row));
+        if resumed > 0 {
+            self.changes.nudge(tenant);
+            tracing::info!(connection.id = %id, runs = resumed, "paused runs go on");
+        }
+        Ok(resumed)
+    }
+
+    /// What stops it may be another thing by now: it is what is shown.
+    async fn look_later(&self, row: &run::Model, stop: Stop, now: DateTime<Utc>) -> Result<()> {
+        let change = run::ActiveModel {
+            look_at: Set(Some(next_look(row.looks, now))),
+            looks: Set(row.looks.saturating_add(1)),
+            needed_person: Set(row.needed_person || stop.needs_person()),
+            policy: Set(stop.policy),
+            failure: Set(Some(stop.failure)),
+            ..Default::default()
+        };
+        run::look_again(self.store.db(), row, change).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_rare_and_never_cease() {
+        let now: DateTime<Utc> = "2026-11-20T10:00:00Z".parse().unwrap();
+        assert_eq!(next_look(0, now), now + TimeDelta::seconds(10));
+        assert_eq!(next_look(2, now), now + TimeDelta::seconds(40));
+        for looks in 7..100 {
+            assert_eq!(next_look(looks, now), now + RAREST_LOOK);
+        }
+    }
+}

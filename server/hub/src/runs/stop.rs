@@ -1,0 +1,184 @@
+//! What stops a run: its connection, or a policy.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use serde_json::{Value, json};
+
+use super::policies::Denied;
+use crate::{
+    Result,
+    catalog::Provider,
+    connect::Listed,
+    failure::{Failure, FailureCode},
+    hub::Hub,
+    keep::health::{Status, leaves_token_usable},
+    prompt::{During, Prompt, Subject},
+    store::{TenantId, run, switched_off, words},
+};
+
+/// The detail of a failure that names the scopes a run lacks.
+const NEEDED_BY_RUN: &str = "needed_by_run";
+
+/// What stops a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stop {
+    /// Why.
+    pub failure: Failure,
+    /// The policy, where one does.
+    pub policy: Option<String>,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            policy: None,
+        }
+    }
+}
+
+impl From<Denied> for Stop {
+    fn from(Denied { policy, failure }: Denied) -> Self {
+        Self {
+            failure,
+            policy: Some(policy),
+        }
+    }
+}
+
+impl Stop {
+    /// Whether it does not pass by itself.
+    pub fn needs_person(&self) -> bool {
+        !self.failure.code.is_transient()
+    }
+}
+
+impl Hub {
+    /// What stops a run now, as far as it is known without asking the provider.
+    pub(super) async fn stops(&self, listed: &Listed, row: &run::Model) -> Result<Option<Stop>> {
+        let now = self.clock.now();
+        if let Some(failure) = broken(listed, now) {
+            return Ok(Some(failure.into()));
+        }
+        let off = self.policies_off(row.tenant_id).await?;
+        let input = self.policy_input(listed, row, now);
+        let policies = self.policies.clone();
+        // It computes: up to 25 ms for each, which others must not wait for.
+        let decided = tokio::task::spawn_blocking(move || policies.decide(&input, &off)).await;
+        Ok(match decided {
+            Ok(denied) => denied.map(|mut denied| {
+                // Which ones, so that what is shown can name them.
+                if denied.failure.detail == NEEDED_BY_RUN {
+                    let missing = self.missing_for(listed, row).join(" ");
+                    denied.failure = denied.failure.with_text(missing);
+                }
+                Stop::from(denied)
+            }),
+            Err(error) => {
+                tracing::error!(%error, "policies could not be evaluated, which denies");
+                let code = FailureCode::AppConfigInvalid;
+                Some(Failure::told(code, "policy_failed").into())
+            }
+        })
+    }
+
+    /// What the tenant has switched off.
+    pub(super) async fn policies_off(&self, tenant: TenantId) -> Result<Vec<String>> {
+        let off = switched_off::of_tenant(self.store.db(), tenant).await?;
+        Ok(off.into_iter().map(|row| row.what).collect())
+    }
+
+    /// What policies see: nothing that names a person.
+    fn policy_input(&self, listed: &Listed, row: &run::Model, now: DateTime<Utc>) -> Value {
+        let connection = &listed.connection;
+        let granted = connection.scopes_granted.as_deref().map(words);
+        let needed = words(&row.scopes_needed);
+        json!({
+            "run": {
+                "action": row.action,
+                "writes": row.writes,
+                "scopes_missing": self.missing_for(listed, row),
+                "scopes_needed": needed,
+                "correlation_id": row.correlation_id,
+            },
+            "connection": {
+                "id": connection.id,
+                "provider": connection.provider,
+                "status": listed.health.status,
+                "verified": connection.last_ok_at.is_some(),
+                "environment": connection.environment,
+                "scopes_granted": granted,
+                "created_at": connection.created_at.timestamp(),
+            },
+            "tenant": row.tenant_id,
+            "key": row.api_key_id,
+            "now": {
+                "unix": now.timestamp(),
+                "hour": now.hour(),
+                "weekday": weekday(now),
+            },
+        })
+    }
+
+    /// Why a run is paused or failed, in words.
+    pub fn run_prompt(&self, row: &run::Model, account: Option<&str>) -> Option<Prompt> {
+        let failure = row.failure.as_ref()?;
+        let entry = self.catalog.get(&row.provider);
+        let missing = failure.provider_text.as_deref();
+        let missing = missing.filter(|_| failure.detail == NEEDED_BY_RUN);
+        let meaning = |scope: String| {
+            let known = entry.and_then(|entry| entry.scope(&scope));
+            known.map_or(scope.clone(), |known| known.meaning.clone())
+        };
+        let missing: Vec<String> = words(missing.unwrap_or_default())
+            .into_iter()
+            .map(meaning)
+            .collect();
+        let subject = Subject {
+            provider_name: entry.map_or(&row.provider, Provider::name),
+            account,
+            at: row.paused_at.unwrap_or(row.created_at),
+            during: During::Keeping,
+            missing: &missing,
+        };
+        Some(Prompt::of(failure, &subject))
+    }
+
+    /// The scopes a run needs and its connection has not; none where the
+    /// provider does not say what was granted.
+    fn missing_for(&self, listed: &Listed, row: &run::Model) -> Vec<String> {
+        let connection = &listed.connection;
+        let needed = words(&row.scopes_needed);
+        let granted = connection.scopes_granted.as_deref().map(words);
+        match (self.catalog.get(&connection.provider), granted) {
+            (Some(provider), Some(granted)) => provider.missing_scopes(&needed, &granted),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Why the connection cannot be used, if it cannot.
+fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Failure> {
+    if health.status == Status::Disconnected || connection.disconnected_at.is_some() {
+        let code = FailureCode::GrantRevokedOrExpired;
+        return Some(Failure::told(code, "disconnected"));
+    }
+    let failure = health.failure.clone()?;
+    // The provider's trouble leaves a token that has not ended usable.
+    let ended = health.expires_at.is_some_and(|end| end <= now);
+    match leaves_token_usable(failure.code) && !ended {
+        true => None,
+        false => Some(failure),
+    }
+}
+
+fn weekday(now: DateTime<Utc>) -> &'static str {
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ][now.weekday().num_days_from_monday() as usize]
+}
