@@ -66,10 +66,11 @@ async fn application(directory: &Path, receiver: SocketAddr, clock: Clock) -> Ap
     .unwrap()
 }
 
-/// What the receiver has taken: each message's number, by connection, and how
-/// often it was asked.
+/// What the receiver has taken: each message's number, by connection, how often
+/// it was asked, and how often for each message.
 #[derive(Default)]
 struct Heard {
+    tries: HashMap<i64, u64>,
     taken: HashMap<String, Vec<i64>>,
     asked: u64,
 }
@@ -77,12 +78,15 @@ struct Heard {
 async fn hear(State(heard): State<Arc<Mutex<Heard>>>, Json(message): Json<Value>) -> StatusCode {
     let mut heard = heard.lock().unwrap();
     heard.asked += 1;
-    // Every other try, whatever it is about.
-    if heard.asked % 2 == 1 {
-        return StatusCode::SERVICE_UNAVAILABLE;
-    }
     let connection = message["data"]["connection"]["id"].as_str().unwrap();
     let sequence = message["data"]["sequence"].as_i64().unwrap();
+    // Every other try of each message: by chance one of ten thousand would fail
+    // for a day, and be given up as it should.
+    let tries = heard.tries.entry(sequence).or_default();
+    *tries += 1;
+    if *tries % 2 == 1 {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     heard
         .taken
         .entry(connection.to_owned())

@@ -39,7 +39,7 @@ pub async fn event_seq(db: &impl ConnectionTrait, id: TenantId) -> Result<i64, D
 /// until the transaction ends.
 pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
     Entity::update_many()
-        .col_expr(Column::EventSeq, Expr::col(Column::EventSeq).into())
+        .col_expr(Column::EventSeq, Expr::col(Column::EventSeq))
         .filter(Column::Id.eq(id))
         .exec(db)
         .await
