@@ -61,8 +61,7 @@ async fn repair_climbs_what_needs_nobody_and_tells_of_it_once() {
         [
             Kind::ConnectionCreated,
             Kind::ConnectionActionRequired,
-            Kind::ConnectionHealed,
-            Kind::ConnectionChecked
+            Kind::ConnectionHealed
         ]
     );
 }
