@@ -182,3 +182,34 @@ async fn nothing_is_restored_under_a_running_hub() {
     let restored = data.restore(&file);
     assert!(restored.status.success(), "{}", said(&restored));
 }
+
+#[tokio::test]
+async fn row_60_the_program_names_the_first_entry_that_was_changed() {
+    let data = Data::new("audit");
+    data.add("ana@example.com");
+    let file = data.file("backup.db");
+    assert!(data.backup(&file).status.success());
+    data.add("bo@example.com");
+    // A restore says so, and the ledgers go on from there.
+    assert!(data.restore(&file).status.success());
+    data.add("kim@example.com");
+    let whole = data.run(&["audit", "verify"], "");
+    assert!(whole.status.success(), "{}", said(&whole));
+    assert!(
+        said(&whole).contains("T: 4 entries, all as written"),
+        "{}",
+        said(&whole)
+    );
+    let url = format!("sqlite://{}", data.file("data/linkwell.db").display());
+    let db = Database::connect(url).await.unwrap();
+    let edit = "UPDATE audit_entry SET detail = 'owner' WHERE seq = 4 AND deed = 'member.added'";
+    db.execute_unprepared(edit).await.unwrap();
+    db.close().await.unwrap();
+    let broken = data.run(&["audit", "verify", "--tenant", "T"], "");
+    assert!(!broken.status.success());
+    assert!(
+        said(&broken).contains("T: entry 4 was changed."),
+        "{}",
+        said(&broken)
+    );
+}

@@ -1,5 +1,5 @@
 //! What happened: events for others to react to, who read which token, the
-//! [ledger](ledger) of what was done, and figures.
+//! [`ledger`] of what was done, and figures.
 
 pub mod attempt;
 mod deletion;
