@@ -231,7 +231,7 @@ async fn a_denial_is_written_once_a_minute_with_who_wanted_what() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     }
     let denied = "key action.denied denied (tokens:read)".to_owned();
-    assert_eq!(told(&world, before).await, [denied.clone()]);
+    assert_eq!(told(&world, before).await, std::slice::from_ref(&denied));
     world.advance(chrono::TimeDelta::minutes(2));
     host.get(&format!("/v1/connections/{id}/token")).await;
     assert_eq!(told(&world, before).await, [denied.clone(), denied]);
