@@ -10,6 +10,7 @@ use crate::{
     connect::Listed,
     hub::Hub,
     people::By,
+    record::{Deed, Entry},
     store::{
         ConnectionId, connection,
         event::{self, Kind},
@@ -36,6 +37,7 @@ impl Hub {
     async fn rest(&self, by: By<'_>, id: ConnectionId, rests: bool) -> Result<Listed> {
         by.may_connect()?;
         let now = self.clock.now();
+        let ledger = self.ledger(by.tenant()).await?;
         let transaction = self.store.begin().await?;
         let row = connection::of_tenant(&transaction, by.tenant(), id)
             .await?
@@ -63,6 +65,12 @@ impl Hub {
                 self.settle_alarm(&transaction, by.tenant(), id, None)
                     .await?;
             }
+            let deed = match rests {
+                true => Deed::ConnectionPaused,
+                false => Deed::ConnectionResumed,
+            };
+            let entry = Entry::new(by, deed).on(id).saying(row.provider.clone());
+            ledger.append(&transaction, entry).await?;
         }
         transaction.commit().await?;
         self.changes.nudge(by.tenant());

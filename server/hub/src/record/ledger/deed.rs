@@ -52,6 +52,8 @@ deeds! {
     ConnectionDisconnected = "connection.disconnected", "Disconnected an account";
     GrantReturned = "connection.grant_returned", "Gave the access back at the provider";
     ConnectionDeleted = "connection.deleted", "Deleted a connection and its data";
+    ConnectionPaused = "connection.paused", "Let a connection rest";
+    ConnectionResumed = "connection.resumed", "Had a connection work again";
     ConnectionCleared = "connection.cleared", "Cleared what was stored of an account";
     ConnectionRenamed = "connection.renamed", "Renamed a connection";
     MappingChanged = "connection.mapping_changed", "Named columns";
