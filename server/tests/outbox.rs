@@ -58,9 +58,12 @@ async fn application(directory: &Path, receiver: SocketAddr, clock: Clock) -> Ap
         },
         public_url: "http://127.0.0.1:3000/".parse().unwrap(),
         operator_apps: BTreeMap::new(),
-        open_sign_up: false,
+        choices: hub::Choices {
+            rate_limit: NonZeroU32::MAX,
+            ..hub::Choices::default()
+        },
         spool: Spool::open(&directory.join("spool")).unwrap(),
-        rate_limit: NonZeroU32::MAX,
+        witness: hub::record::Witness::open(&directory.join("audit")).unwrap(),
         policies: Policies::shipped(),
     })
     .unwrap()
