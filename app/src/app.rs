@@ -79,6 +79,12 @@ pub fn App() -> impl IntoView {
                     view=WebhooksPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("notices") view=NoticesPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("notices"))
+                    view=MailChoicesPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
@@ -315,6 +321,22 @@ fn WebhooksPage() -> impl IntoView {
         move |page| {
             view! { <WebhooksView now page/> }
         },
+    )
+}
+
+#[component]
+fn NoticesPage() -> impl IntoView {
+    page(
+        async move { load::notices(&hub(), &member()?).await },
+        |page| view! { <NoticesView page/> },
+    )
+}
+
+#[component]
+fn MailChoicesPage() -> impl IntoView {
+    page(
+        async move { load::mail_page(&hub(), &member()?).await },
+        |page| view! { <MailChoicesView page/> },
     )
 }
 

@@ -45,6 +45,11 @@ pub enum Notice {
     PasswordChanged,
     SignedOut,
     SignedOutEverywhere,
+    NoticesRead,
+    Asked,
+    AskedBefore,
+    WillTell,
+    MailChosen,
 }
 
 impl Notice {
@@ -87,6 +92,11 @@ impl Notice {
             Self::WebhookRemoved => "Removed. It is told nothing any more.",
             Self::ProfileSaved => "Saved.",
             Self::PasswordChanged => "Password changed. Other devices were signed out.",
+            Self::NoticesRead => "All read.",
+            Self::Asked => "Asked. They get a notice and a mail.",
+            Self::AskedBefore => "They were asked before, and have not done it yet.",
+            Self::WillTell => "You are told as soon as it works.",
+            Self::MailChosen => "Saved.",
             Self::SignedOut => "You are signed out.",
             Self::SignedOutEverywhere => "You are signed out on every device.",
         }

@@ -7,6 +7,7 @@ mod connection;
 mod control;
 mod guest;
 mod market;
+mod notices;
 mod preview;
 mod settings;
 mod views;
@@ -19,6 +20,7 @@ pub use connection::{connection_page, disconnect_page, hub};
 pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
+pub use notices::{count, mail_page, mailed, notices};
 pub use preview::{has_preview, preview};
 pub use settings::{api_keys, provider_app_page, provider_apps, wishes};
 pub use views::routes;
@@ -31,6 +33,7 @@ use hub::{
     catalog::Provider as Entry,
     failure::Failure,
     prompt::{self, ActionKind as PromptAction, During, Subject},
+    store::connection::Model as Row,
 };
 
 use crate::{
@@ -88,7 +91,27 @@ fn worded(
     failure: &Failure,
     subject: &Subject<'_>,
 ) -> Prompt {
-    let said = prompt::Prompt::of(failure, subject);
+    drawn_prompt(
+        hub,
+        provider_id,
+        remove_url,
+        prompt::Prompt::of(failure, subject),
+    )
+}
+
+/// Words about a connection, with what their buttons do.
+pub fn said(hub: &Hub, connection: &Row, words: prompt::Prompt) -> Prompt {
+    let entry = hub.catalog.get(&connection.provider);
+    let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
+    drawn_prompt(hub, &connection.provider, remove_url, words)
+}
+
+fn drawn_prompt(
+    hub: &Hub,
+    provider_id: &str,
+    remove_url: Option<String>,
+    said: prompt::Prompt,
+) -> Prompt {
     let app = hub
         .catalog
         .get(provider_id)

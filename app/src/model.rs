@@ -5,8 +5,10 @@
 //! can hold a token, a client secret or a verifier: there is no field for one.
 
 mod control;
+mod notices;
 
 pub use control::{ClearPage, Control, ControlPage, Stored};
+pub use notices::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -458,6 +460,8 @@ pub struct ConnectionPage {
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.
     pub may_manage: bool,
+    /// What they can do besides, when something is wrong.
+    pub help: Option<Help>,
 }
 
 /// How a connection is read.

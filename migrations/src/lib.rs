@@ -16,6 +16,7 @@ mod m20261121_200001_connect_link;
 mod m20261121_200001_webhook;
 mod m20261121_200002_sync_run;
 mod m20261121_300001_trial;
+mod m20261122_200001_notices;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_200001_connect_link::Migration),
             Box::new(m20261121_200002_sync_run::Migration),
             Box::new(m20261121_300001_trial::Migration),
+            Box::new(m20261122_200001_notices::Migration),
         ]
     }
 }

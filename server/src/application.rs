@@ -16,6 +16,7 @@ use hub::{
     connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
+    notify::MailSettingsError,
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
     record::{Changes, ReadLog},
@@ -85,6 +86,8 @@ pub enum StartError {
     Vault(#[from] VaultError),
     #[error("the catalog has mistakes:\n{}", .0.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n"))]
     Catalog(Vec<Problem>),
+    #[error(transparent)]
+    Mail(#[from] MailSettingsError),
     #[error("no client for outbound calls: {0}")]
     Outbound(#[from] hub::outbound::NoClient),
     #[error("{address} cannot be listened on: {error}")]
@@ -275,7 +278,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
         public_url.clone(),
         outbound,
         operator_apps,
-        settings.choices(),
+        settings.choices()?,
     )
     .await?;
     let application = Application {

@@ -232,6 +232,7 @@ async fn open(place: &Place) -> Result<Application, StartError> {
 }
 
 async fn check(settings: Serve) -> Result<(), StartError> {
+    settings.choices()?;
     let catalog = application::open_catalog(settings.place.catalog.as_deref())?;
     say(&format!(
         "Catalog: {} providers, no mistakes.",

@@ -21,6 +21,8 @@ use crate::application::Application;
 const KEEP_EVERY: &str = "*/10 * * * * *";
 /// How often readings that are due are looked for: between the renewals.
 const READ_EVERY: &str = "5/10 * * * * *";
+/// How often it is looked who is to be mailed, and mails are sent.
+const MAIL_EVERY: &str = "8,23,38,53 * * * * *";
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
 /// How long reads of tokens are gathered before they are written.
@@ -43,6 +45,7 @@ pub fn start(application: &Application) -> Background {
     // Another process may have the same name in its own memory: workers of a
     // cron backend are registered nowhere else.
     let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
+    let writer = hub.clone();
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -57,6 +60,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(READ_EVERY)))
                     .data(reader.clone())
                     .build(read)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("mail")
+                    .backend(CronScheduler::new(schedule(MAIL_EVERY)))
+                    .data(writer.clone())
+                    .build(mail)
             })
             .register(move |_| {
                 WorkerBuilder::new("sweep")
@@ -134,6 +143,13 @@ async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
 /// By itself, so that a slow provider's data holds up no renewal.
 async fn read(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     hub.sync_due().await?;
+    Ok(())
+}
+
+/// By itself, so that a slow mail server holds up nothing else.
+async fn mail(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    hub.write_due().await?;
+    hub.send_mail().await?;
     Ok(())
 }
 

@@ -15,7 +15,9 @@ use hub::{
     },
 };
 
-use super::{control, details, keywords, meaning, moment, preview, provider, worded};
+use super::{
+    control, details, keywords, meaning, moment, notices::help_of, preview, provider, worded,
+};
 use crate::model::{
     Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission, Reading, Revocation,
     Status, Tone,
@@ -155,6 +157,7 @@ pub async fn connection_page(
         reading: reading(&listed, &hub.syncs(member, id).await?),
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
+        help: help_of(hub, member, &listed).await?,
     })
 }
 

@@ -4,9 +4,11 @@ use leptos::prelude::*;
 
 use crate::{
     islands::ConnectionHead,
-    model::{Connection, ConnectionPage, HistoryEntry, Moment, Permission, Reading, Status, Tone},
+    model::{
+        Connection, ConnectionPage, Help, HistoryEntry, Moment, Permission, Reading, Status, Tone,
+    },
     parts::{
-        Current, Frame, Icon, SupportDetails, Time,
+        Current, Frame, HelpLines, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
     },
     paths, words,
@@ -58,12 +60,15 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         left_there,
         reading,
         may_manage,
+        help,
         ..
     } = page.clone();
+    let help_of = page.connection.id.clone();
     let ended = page.connection.status == Status::Disconnected;
     let (id, permissions_of) = (page.connection.id.clone(), permissions);
     let reading = (!ended).then(|| view! { <ReadingCard id now reading may_manage/> });
     view! {
+        {help.filter(Help::offers).map(|help| view! { <HelpCard id=help_of help now/> })}
         {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
@@ -79,6 +84,21 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         <section class="card" aria-labelledby="history">
             <h2 id="history">"History"</h2>
             <History now history/>
+        </section>
+    }
+}
+
+/// What can be done by who has no button for it.
+#[component]
+fn HelpCard(id: String, help: Help, now: i64) -> impl IntoView {
+    let title = match help.waits {
+        true => "Until it works",
+        false => "Who can repair it",
+    };
+    view! {
+        <section class="card" aria-labelledby="help">
+            <h2 id="help">{title}</h2>
+            <div class="stack"><HelpLines id help now/></div>
         </section>
     }
 }

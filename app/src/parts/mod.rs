@@ -14,6 +14,8 @@ pub mod form;
 #[cfg(feature = "ssr")]
 mod frame;
 #[cfg(feature = "ssr")]
+mod help;
+#[cfg(feature = "ssr")]
 mod time;
 
 #[cfg(feature = "ssr")]
@@ -21,7 +23,9 @@ pub use copy::Copyable;
 #[cfg(feature = "ssr")]
 pub use details::SupportDetails;
 #[cfg(feature = "ssr")]
-pub use frame::{Body, Current, Frame, SettingsFrame};
+pub use frame::{Body, Current, Frame, SettingsFrame, bell};
+#[cfg(feature = "ssr")]
+pub use help::{HelpLines, PlainButton};
 pub use icon::{BrandPlate, Icon};
 pub use prompt::PromptLines;
 pub use status::StatusWord;

@@ -113,6 +113,8 @@ impl Hub {
             opened_at: None,
             used_at: None,
             result_connection_id: None,
+            person_id: None,
+            alarm_id: None,
         };
         connect_link::insert(self.store.db(), row.clone()).await?;
         let address = format!("{}link/{}", self.public_url, secret.expose());

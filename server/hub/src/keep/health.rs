@@ -64,6 +64,8 @@ pub struct Health {
     pub missing_scopes: Vec<String>,
     /// When a token is renewed next, or tried again.
     pub next_refresh_at: Option<DateTime<Utc>>,
+    /// When a person has to sign in again, where that is known.
+    pub ends_at: Option<DateTime<Utc>>,
     /// When the token ends.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -118,6 +120,7 @@ pub fn health(
             .iter()
             .filter_map(|row| row.next_refresh_at)
             .min(),
+        ends_at: main.and_then(|row| row.refresh_expires_at),
         expires_at: main.and_then(|row| row.expires_at),
     }
 }

@@ -121,6 +121,26 @@ impl Prompt {
     }
 }
 
+impl Prompt {
+    /// What works and will end: there is still time.
+    pub fn ending(provider: &str, at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            what: match at {
+                Some(at) => format!("Our access at {provider} ends on {}.", table::date(at)),
+                None => format!("Our access at {provider} ends soon."),
+            },
+            why: format!("{provider} gives access for a limited time."),
+            effect: Some("It works until then. Connecting it again starts a new time.".to_owned()),
+            action: Some(PromptAction {
+                label: format!("Reconnect {provider}"),
+                kind: ActionKind::Connect,
+            }),
+            secondary: None,
+            who: Who::You,
+        }
+    }
+}
+
 /// Capital at the beginning, full stop at the end: one, also after `Maple & Co.`
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();

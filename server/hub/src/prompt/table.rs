@@ -530,7 +530,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
 }
 
 /// `12 May at 09:10 UTC`.
-fn date(at: DateTime<Utc>) -> String {
+pub(super) fn date(at: DateTime<Utc>) -> String {
     at.format("%-d %B at %H:%M UTC").to_string()
 }
 

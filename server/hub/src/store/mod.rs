@@ -10,6 +10,7 @@ use sea_orm::{
     DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+pub mod alarm;
 pub mod api_key;
 pub mod connect_link;
 pub mod connection;
@@ -22,8 +23,11 @@ pub mod flow;
 pub mod flow_outcome;
 pub mod idempotent_request;
 mod ids;
+pub mod mail;
+pub mod mail_choice;
 pub mod member;
 pub mod node;
+pub mod notice;
 mod owner;
 pub mod person;
 pub mod provider_app;
@@ -34,6 +38,7 @@ pub mod signing_key;
 pub mod sync_run;
 pub mod tenant;
 pub mod token_read;
+pub mod watcher;
 pub mod webhook;
 pub mod wish;
 
