@@ -65,7 +65,7 @@ const projects = Object.entries(browsers).flatMap(([browser, use]) =>
         name: `${name}-phone`,
         testIgnore,
         ...spared,
-        testMatch: ['**/links.spec.ts', '**/newcomer.spec.ts', '**/pages.js.spec.ts'],
+        testMatch: ['**/links.spec.ts', '**/newcomer.spec.ts', '**/notices.spec.ts', '**/pages.js.spec.ts'],
         use: { ...own, ...phone, opensWindows: false },
       },
     ];

@@ -111,6 +111,12 @@ pub fn App() -> impl IntoView {
                     view=AuditLogPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("notices") view=NoticesPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("notices"))
+                    view=MailChoicesPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
@@ -365,6 +371,14 @@ fn DeleteConnectionPage() -> impl IntoView {
 }
 
 #[component]
+fn NoticesPage() -> impl IntoView {
+    page(
+        async move { load::notices(&hub(), &member()?).await },
+        |page| view! { <NoticesView page/> },
+    )
+}
+
+#[component]
 fn MembersPage() -> impl IntoView {
     page(
         async move { load::members(&hub(), &member()?).await },
@@ -424,6 +438,14 @@ fn MetricsPage() -> impl IntoView {
     page(
         async move { load::metrics_page(&hub(), &member()?, &days, &provider).await },
         |page| view! { <MetricsView page/> },
+    )
+}
+
+#[component]
+fn MailChoicesPage() -> impl IntoView {
+    page(
+        async move { load::mail_page(&hub(), &member()?).await },
+        |page| view! { <MailChoicesView page/> },
     )
 }
 

@@ -2,10 +2,12 @@
 //! They are shown in the window a provider is opened in, where a person waits,
 //! and when nothing else can be drawn.
 
+mod mailed;
 mod testing;
 
 use leptos::prelude::*;
 
+pub use mailed::{repair, repair_done, repair_over, repair_too_late};
 pub use testing::{Success, Testing};
 
 use crate::{

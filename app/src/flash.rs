@@ -53,6 +53,11 @@ pub enum Notice {
     RoleSaved,
     MemberRemoved,
     OrganisationDeleted,
+    NoticesRead,
+    Asked,
+    AskedBefore,
+    WillTell,
+    MailChosen,
 }
 
 impl Notice {
@@ -100,6 +105,11 @@ impl Notice {
             Self::WebhookRemoved => "Removed. It is told nothing any more.",
             Self::ProfileSaved => "Saved.",
             Self::PasswordChanged => "Password changed. Other devices were signed out.",
+            Self::NoticesRead => "All read.",
+            Self::Asked => "Asked. They get a notice and a mail.",
+            Self::AskedBefore => "They were asked before, and have not done it yet.",
+            Self::WillTell => "You are told as soon as it works.",
+            Self::MailChosen => "Saved.",
             Self::SignedOut => "You are signed out.",
             Self::SignedOutEverywhere => "You are signed out on every device.",
             Self::RoleSaved => "Role saved. It counts from now on.",

@@ -9,6 +9,7 @@ mod control;
 mod guest;
 mod market;
 mod metrics;
+mod notices;
 mod people;
 mod preview;
 mod runs;
@@ -25,6 +26,7 @@ pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
 pub use metrics::metrics_page;
+pub use notices::{count, mail_page, mailed, notices};
 pub use people::{members, organisation};
 pub use preview::{has_preview, preview};
 pub use runs::{policies_page, runs_page};
@@ -37,6 +39,7 @@ use chrono::{DateTime, Utc};
 use hub::{
     Hub,
     catalog::Provider as Entry,
+    connect::Listed,
     failure::Failure,
     keep::ends::KnownEnd,
     prompt::{self, ActionKind as PromptAction, During, Subject},
@@ -100,6 +103,15 @@ fn worded(
     let said = prompt::Prompt::of(failure, subject);
     let about = Some((failure, subject.at));
     remade(hub, provider_id, remove_url, about, said)
+}
+
+/// Words about a connection, with what their buttons do.
+pub fn said(hub: &Hub, listed: &Listed, words: prompt::Prompt) -> Prompt {
+    let Listed { connection, health } = listed;
+    let entry = hub.catalog.get(&connection.provider);
+    let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
+    let about = health.failure.as_ref().zip(health.since);
+    remade(hub, &connection.provider, remove_url, about, words)
 }
 
 /// The hub's words, as pages hold them, with where the buttons lead. `about` is

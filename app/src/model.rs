@@ -6,10 +6,12 @@
 
 mod control;
 mod metrics;
+mod notices;
 mod runs;
 
 pub use control::{ClearPage, Control, ControlPage, Stored};
 pub use metrics::*;
+pub use notices::*;
 pub use runs::*;
 
 #[cfg(feature = "ssr")]
@@ -479,6 +481,8 @@ pub struct ConnectionPage {
     pub history: Vec<HistoryEntry>,
     /// Whether the person looking may repair, rename and disconnect.
     pub may_manage: bool,
+    /// What they can do besides, when something is wrong.
+    pub help: Option<Help>,
 }
 
 /// How a connection is read.

@@ -40,6 +40,22 @@ pub const RUNS: &str = "/runs";
 pub const POLICIES: &str = "/settings/policies";
 /// How well accounts stay connected.
 pub const METRICS: &str = "/settings/metrics";
+/// What is behind the bell.
+pub const NOTICES: &str = "/notices";
+/// The element at the bell that says how much of it is new.
+pub const BELL: &str = "bell";
+/// That element.
+pub const BELL_VIEW: &str = "/api/view/bell";
+/// What a person wants to be mailed.
+pub const MAIL_CHOICES: &str = "/settings/notices";
+/// Where that is posted.
+pub const SAVE_MAIL_CHOICES: &str = "/api/save_mail_choices";
+/// Where the form that says that all was read is posted.
+pub const READ_NOTICES: &str = "/api/read_notices";
+/// Where the form that asks somebody to repair a connection is posted.
+pub const ASK: &str = "/api/ask_to_repair";
+/// Where the form of who wants to know when it works is posted.
+pub const TELL_WHEN_IT_WORKS: &str = "/api/tell_when_it_works";
 /// What changed, as server-sent events.
 pub const EVENTS: &str = "/events";
 /// The hub's model as JSON.

@@ -10,8 +10,12 @@
 use hub::{
     Error, Hub, Result,
     connect::Change,
+    notify::{Asked, MailChoices, TOPICS},
     people::{Member, Role},
-    store::connection::{Revocation, SyncFrequency},
+    store::{
+        connection::{Revocation, SyncFrequency},
+        mail_choice::Pace,
+    },
 };
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -374,6 +378,77 @@ pub async fn record_attempts(on: bool) -> Result<(), ServerFnError> {
         false => Notice::RecordingOff,
     });
     tell(paths::METRICS, done, Flash::default());
+    Ok(())
+}
+
+/// Says that everything behind the bell was read.
+#[server(endpoint = "read_notices")]
+pub async fn read_notices() -> Result<(), ServerFnError> {
+    let read = async { hub().read_notices(&member()?).await };
+    let done = read.await.map(|()| Notice::NoticesRead);
+    tell(paths::NOTICES, done, Flash::default());
+    Ok(())
+}
+
+/// Where a form leads that stands on two pages.
+fn back_to(back: &str, connection: &str) -> String {
+    match back {
+        "notices" => paths::NOTICES.to_owned(),
+        _ => paths::connection(connection),
+    }
+}
+
+/// Asks somebody to repair a connection.
+#[server(endpoint = "ask_to_repair")]
+pub async fn ask_to_repair(
+    id: String,
+    person: String,
+    #[server(default)] back: String,
+) -> Result<(), ServerFnError> {
+    let asked = async {
+        let parsed = id.parse().map_err(|_| Error::NotFound)?;
+        let person = person.parse().map_err(|_| Error::NotFound)?;
+        hub().ask_to_repair(&member()?, parsed, person).await
+    };
+    let done = asked.await.map(|asked| match asked {
+        Asked::Now(_) => Notice::Asked,
+        Asked::Before(_) => Notice::AskedBefore,
+    });
+    tell(&back_to(&back, &id), done, Flash::default());
+    Ok(())
+}
+
+/// Tells the person when a connection works again.
+#[server(endpoint = "tell_when_it_works")]
+pub async fn tell_when_it_works(
+    id: String,
+    #[server(default)] back: String,
+) -> Result<(), ServerFnError> {
+    let noted = async {
+        let parsed = id.parse().map_err(|_| Error::NotFound)?;
+        hub().tell_when_it_works(&member()?, parsed).await
+    };
+    let done = noted.await.map(|()| Notice::WillTell);
+    tell(&back_to(&back, &id), done, Flash::default());
+    Ok(())
+}
+
+/// Says what a person wants to be mailed.
+#[server(endpoint = "save_mail_choices")]
+pub async fn save_mail_choices(
+    pace: String,
+    #[server(default)] topics: std::collections::BTreeMap<String, String>,
+) -> Result<(), ServerFnError> {
+    let saved = async {
+        let pace =
+            Pace::read(&pace).ok_or_else(|| Error::invalid("pace", "Choose one of the list"))?;
+        let mut without = TOPICS.to_vec();
+        without.retain(|topic| !topics.contains_key(topic.as_str()));
+        let choices = MailChoices { pace, without };
+        hub().choose_mail(&member()?, &choices).await
+    };
+    let done = saved.await.map(|()| Notice::MailChosen);
+    tell(paths::MAIL_CHOICES, done, Flash::default());
     Ok(())
 }
 

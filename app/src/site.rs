@@ -20,6 +20,8 @@ pub struct Site {
     pub popup_js: String,
     /// The script that makes copy buttons work.
     pub copy_js: String,
+    /// The script that draws again what has changed, where no island does.
+    pub live_js: String,
     /// The sprite with every icon of the pages.
     pub icons: String,
     /// What the address of a brand's mark begins with.
@@ -71,6 +73,8 @@ pub struct Visit {
     pub theme: Theme,
     /// What the last form left.
     pub flash: Flash,
+    /// How much behind the bell is new.
+    pub unread: u32,
     /// Whether they signed in so recently that their password need not be
     /// given again for something grave.
     pub recently: bool,
@@ -83,6 +87,11 @@ impl Visit {
         use_context().unwrap_or_default()
     }
 }
+
+/// How much behind the bell is new, put into the extensions of requests for
+/// pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unread(pub u32);
 
 /// The colours a person chose for this browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -158,6 +158,42 @@ pub fn not_taken(problem: &str) -> String {
     said.to_owned()
 }
 
+/// What the bell is called.
+pub fn bell(unread: u32) -> String {
+    match unread {
+        0 => "Notices".to_owned(),
+        unread => format!("Notices, {unread} new"),
+    }
+}
+
+/// How soon somebody is mailed: as it is posted, and in words.
+pub const PACES: [(&str, &str, &str); 3] = [
+    (
+        "at_once",
+        "After 15 minutes",
+        "And once a day while it lasts.",
+    ),
+    (
+        "digest",
+        "Once a day",
+        "One mail in the morning, 07:00 UTC.",
+    ),
+    ("none", "Never", "The bell is all you get."),
+];
+
+/// Why a mail was not sent, in words.
+pub fn not_mailed(problem: &str) -> String {
+    let said = match problem {
+        "refused" => "the mail server refused it",
+        "not_now" => "the mail server wants it later",
+        "timeout" => "the mail server took too long",
+        "tls" => "the way to the mail server could not be encrypted",
+        "address" => "the address is not one",
+        _ => "the mail server was not reached",
+    };
+    said.to_owned()
+}
+
 /// How long ago, roughly: `4 min ago`.
 pub fn ago(now: i64, then: i64) -> String {
     match now - then {

@@ -14,7 +14,7 @@ export const LOGIN = { user: 'linkwell', password: 'correct-horse-7-battery' };
 /** What the REST server wants. */
 export const REST = { key: 'Bearer right-3f9a1c7e5b2d4860', account: '7701' };
 
-const PYTHON = process.env.SERVICES_PYTHON ?? join(import.meta.dirname, '../../target/python/services/bin/python');
+export const PYTHON = process.env.SERVICES_PYTHON ?? join(import.meta.dirname, '../../target/python/services/bin/python');
 
 const ORDERS = `CREATE TABLE orders (id int, customer varchar(40), placed varchar(20), nothing varchar(10));
 INSERT INTO orders VALUES (1, 'Ana <b>Alder</b>', '2026-11-20', NULL), (1, 'Bo', '0000-00-00', NULL);
@@ -141,7 +141,7 @@ userdb {
 }
 
 /** Runs one of our few lines around a server written in Python. */
-async function python(authority: Authority, script: string, ...further: string[]): Promise<Server> {
+export async function python(authority: Authority, script: string, ...further: string[]): Promise<Server> {
   const directory = await Directory.make();
   const { certificate, key } = await authority.certified();
   const files = [await directory.write('certificate', certificate), await directory.write('key', key)];

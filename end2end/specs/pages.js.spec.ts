@@ -63,6 +63,7 @@ test('before signing in', async ({ page, hub, look: { inspect, visit } }) => {
 
 test('the hub', async ({ page, owner: _, opensWindows, look: { inspect, visit } }) => {
   await visit('/', 'the hub with nothing connected');
+  await visit('/notices', 'no notices');
   await visit('/connect/sandbox', 'before connecting');
   await visit('/connect/shopify', 'a provider that is not set up');
   await visit('/connect/microsoft', 'a provider that asks something first');
@@ -93,6 +94,8 @@ test('a connection', async ({ page, hub, owner: _, opensWindows, look: { inspect
   await expect(page.getByRole('region', { name: 'What to do' })).toBeVisible();
   await inspect('a connection that needs somebody');
   await visit('/', 'the hub with something to do');
+  await visit('/notices', 'notices');
+  await visit('/settings/notices', 'what is mailed');
 });
 
 test('a flow and its endings', async ({ page, hub, owner: _, opensWindows, look: { inspect } }) => {

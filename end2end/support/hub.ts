@@ -19,6 +19,8 @@ export interface Site {
   sandboxPort: number;
   catalog: string;
   internet: Pick<Internet, 'address' | 'authority'>;
+  /** The mail server, where there is one. */
+  mail?: string;
 }
 
 export class Hub {
@@ -125,6 +127,10 @@ export class Hub {
       LINKWELL_OUTBOUND_ALLOW: '127.0.0.0/8,::1/128',
       LINKWELL_OUTBOUND_PROXY: this.site.internet.address,
       SSL_CERT_FILE: this.site.internet.authority,
+      ...(this.site.mail && {
+        LINKWELL_SMTP_URL: this.site.mail,
+        LINKWELL_MAIL_FROM: 'Linkwell <linkwell@hub.example>',
+      }),
       ...Object.fromEntries(given),
     };
   }

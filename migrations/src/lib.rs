@@ -18,6 +18,7 @@ mod m20261121_200002_sync_run;
 mod m20261121_300001_trial;
 mod m20261122_100001_health;
 mod m20261122_100002_provider_trouble;
+mod m20261122_200001_notices;
 mod m20261122_300001_ledger;
 mod m20261122_400001_run;
 mod m20261122_400002_attempt;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_300001_trial::Migration),
             Box::new(m20261122_100001_health::Migration),
             Box::new(m20261122_100002_provider_trouble::Migration),
+            Box::new(m20261122_200001_notices::Migration),
             Box::new(m20261122_300001_ledger::Migration),
             Box::new(m20261122_400001_run::Migration),
             Box::new(m20261122_400002_attempt::Migration),

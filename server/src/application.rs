@@ -16,6 +16,7 @@ use hub::{
     connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
+    notify::MailSettingsError,
     outbound::{Outbound, OutboundPolicy},
     people::{Limits, Passwords},
     record::{AttemptLog, Changes, Ledgers, Meters, ReadLog, Witness},
@@ -95,6 +96,8 @@ pub enum StartError {
     Catalog(Vec<Problem>),
     #[error("a policy cannot be used: {0}")]
     Policy(#[from] BadPolicy),
+    #[error(transparent)]
+    Mail(#[from] MailSettingsError),
     #[error("no client for outbound calls: {0}")]
     Outbound(#[from] hub::outbound::NoClient),
     #[error("{address} cannot be listened on: {error}")]
@@ -325,7 +328,7 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
         public_url.clone(),
         outbound,
         operator_apps,
-        settings.choices(),
+        settings.choices()?,
     )
     .await?;
     let application = Application {

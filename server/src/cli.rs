@@ -282,6 +282,7 @@ fn nowhere() -> Url {
 }
 
 async fn check(settings: Serve) -> Result<(), StartError> {
+    settings.choices()?;
     let catalog = application::open_catalog(settings.place.catalog.as_deref())?;
     say(&format!(
         "Catalog: {} providers, no mistakes.",

@@ -8,6 +8,7 @@ use hub::{
     Choices,
     catalog::Catalog,
     dialect::ProviderApp,
+    notify::{MailSettings, MailSettingsError, Mailer},
     secret::Secret,
     vault::{MasterKey, MasterKeyError},
 };
@@ -153,6 +154,22 @@ pub struct Serve {
     )]
     pub metrics_token: Option<String>,
 
+    /// Mail server that people are told by, like
+    /// smtps://user:password@mail.example.com or
+    /// smtp://mail.example.com:587?tls=required; without one nothing is mailed
+    #[arg(
+        long,
+        env = "LINKWELL_SMTP_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "mail_from"
+    )]
+    pub smtp_url: Option<String>,
+
+    /// Who mails are from, like "Linkwell <linkwell@example.com>"
+    #[arg(long, env = "LINKWELL_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
     /// Write logs as JSON
     #[arg(long, env = "LINKWELL_LOG_JSON")]
     pub log_json: bool,
@@ -199,12 +216,23 @@ fn support(text: &str) -> Result<Url, String> {
 
 impl Serve {
     /// What the operator decided.
-    pub fn choices(&self) -> Choices {
-        Choices {
+    ///
+    /// # Errors
+    /// When the address of the mail server, or the sender, is none.
+    pub fn choices(&self) -> Result<Choices, MailSettingsError> {
+        let mailer = match (&self.smtp_url, &self.mail_from) {
+            (Some(url), Some(from)) => Mailer::new(&MailSettings {
+                url: Secret::new(url),
+                from: from.clone(),
+            })?,
+            _ => Mailer::default(),
+        };
+        Ok(Choices {
             open_sign_up: self.open_sign_up,
             rate_limit: self.rate_limit,
             support: self.support.clone(),
-        }
+            mailer,
+        })
     }
 }
 

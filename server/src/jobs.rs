@@ -26,6 +26,8 @@ const CHECK_EVERY: &str = "8/10 * * * * *";
 /// How long a round waits for the budget of a provider app to come back, and how
 /// often: less than the time to the next round.
 const BUDGET: (Duration, usize) = (Duration::from_secs(1), 8);
+/// How often it is looked who is to be mailed, and mails are sent.
+const MAIL_EVERY: &str = "8,23,38,53 * * * * *";
 /// How often what has ended is swept away.
 const SWEEP_EVERY: &str = "0 */10 * * * *";
 /// How often the heads of the audit ledgers are signed.
@@ -54,6 +56,7 @@ pub fn start(application: &Application) -> Background {
     let (keeper, reader, sweeper) = (hub.clone(), hub.clone(), hub.clone());
     let checker = hub.clone();
     let signer = hub.clone();
+    let writer = hub.clone();
     let stopped = stopping.clone();
     let monitor = tokio::spawn(async move {
         let monitor = Monitor::new()
@@ -74,6 +77,12 @@ pub fn start(application: &Application) -> Background {
                     .backend(CronScheduler::new(schedule(CHECK_EVERY)))
                     .data(checker.clone())
                     .build(check)
+            })
+            .register(move |_| {
+                WorkerBuilder::new("mail")
+                    .backend(CronScheduler::new(schedule(MAIL_EVERY)))
+                    .data(writer.clone())
+                    .build(mail)
             })
             .register(move |_| {
                 WorkerBuilder::new("sweep")
@@ -196,6 +205,13 @@ async fn paced<R: Future<Output = hub::Result<Round>>>(round: impl Fn() -> R) ->
 /// By itself, so that a slow provider's data holds up no renewal.
 async fn read(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
     hub.sync_due().await?;
+    Ok(())
+}
+
+/// By itself, so that a slow mail server holds up nothing else.
+async fn mail(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    hub.write_due().await?;
+    hub.send_mail().await?;
     Ok(())
 }
 

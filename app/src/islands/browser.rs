@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomParser, FormData, RequestInit, Response, SupportedType, UrlSearchParams};
 
+use crate::paths;
+
 /// Seconds since the epoch by the browser's clock; only differences count.
 pub fn seconds() -> i64 {
     (js_sys::Date::now() / 1_000.0) as i64
@@ -166,6 +168,13 @@ pub async fn draw_again(id: &str) {
         return;
     };
     take_over(&html, id);
+}
+
+/// Reads anew how much is behind the bell.
+pub async fn draw_bell() {
+    if let Some(html) = fetch_text(paths::BELL_VIEW).await {
+        take_over(&html, paths::BELL);
+    }
 }
 
 /// Puts what a page has in one element into this one's; whether both have it.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use leptos::prelude::{IntervalHandle, document, on_cleanup, set_interval_with_handle, window};
+use leptos::task::spawn_local;
 use leptos::wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{BroadcastChannel, EventSource, MessageEvent, VisibilityState};
 
@@ -74,6 +75,9 @@ pub fn listen(listener: impl Fn(&Change) + 'static) {
 }
 
 fn tell(change: &Change) {
+    if !matches!(change, Change::Attempt(_)) {
+        spawn_local(browser::draw_bell());
+    }
     let listeners = LISTENERS.with_borrow(Clone::clone);
     for (_, listener) in listeners {
         listener(change);

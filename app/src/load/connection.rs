@@ -17,7 +17,8 @@ use hub::{
 };
 
 use super::{
-    control, details, keywords, meaning, moment, preview, provider, remade, runs, worded_end,
+    control, details, keywords, meaning, moment, notices::help_of, preview, provider, remade, runs,
+    worded_end,
 };
 use crate::{
     model::{
@@ -211,6 +212,7 @@ pub async fn connection_page(
         reading: reading(&listed, &hub.syncs(member, id).await?),
         history: history.iter().map(history_entry).collect(),
         may_manage: member.role().may(Right::Connect),
+        help: help_of(hub, member, &listed).await?,
     })
 }
 

@@ -1,6 +1,8 @@
 //! What the islands read again, as JSON. Nothing is changed by any of it.
 
-use axum::{Extension, Json, Router, extract::Path, http::StatusCode, routing::get};
+use axum::{
+    Extension, Json, Router, extract::Path, http::StatusCode, response::Html, routing::get,
+};
 use hub::{Error, Hub, people::Member};
 
 use super::{attempt::attempt, connection::connection_page};
@@ -14,6 +16,7 @@ use crate::{
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(paths::HUB_VIEW, get(hub_view))
+        .route(paths::BELL_VIEW, get(bell_view))
         .route("/api/view/connection/{id}", get(connection_view))
         .route("/api/view/flow/{handle}", get(flow_view))
 }
@@ -44,6 +47,17 @@ async fn hub_view(
         .await
         .map(Json)
         .map_err(|error| refused(&error))
+}
+
+async fn bell_view(
+    Extension(hub): Extension<Hub>,
+    Extension(viewer): Extension<Viewer>,
+) -> std::result::Result<Html<String>, StatusCode> {
+    let member = looking(viewer)?;
+    let unread = hub.unread_notices(&member).await;
+    let unread = unread.map_err(|error| refused(&error))?;
+    let drawn = crate::parts::bell(super::count(unread));
+    Ok(Html(drawn))
 }
 
 async fn connection_view(

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use crate::{
     islands::ConnectionHead,
     model::{
-        Connection, ConnectionPage, HistoryEntry, Moment, Permission, Reading, RunFilter, Status,
-        Tone,
+        Connection, ConnectionPage, Help, HistoryEntry, Moment, Permission, Reading, RunFilter,
+        Status, Tone,
     },
     parts::{
-        Current, Frame, Icon, SupportDetails, Time,
+        Current, Frame, HelpLines, Icon, SupportDetails, Time,
         form::{Field, ProblemSummary},
     },
     paths,
@@ -63,13 +63,16 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         left_there,
         reading,
         may_manage,
+        help,
         ..
     } = page.clone();
+    let help_of = page.connection.id.clone();
     let ended = page.connection.status == Status::Disconnected;
     let rests = page.connection.status == Status::Paused;
     let (id, permissions_of) = (page.connection.id.clone(), permissions);
     let reading = (!ended).then(|| view! { <ReadingCard id now reading rests may_manage/> });
     view! {
+        {help.filter(Help::offers).map(|help| view! { <HelpCard id=help_of help now/> })}
         {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
@@ -108,6 +111,21 @@ fn RunsCard(id: String, paused: i64) -> impl IntoView {
                 <p>{said}</p>
                 <a class="btn" data-kind="plain" href=all>"See its runs"</a>
             </div>
+        </section>
+    }
+}
+
+/// What can be done by who has no button for it.
+#[component]
+fn HelpCard(id: String, help: Help, now: i64) -> impl IntoView {
+    let title = match help.waits {
+        true => "Until it works",
+        false => "Who can repair it",
+    };
+    view! {
+        <section class="card" aria-labelledby="help">
+            <h2 id="help">{title}</h2>
+            <div class="stack"><HelpLines id help now/></div>
         </section>
     }
 }

@@ -65,12 +65,13 @@ pub fn Body(
         person,
         theme,
         flash,
+        unread,
         ..
     } = Visit::current();
     let person = person.filter(|_| current != Current::Guest);
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
-        <Header person current theme/>
+        <Header person current theme unread/>
         <main id="main" tabindex="-1">
             <NoticeLine flash/>
             {children()}
@@ -81,7 +82,7 @@ pub fn Body(
 }
 
 #[component]
-fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoView {
+fn Header(person: Option<Person>, current: Current, theme: Theme, unread: u32) -> impl IntoView {
     let mark = use_context::<Site>().map(|site| site.favicon);
     let mark = view! {
         <img src=mark alt="" width="28" height="28"/>
@@ -112,6 +113,12 @@ fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoVi
                 }}
                 {links}
                 <div class="top-end">
+                    {person.is_some().then(|| view! {
+                        <a class="icon-button bell" href=paths::NOTICES>
+                            <Icon name="bell"/>
+                            <Bell unread/>
+                        </a>
+                    })}
                     <ThemeMenu theme/>
                     {person.map(|person| view! { <AccountMenu person/> })}
                 </div>
@@ -119,6 +126,27 @@ fn Header(person: Option<Person>, current: Current, theme: Theme) -> impl IntoVi
         </header>
     }
     .into_any()
+}
+
+/// What stands at the bell: how much is new. It is drawn anew by itself.
+#[component]
+fn Bell(
+    /// How much.
+    unread: u32,
+) -> impl IntoView {
+    view! {
+        <span id=paths::BELL>
+            <span class="visually-hidden">{words::bell(unread)}</span>
+            {(unread > 0).then(|| view! {
+                <span class="bell-count" aria-hidden="true">{unread}</span>
+            })}
+        </span>
+    }
+}
+
+/// The same by itself.
+pub fn bell(unread: u32) -> String {
+    Owner::new().with(|| view! { <Bell unread/> }.to_html())
 }
 
 #[component]
@@ -211,6 +239,7 @@ pub fn SettingsFrame(
         (paths::MEMBERS, "Members", true),
         (paths::AUDIT, "Audit log", true),
         (paths::ORGANISATION, "Your data", true),
+        (paths::MAIL_CHOICES, "Notices", false),
         (paths::ACCOUNT, "Your account", false),
     ]
     .into_iter()

@@ -14,6 +14,7 @@ pub mod form;
 #[cfg(feature = "ssr")]
 mod frame;
 #[cfg(feature = "ssr")]
+mod help;
 mod plot;
 #[cfg(feature = "ssr")]
 mod time;
@@ -23,7 +24,9 @@ pub use copy::Copyable;
 #[cfg(feature = "ssr")]
 pub use details::SupportDetails;
 #[cfg(feature = "ssr")]
-pub use frame::{Body, Current, Frame, SettingsFrame};
+pub use frame::{Body, Current, Frame, SettingsFrame, bell};
+#[cfg(feature = "ssr")]
+pub use help::{HelpLines, PlainButton};
 pub use icon::{BrandPlate, Icon};
 #[cfg(feature = "ssr")]
 pub use plot::BarPlot;

@@ -10,6 +10,7 @@ use crate::{
     connect::Rejections,
     dialect::{Dialect, ProviderApp},
     keep::{Keeper, spool::Spool},
+    notify::Mailer,
     outbound::Outbound,
     people::{Limits, Passwords, Signing},
     record::{AttemptLog, Changes, Ledgers, Meters, ReadLog, Witness},
@@ -20,7 +21,8 @@ use crate::{
 
 /// Everything the product does, as methods grouped in the rooms
 /// [`connect`](crate::connect), [`keep`](crate::keep), [`lend`](crate::lend),
-/// [`people`](crate::people), [`runs`](crate::runs) and [`tell`](crate::tell). Cheap to clone.
+/// [`notify`](crate::notify), [`people`](crate::people), [`runs`](crate::runs) and
+/// [`tell`](crate::tell). Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -69,6 +71,8 @@ pub struct Choices {
     pub rate_limit: NonZeroU32,
     /// Where whoever runs this hub is reached: `mailto:` or `https:`.
     pub support: Option<Url>,
+    /// The way to the mail server, where there is one.
+    pub mailer: Mailer,
 }
 
 impl Default for Choices {
@@ -78,6 +82,7 @@ impl Default for Choices {
             open_sign_up: false,
             rate_limit: const { NonZeroU32::new(6000).expect("more than nothing") },
             support: None,
+            mailer: Mailer::default(),
         }
     }
 }

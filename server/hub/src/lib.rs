@@ -4,7 +4,7 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`connect`], [`keep`], [`lend`], [`runs`], [`people`], [`tell`] | make or repair · refresh and check · hand out tokens · what automations do, and rules for it · members and sessions · webhooks |
+//! | [`connect`], [`keep`], [`lend`], [`runs`], [`people`], [`tell`], [`notify`] | make or repair · refresh and check · hand out tokens · what automations do, and rules for it · members and sessions · webhooks · notices and mail |
 //! | [`dialect`], [`record`] | speak to a provider as its entry says · events and token reads |
 //! | [`catalog`], [`vault`], [`store`], [`outbound`] | providers as data · sealing · rows · the one HTTP client |
 //! | [`clock`], [`failure`], [`secret`] | time · the closed list of failure codes · values that cannot leak by type |
@@ -18,6 +18,7 @@ pub mod failure;
 mod hub;
 pub mod keep;
 pub mod lend;
+pub mod notify;
 pub mod outbound;
 pub mod people;
 pub mod prompt;

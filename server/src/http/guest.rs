@@ -1,4 +1,5 @@
-//! Somebody who came by a link of a host application and has no account here.
+//! Somebody who came by a link of a host application and has no account here, or
+//! by one from an e-mail of ours and is not signed in.
 //!
 //! Opening a link changes nothing: scanners of mail and previews of messengers
 //! do it too. A button on its page gives the link to this browser, which keeps a
@@ -18,6 +19,7 @@ use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use hub::{
     Error, Hub,
     connect::{Ask, LINK_LIFETIME},
+    notify::MailedLink,
     people::{Guest, Standing},
 };
 
@@ -52,6 +54,11 @@ async fn invitation(
     Extension(viewer): Extension<Viewer>,
     Path(secret): Path<String>,
 ) -> Response {
+    match shared.hub.mailed_link(&secret).await {
+        Ok(Some(link)) => return mailed(&shared, &viewer, &link, &secret),
+        Ok(None) => {}
+        Err(error) => return pages::error(&shared, &viewer, error),
+    }
     let asked = match shared.hub.invitation(&secret).await {
         Ok(Some(asked)) => asked,
         Ok(None) => return over(&shared, &viewer),
@@ -75,6 +82,33 @@ async fn invitation(
     Html(page).into_response()
 }
 
+/// What a link from an e-mail shows, however often somebody or something looks.
+fn mailed(shared: &Shared, viewer: &Viewer, link: &MailedLink, secret: &str) -> Response {
+    let (site, theme) = (&shared.site, viewer.theme);
+    let page = match link {
+        MailedLink::Repairs {
+            organisation,
+            listed,
+            prompt,
+        } => {
+            let (provider, account) = load::mailed(&shared.hub, listed);
+            let prompt = load::said(&shared.hub, listed, prompt.as_ref().clone());
+            let of = (&provider, account.as_str());
+            documents::repair(site, theme, organisation, of, &prompt, &paths::link(secret))
+        }
+        MailedLink::Over { listed, works } => {
+            let (provider, _) = load::mailed(&shared.hub, listed);
+            documents::repair_over(site, theme, &provider, *works)
+        }
+        MailedLink::TooLate { listed } => {
+            let (provider, _) = load::mailed(&shared.hub, listed);
+            let page = paths::connection(&listed.connection.id.to_string());
+            documents::repair_too_late(site, theme, &provider, &page)
+        }
+    };
+    Html(page).into_response()
+}
+
 async fn accept(
     State(shared): State<Shared>,
     Extension(viewer): Extension<Viewer>,
@@ -94,10 +128,36 @@ async fn accept(
                 .same_site(SameSite::Lax)
                 .max_age(time::Duration::seconds(LINK_LIFETIME.num_seconds()))
                 .build();
-            (jar.add(cookie), Redirect::to(&first_page(&guest))).into_response()
+            let jar = jar.add(cookie);
+            match guest.is_mailed() {
+                true => repair(&shared, &viewer, guest, jar).await,
+                false => (jar, Redirect::to(&first_page(&guest))).into_response(),
+            }
         }
-        Ok(None) => over(&shared, &viewer),
+        // It may be over, which its page says.
+        Ok(None) => match shared.hub.mailed_link(&secret).await {
+            Ok(Some(link)) => mailed(&shared, &viewer, &link, &secret),
+            Ok(None) => over(&shared, &viewer),
+            Err(error) => pages::error(&shared, &viewer, error),
+        },
         Err(error) => pages::error(&shared, &viewer, error),
+    }
+}
+
+/// The one button of a mailed link: on to the provider in this tab, or to the
+/// questions where there are any.
+async fn repair(shared: &Shared, viewer: &Viewer, guest: Guest, jar: CookieJar) -> Response {
+    let questions = first_page(&guest);
+    let provider = guest.providers().next().unwrap_or_default().to_owned();
+    let ask = Ask {
+        connection: guest.connection(),
+        ..Ask::default()
+    };
+    match shared.hub.prepare(&guest, &provider, ask).await {
+        Ok(begun) => oauth::go(shared, viewer, jar, &provider, begun),
+        // Keys are entered, and some providers are asked about first.
+        Err(Error::Invalid(_)) => (jar, Redirect::to(&questions)).into_response(),
+        Err(error) => pages::error(shared, viewer, error),
     }
 }
 
@@ -117,6 +177,10 @@ async fn done(State(shared): State<Shared>, Extension(viewer): Extension<Viewer>
         None => return over(&shared, &viewer),
     };
     let provider = load::provider(&shared.hub, done.provider.as_deref().unwrap_or_default());
+    if done.is_mailed {
+        let page = documents::repair_done(&shared.site, viewer.theme, &provider);
+        return Html(page).into_response();
+    }
     let back = done
         .return_to
         .clone()
@@ -172,6 +236,6 @@ async fn turn(
         return over(&shared, &viewer);
     };
     let connection = guest.connection();
-    let who = wizard::Who::Guest(guest.clone());
+    let who = wizard::Who::Guest(Box::new(guest.clone()));
     wizard::take(&shared, &viewer, who, provider, connection, &fields).await
 }

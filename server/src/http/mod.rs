@@ -133,6 +133,7 @@ fn site() -> Site {
         favicon: manifest.favicon(),
         popup_js: manifest.url("popup.js"),
         copy_js: manifest.url("copy.js"),
+        live_js: manifest.url("live.js"),
         icons: manifest.icons(),
         brands: manifest.brands(),
         options: LeptosOptions::builder()

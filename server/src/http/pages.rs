@@ -13,7 +13,7 @@ use hub::{
     Error, FieldProblem,
     connect::FlowView,
     failure::{Failure, FailureCode},
-    people::By,
+    people::{By, Member},
 };
 use leptos::{
     nonce::use_nonce,
@@ -59,6 +59,7 @@ fn context(state: &State) {
         .get::<app::Viewer>()
         .cloned()
         .unwrap_or_default();
+    let unread = parts.extensions.get::<app::Unread>().copied();
     let flash = Flash::read(&parts.headers);
     if let Some(response) = use_context::<ResponseOptions>() {
         // Set before somebody signs in, so that it can be told whether cookies
@@ -85,6 +86,7 @@ fn context(state: &State) {
         person: viewer.person.clone(),
         theme: viewer.theme,
         recently: viewer.recently,
+        unread: unread.unwrap_or_default().0,
         flash,
     });
     provide_context(viewer);
@@ -92,7 +94,15 @@ fn context(state: &State) {
 
 /// Strangers are led to sign in, or to make the first account. Pages of guests
 /// are for guests alone.
-async fn members_only(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+async fn members_only(
+    Extract(state): Extract<State>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(member) = drawn_for(&request) {
+        let unread = unread(&state, &member).await;
+        request.extensions_mut().insert(unread);
+    }
     let path = request.uri().path();
     let signed_in = request
         .extensions()
@@ -134,6 +144,25 @@ async fn members_only(Extract(state): Extract<State>, request: Request, next: Ne
             paths::SIGN_IN,
             Flash::rejected("", app::flash::Problem::SignedOut),
         ),
+    }
+}
+
+/// The member for whom a page with a bell is drawn.
+fn drawn_for(request: &Request) -> Option<Member> {
+    let is_page = request.method() == Method::GET && !request.uri().path().starts_with("/api/");
+    let viewer = request.extensions().get::<app::Viewer>()?;
+    viewer.member.clone().filter(|_| is_page)
+}
+
+/// What their bell shows. A page is drawn all the same where it could not be
+/// read.
+async fn unread(state: &State, member: &Member) -> app::Unread {
+    match state.hub.unread_notices(member).await {
+        Ok(unread) => app::Unread(load::count(unread)),
+        Err(error) => {
+            tracing::error!(%error, "what is behind the bell could not be read");
+            app::Unread::default()
+        }
     }
 }
 

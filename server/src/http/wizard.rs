@@ -57,14 +57,14 @@ pub enum Who {
     /// A member.
     Member(Member),
     /// Somebody who came by a link.
-    Guest(Guest),
+    Guest(Box<Guest>),
 }
 
 impl Who {
     fn by(&self) -> By<'_> {
         match self {
             Self::Member(member) => member.into(),
-            Self::Guest(guest) => guest.into(),
+            Self::Guest(guest) => guest.as_ref().into(),
         }
     }
 

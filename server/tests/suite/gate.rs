@@ -44,7 +44,10 @@ const CHANGE: &str = r#"{"display_name":"Stolen"}"#;
 /// itself, so that a route cannot be added without being tested.
 pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/", Nothing),
+    ("GET", "/api/view/bell", Nothing),
     ("GET", "/api/view/connection/{id}", Nothing),
+    ("GET", "/notices", Nothing),
+    ("GET", "/settings/notices", Nothing),
     ("GET", "/api/view/flow/{handle}", Nothing),
     ("GET", "/api/view/hub", Nothing),
     ("GET", "/assets/{file}", Nothing),
@@ -168,6 +171,14 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/v1/connections/{id}", Nothing),
     ("GET", "/v1/connections/{id}/token", Nothing),
     ("GET", "/v1/connections/{id}/preview", Nothing),
+    (
+        "POST",
+        "/api/ask_to_repair",
+        Form("id=<connection>&person=<connection>"),
+    ),
+    ("POST", "/api/read_notices", Nothing),
+    ("POST", "/api/save_mail_choices", Form("pace=none")),
+    ("POST", "/api/tell_when_it_works", Form("id=<connection>")),
     (
         "POST",
         "/api/change_password",

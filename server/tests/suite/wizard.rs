@@ -2,6 +2,7 @@
 //! never shown again, and nothing but a working key makes a connection.
 
 use hub::{
+    notify::Mailer,
     secret::Secret,
     store::{ConnectionId, draft},
 };
@@ -61,11 +62,20 @@ url = "{sandbox_origin}/api/me"
 const CONNECT: &str = "/connect/keyed";
 
 pub async fn world() -> World {
+    world_with(Mailer::default()).await
+}
+
+/// The same, with a way to a mail server.
+pub async fn world_with(mailer: Mailer) -> World {
     let directory = std::env::temp_dir().join(format!("linkwell-keyed-{}", ConnectionId::new()));
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::write(directory.join("keyed.toml"), KEYED).unwrap();
     World::with(Setup {
         catalog: Some(directory),
+        choices: hub::Choices {
+            mailer,
+            ..Default::default()
+        },
         ..Setup::default()
     })
     .await

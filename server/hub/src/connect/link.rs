@@ -114,6 +114,8 @@ impl Hub {
             opened_at: None,
             used_at: None,
             result_connection_id: None,
+            person_id: None,
+            alarm_id: None,
         };
         let ledger = self.ledger(host.tenant()).await?;
         let transaction = self.store.begin().await?;

@@ -158,6 +158,7 @@ impl Hub {
         let forgotten = now - idempotent_request::KEPT;
         idempotent_request::sweep(self.store.db(), forgotten).await?;
         delivery::sweep(self.store.db(), now - crate::tell::KEPT).await?;
+        self.sweep_notices().await?;
         self.rotate_signing_keys().await?;
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::{
     record::{Actor, Deed, Entry, Origin, Who},
     secret::{Secret, digest},
     store::{
-        ConnectLinkId, ConnectionId, TenantId, connect_link,
+        ConnectLinkId, ConnectionId, TenantId, alarm, connect_link,
         tenant::{self},
     },
 };
@@ -57,6 +57,8 @@ pub struct Done {
     pub provider: Option<String>,
     /// Where its person goes now, with what became of it; nothing secret.
     pub return_to: Option<String>,
+    /// Whether they came from an e-mail of ours.
+    pub is_mailed: bool,
 }
 
 impl Guest {
@@ -78,6 +80,11 @@ impl Guest {
     /// When it ends.
     pub(crate) fn expires_at(&self) -> chrono::DateTime<chrono::Utc> {
         self.link.expires_at
+    }
+
+    /// Whether they came from an e-mail of ours.
+    pub fn is_mailed(&self) -> bool {
+        self.link.alarm_id.is_some()
     }
 
     /// What flows of this guest are bound to.
@@ -188,8 +195,9 @@ impl Hub {
                 .await?
                 .map(Box::new)
                 .map(Standing::Guest)),
-            Some(link) if link.used_at.is_some() && now < link.expires_at => {
-                let connection = match link.result_connection_id {
+            Some(link) if self.is_done(&link).await? => {
+                let made = link.result_connection_id.or(link.connection_id);
+                let connection = match made {
                     Some(id) => {
                         crate::store::connection::of_tenant(self.store.db(), link.tenant_id, id)
                             .await?
@@ -200,21 +208,37 @@ impl Hub {
                     organisation: self.organisation(link.tenant_id).await?,
                     provider: connection.map(|connection| connection.provider),
                     return_to: address(&link, "connected"),
+                    is_mailed: link.alarm_id.is_some(),
                 })))
             }
             Some(_) | None => Ok(None),
         }
     }
 
+    /// Whether a link did what it was for, or something else did.
+    async fn is_done(&self, link: &connect_link::Model) -> Result<bool> {
+        let Some(alarm) = link.alarm_id.filter(|_| link.used_at.is_none()) else {
+            return Ok(link.used_at.is_some() && self.clock.now() < link.expires_at);
+        };
+        let alarm = alarm::of_tenant(self.store.db(), link.tenant_id, alarm).await?;
+        Ok(alarm.is_some_and(|alarm| alarm.ending == Some(alarm::Ending::Works)))
+    }
+
     async fn open_link(&self, secret: &str) -> Result<Option<connect_link::Model>> {
         let link = connect_link::by_secret(self.store.db(), digest(secret)).await?;
-        Ok(link.filter(|link| link.is_open(self.clock.now())))
+        match link.filter(|link| link.is_open(self.clock.now())) {
+            Some(link) if self.is_still_theirs(&link).await? => Ok(Some(link)),
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn guest_of(&self, link: connect_link::Model) -> Result<Option<Guest>> {
         let Some(browser_hash) = link.browser_hash.clone() else {
             return Ok(None);
         };
+        if !self.is_still_theirs(&link).await? {
+            return Ok(None);
+        }
         Ok(Some(Guest {
             organisation: self.organisation(link.tenant_id).await?,
             browser_hash,

@@ -1,11 +1,12 @@
 //! One link with which a host application lets one of its own people connect an
-//! account, without one here. It is found by a secret that is stored hashed, is
-//! opened in one browser, and is used up by one success.
+//! account, without one here, or with which an e-mail lets its reader repair a
+//! connection. It is found by a secret that is stored hashed, is opened in one
+//! browser, and is used up by one success.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{IntoActiveModel, QuerySelect, QueryTrait, entity::prelude::*};
+use sea_orm::{Condition, IntoActiveModel, QuerySelect, QueryTrait, entity::prelude::*};
 
-use super::{ApiKeyId, ConnectLinkId, ConnectionId, TenantId, api_key};
+use super::{AlarmId, ApiKeyId, ConnectLinkId, ConnectionId, PersonId, TenantId, api_key};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "connect_link")]
@@ -14,7 +15,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ConnectLinkId,
     pub tenant_id: TenantId,
-    /// The key it was made with. It ends with the key.
+    /// The key it was made with, and ends with; [`ApiKeyId::NONE`] of an e-mail.
     pub api_key_id: ApiKeyId,
     #[sea_orm(unique)]
     pub secret_hash: Vec<u8>,
@@ -36,6 +37,9 @@ pub struct Model {
     pub opened_at: Option<DateTime<Utc>>,
     pub used_at: Option<DateTime<Utc>>,
     pub result_connection_id: Option<ConnectionId>,
+    /// The person it was mailed to, and the alarm it ends with.
+    pub person_id: Option<PersonId>,
+    pub alarm_id: Option<AlarmId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -59,13 +63,18 @@ pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> 
         .map(|_| ())
 }
 
-/// Links whose key has not been revoked.
+/// Links whose key has not been revoked, and those of e-mails.
 fn living() -> Select<Entity> {
     let keys = api_key::Entity::find()
         .select_only()
         .column(api_key::Column::Id)
         .filter(api_key::Column::RevokedAt.is_null());
-    Entity::find().filter(Column::ApiKeyId.in_subquery(keys.into_query()))
+    let is_known = Column::ApiKeyId.in_subquery(keys.into_query());
+    Entity::find().filter(
+        Condition::any()
+            .add(is_known)
+            .add(Column::AlarmId.is_not_null()),
+    )
 }
 
 /// The link of that secret.
@@ -103,7 +112,8 @@ pub async fn of_tenant(
 }
 
 /// Gives a link to one browser; false when another has it, or it has ended. One
-/// statement, so that of two browsers exactly one gets it.
+/// statement, so that of two browsers exactly one gets it. What was mailed goes on
+/// in the browser it was opened in last: people begin on the phone.
 pub async fn bind(
     db: &impl ConnectionTrait,
     id: ConnectLinkId,
@@ -114,7 +124,11 @@ pub async fn bind(
         .col_expr(Column::BrowserHash, Expr::value(browser_hash))
         .col_expr(Column::OpenedAt, Expr::value(now))
         .filter(Column::Id.eq(id))
-        .filter(Column::BrowserHash.is_null())
+        .filter(
+            Condition::any()
+                .add(Column::BrowserHash.is_null())
+                .add(Column::AlarmId.is_not_null()),
+        )
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(now))
         .exec(db)
@@ -139,6 +153,22 @@ pub async fn use_up(
         .exec_with_returning(db)
         .await?
         .pop())
+}
+
+/// Ends the links that were mailed about an alarm.
+pub async fn end_of_alarm(
+    db: &impl ConnectionTrait,
+    alarm: AlarmId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(now))
+        .filter(Column::AlarmId.eq(alarm))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Forgets links that ended before `before`.

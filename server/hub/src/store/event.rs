@@ -207,6 +207,8 @@ pub async fn append(db: &impl ConnectionTrait, new: New, now: DateTime<Utc>) -> 
         .first()
         .map(|tenant| tenant.event_seq)
         .ok_or_else(|| DbErr::RecordNotFound("tenant of an event".into()))?;
+    // Whoever appends an event, its alarm is raised or withdrawn with it.
+    super::alarm::follow(db, &new, now).await?;
     Entity::insert(ActiveModel {
         tenant_id: Set(new.tenant),
         seq: Set(seq),

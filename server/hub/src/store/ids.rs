@@ -74,11 +74,22 @@ id! {
     SyncRunId,
     /// One use of a connection by an automation.
     RunId,
+    /// One trouble of a connection, from its beginning to its end.
+    AlarmId,
+    /// One person's being told of an alarm.
+    NoticeId,
+    /// One e-mail.
+    MailId,
 }
 
 impl PersonId {
     /// What stands in a person's place where there is none.
     pub const NOBODY: Self = Self(Uuid::nil());
+}
+
+impl ApiKeyId {
+    /// What stands in a key's place where there is none.
+    pub const NONE: Self = Self(Uuid::nil());
 }
 
 impl TenantId {

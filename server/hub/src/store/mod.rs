@@ -10,6 +10,7 @@ use sea_orm::{
     DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+pub mod alarm;
 pub mod api_key;
 pub mod attempt;
 pub mod audit_chain;
@@ -28,8 +29,11 @@ pub mod flow;
 pub mod flow_outcome;
 pub mod idempotent_request;
 mod ids;
+pub mod mail;
+pub mod mail_choice;
 pub mod member;
 pub mod node;
+pub mod notice;
 mod owner;
 pub mod person;
 pub mod provider_app;
@@ -45,6 +49,7 @@ pub mod switched_off;
 pub mod sync_run;
 pub mod tenant;
 pub mod token_read;
+pub mod watcher;
 pub mod webhook;
 pub mod wish;
 

@@ -1,0 +1,173 @@
+//! What is behind the bell, and what a person wants to be mailed.
+
+use hub::{
+    Hub, Result,
+    catalog::SignIn,
+    connect::Listed,
+    notify::{Noticed, TOPICS, Topic},
+    people::{Action as Right, Member},
+    prompt::ActionKind,
+    store::{
+        alarm::{self, Cause},
+        notice::Reason,
+    },
+};
+
+use super::{connection::row, moment, provider, said};
+use crate::model::{Help, MailPage, NoticeRow, NoticesPage};
+
+/// Everything behind the bell.
+pub async fn notices(hub: &Hub, member: &Member) -> Result<NoticesPage> {
+    let notices = hub.notices(member).await?;
+    let mut page = NoticesPage {
+        now: hub.clock.now().timestamp(),
+        organisation: member.tenant_name().to_owned(),
+        unread: count(notices.unread),
+        theirs: Vec::new(),
+        others: Vec::new(),
+    };
+    for noticed in notices.theirs {
+        page.theirs.push(notice(hub, member, noticed).await?);
+    }
+    for noticed in notices.others {
+        page.others.push(notice(hub, member, noticed).await?);
+    }
+    Ok(page)
+}
+
+/// How much is unread, as the bell shows it.
+pub fn count(unread: i64) -> u32 {
+    u32::try_from(unread).unwrap_or_default()
+}
+
+async fn notice(hub: &Hub, member: &Member, noticed: Noticed) -> Result<NoticeRow> {
+    let Noticed {
+        alarm,
+        listed,
+        told,
+        asked,
+        watching,
+    } = noticed;
+    let works = told
+        .as_ref()
+        .is_some_and(|told| told.reason == Reason::Works);
+    let reason = told.as_ref().and_then(|told| match told.reason {
+        Reason::Trouble | Reason::Works => None,
+        Reason::Unattended => Some("Nobody has repaired this for a day.".to_owned()),
+        Reason::Asked => {
+            let by = asked.first().map_or("Somebody", |(name, _)| name);
+            Some(format!("{by} asks you to repair this."))
+        }
+    });
+    let was_asked = told
+        .as_ref()
+        .is_some_and(|told| told.reason == Reason::Asked);
+    let asked = match was_asked {
+        true => Vec::new(),
+        false => asked,
+    };
+    let at = told.as_ref().map_or(alarm.raised_at, |told| told.at);
+    let words = hub.alarm_prompt(&alarm, &listed);
+    let help = help(hub, member, &alarm, &listed, asked, watching).await?;
+    Ok(NoticeRow {
+        prompt: (!works).then(|| said(hub, &listed, words)),
+        connection: row(hub, &listed, &[]),
+        reason,
+        at: moment(at),
+        new: told.is_some_and(|told| told.read_at.is_none()),
+        help,
+    })
+}
+
+/// What somebody can do about what is wrong with a connection; nothing where
+/// nothing is.
+pub(super) async fn help_of(hub: &Hub, member: &Member, listed: &Listed) -> Result<Option<Help>> {
+    let Some(alarm) = hub.alarm_of(member, listed.connection.id).await? else {
+        return Ok(None);
+    };
+    let asked = hub.asked_already(member, &alarm).await?;
+    let watching = hub.waits_for(member, listed.connection.id).await?;
+    let help = help(hub, member, &alarm, listed, asked, watching).await?;
+    Ok(Some(help))
+}
+
+async fn help(
+    hub: &Hub,
+    member: &Member,
+    alarm: &alarm::Model,
+    listed: &Listed,
+    asked: Vec<(String, chrono::DateTime<chrono::Utc>)>,
+    watching: bool,
+) -> Result<Help> {
+    let kind = hub
+        .alarm_prompt(alarm, listed)
+        .action
+        .map(|action| action.kind);
+    let repairers = match kind {
+        Some(kind) => hub.repairers(member, &listed.connection, kind).await?,
+        None => Vec::new(),
+    };
+    let right = match kind {
+        Some(ActionKind::SetUp) => Right::ManageProviderApps,
+        Some(ActionKind::OpenProvider | ActionKind::Explain) => Right::Look,
+        _ => Right::Connect,
+    };
+    let entry = hub.catalog.get(&listed.connection.provider);
+    Ok(Help {
+        may_act: member.role().may(right),
+        one_click: entry.is_some_and(|entry| entry.sign_in() == SignIn::OneClick),
+        repairers: repairers
+            .into_iter()
+            .map(|(person, name)| (person.to_string(), name))
+            .collect(),
+        asked: asked
+            .into_iter()
+            .map(|(name, at)| (name, moment(at)))
+            .collect(),
+        waits: kind.is_none() && alarm.cause != Cause::Expiring,
+        watching,
+    })
+}
+
+/// What a mailed link says of its connection: whose it is, and which.
+pub fn mailed(hub: &Hub, listed: &Listed) -> (crate::model::Provider, String) {
+    let connection = &listed.connection;
+    (
+        provider(hub, &connection.provider),
+        connection.name().to_owned(),
+    )
+}
+
+/// What a person wants to be mailed.
+pub async fn mail_page(hub: &Hub, member: &Member) -> Result<MailPage> {
+    let choices = hub.mail_choices(member).await?;
+    let admin = member.role().may(Right::ManageProviderApps);
+    let topics = TOPICS
+        .into_iter()
+        .filter(|topic| admin || *topic != Topic::Unattended)
+        .map(|topic| {
+            let wanted = !choices.without.contains(&topic);
+            (topic.as_str().to_owned(), meaning(topic).to_owned(), wanted)
+        });
+    let problem = match admin {
+        true => hub.mail_problem(member).await?,
+        false => None,
+    };
+    Ok(MailPage {
+        email: member.email().to_owned(),
+        pace: choices.pace.as_str().to_owned(),
+        topics: topics.collect(),
+        is_set: hub.choices.mailer.is_set(),
+        admin,
+        problem: problem.as_deref().map(crate::words::not_mailed),
+    })
+}
+
+fn meaning(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Trouble => "A connection I look after needs me",
+        Topic::Unattended => "Nobody has repaired a connection for a day",
+        Topic::Asked => "Somebody asks me to repair something",
+        Topic::Solved => "What I was mailed about works again",
+    }
+}

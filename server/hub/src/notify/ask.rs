@@ -1,0 +1,185 @@
+//! Who may not repair something asks who may, and who can only wait is told
+//! when it works.
+
+use chrono::TimeDelta;
+
+use crate::{
+    Error, Hub, Result,
+    people::{Action, Member},
+    prompt::ActionKind,
+    store::{
+        ConnectionId, PersonId,
+        alarm::{self, Cause},
+        connection, mail, member, notice, watcher,
+    },
+};
+
+/// How often one person may ask in [`ASKING`].
+const MOST_ASKED: u64 = 20;
+const ASKING: TimeDelta = TimeDelta::hours(24);
+
+/// What asking came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// They are told now.
+    Now(String),
+    /// They had been asked before, by this person or another.
+    Before(String),
+}
+
+/// The right that the button of a prompt takes.
+pub(crate) fn right(kind: ActionKind) -> Option<Action> {
+    match kind {
+        ActionKind::SetUp => Some(Action::ManageProviderApps),
+        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Check => Some(Action::Connect),
+        ActionKind::SignIn
+        | ActionKind::Explain
+        | ActionKind::OpenProvider
+        | ActionKind::Report => None,
+    }
+}
+
+impl Hub {
+    /// Who can do what a prompt asks for, where the member may not: who looks
+    /// after the connection first, then admins.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn repairers(
+        &self,
+        member: &Member,
+        connection: &connection::Model,
+        kind: ActionKind,
+    ) -> Result<Vec<(PersonId, String)>> {
+        let Some(right) = right(kind).filter(|right| !member.role().may(*right)) else {
+            return Ok(Vec::new());
+        };
+        let everybody = member::names(self.store.db(), member.tenant()).await?;
+        let mut able: Vec<_> = everybody
+            .into_iter()
+            .filter(|(person, _, role)| {
+                let looks_after = connection.created_by == Some(*person);
+                role.may(right) && (looks_after || role.may(Action::ManageProviderApps))
+            })
+            .map(|(person, name, _)| (person, name))
+            .collect();
+        able.sort_by_key(|(person, _)| connection.created_by != Some(*person));
+        Ok(able)
+    }
+
+    /// Asks a person to repair a connection: a notice and a mail, once for each
+    /// trouble.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for who cannot repair it, and where nothing is
+    /// wrong. [`Error::Invalid`] for who asks too often.
+    pub async fn ask_to_repair(
+        &self,
+        member: &Member,
+        id: ConnectionId,
+        person: PersonId,
+    ) -> Result<Asked> {
+        member.may(Action::Look)?;
+        let (tenant, now) = (member.tenant(), self.clock.now());
+        let listed = self.one(tenant, id).await?;
+        let alarm = self.alarm_of(member, id).await?.ok_or(Error::NotFound)?;
+        let prompt = self.alarm_prompt(&alarm, &listed);
+        let kind = prompt.action.ok_or(Error::NotFound)?.kind;
+        let able = self.repairers(member, &listed.connection, kind).await?;
+        let (_, name) = able
+            .into_iter()
+            .find(|(one, _)| *one == person)
+            .ok_or(Error::NotFound)?;
+        let transaction = self.store.begin().await?;
+        let asked =
+            notice::count_asked_by(&transaction, tenant, member.person(), now - ASKING).await?;
+        if asked >= MOST_ASKED {
+            return Err(Error::invalid(
+                "",
+                "You have asked twenty times today. Ask in person",
+            ));
+        }
+        let reason = notice::Reason::Asked;
+        let by = Some(member.person());
+        if !notice::add(&transaction, &alarm, person, reason, by, now).await? {
+            return Ok(Asked::Before(name));
+        }
+        mail::queue(
+            &transaction,
+            mail::Kind::Asked,
+            &alarm,
+            person,
+            by,
+            now,
+            now,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(Asked::Now(name))
+    }
+
+    /// Tells the member when a connection works again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where nothing is wrong.
+    pub async fn tell_when_it_works(&self, member: &Member, id: ConnectionId) -> Result<()> {
+        member.may(Action::Look)?;
+        let alarm = self.alarm_of(member, id).await?;
+        let alarm = alarm.filter(|alarm| alarm.cause != Cause::Expiring);
+        let transaction = self.store.begin().await?;
+        // It may have healed since: then nobody would ever be told.
+        let stands = match &alarm {
+            Some(alarm) => alarm::of_tenant(&transaction, member.tenant(), alarm.id).await?,
+            None => None,
+        };
+        if stands.is_none_or(|alarm| alarm.ended_at.is_some()) {
+            return Err(Error::NotFound);
+        }
+        let row = watcher::Model {
+            connection_id: id,
+            person_id: member.person(),
+            tenant_id: member.tenant(),
+            at: self.clock.now(),
+        };
+        watcher::add(&transaction, row).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Whether the member is told when a connection works again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn waits_for(&self, member: &Member, id: ConnectionId) -> Result<bool> {
+        let (tenant, person) = (member.tenant(), member.person());
+        let watched = watcher::of_person(self.store.db(), tenant, person).await?;
+        Ok(watched.contains(&id))
+    }
+
+    /// What is wrong with a connection, the worst first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn alarm_of(
+        &self,
+        member: &Member,
+        id: ConnectionId,
+    ) -> Result<Option<alarm::Model>> {
+        let open = alarm::open_of(self.store.db(), member.tenant(), id).await?;
+        Ok(open.into_iter().next())
+    }
+
+    /// Who was asked about an alarm already, by name, and when.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn asked_already(
+        &self,
+        member: &Member,
+        alarm: &alarm::Model,
+    ) -> Result<Vec<(String, chrono::DateTime<chrono::Utc>)>> {
+        let mut asked = self
+            .asked_about(member, std::slice::from_ref(alarm))
+            .await?;
+        Ok(asked.remove(&alarm.id).unwrap_or_default())
+    }
+}

@@ -1,0 +1,125 @@
+//! What each person wants to be mailed.
+
+use crate::{
+    Error, Hub, Result,
+    people::Member,
+    store::{
+        mail::{self, Kind},
+        mail_choice::{self, Pace},
+        words,
+    },
+};
+
+/// Something mails are about, that a person may do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A connection they look after needs somebody.
+    Trouble,
+    /// A connection has needed somebody for a day.
+    Unattended,
+    /// Somebody asks them.
+    Asked,
+    /// What they were mailed about works again.
+    Solved,
+}
+
+/// Every topic.
+pub const TOPICS: [Topic; 4] = [
+    Topic::Trouble,
+    Topic::Unattended,
+    Topic::Asked,
+    Topic::Solved,
+];
+
+impl Topic {
+    /// As it is stored and posted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trouble => "trouble",
+            Self::Unattended => "unattended",
+            Self::Asked => "asked",
+            Self::Solved => "solved",
+        }
+    }
+
+    fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Alarm => Some(Self::Trouble),
+            Kind::Unattended => Some(Self::Unattended),
+            Kind::Asked => Some(Self::Asked),
+            Kind::Solved => Some(Self::Solved),
+            // They asked for it themselves, or chose it by its pace.
+            Kind::Works | Kind::Digest => None,
+        }
+    }
+}
+
+/// What one person wants to be mailed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailChoices {
+    /// How soon.
+    pub pace: Pace,
+    /// The topics they do without.
+    pub without: Vec<Topic>,
+}
+
+impl MailChoices {
+    pub(super) fn of(row: &mail_choice::Model) -> Self {
+        let without = words(&row.without);
+        let mut topics = TOPICS.to_vec();
+        topics.retain(|topic| without.iter().any(|word| word == topic.as_str()));
+        Self {
+            pace: row.pace,
+            without: topics,
+        }
+    }
+
+    /// Whether a mail of this kind is wanted by itself.
+    pub(super) fn want(&self, kind: Kind) -> bool {
+        let wanted = Topic::of(kind).is_none_or(|topic| !self.without.contains(&topic));
+        let in_time = match self.pace {
+            Pace::None => false,
+            Pace::AtOnce => true,
+            // What somebody does by hand does not wait for the morning.
+            Pace::Digest => matches!(kind, Kind::Asked | Kind::Works | Kind::Digest),
+        };
+        wanted && in_time
+    }
+}
+
+impl Hub {
+    /// What the member wants to be mailed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn mail_choices(&self, member: &Member) -> Result<MailChoices> {
+        let row = mail_choice::of(self.store.db(), member.tenant(), member.person()).await?;
+        Ok(MailChoices::of(&row))
+    }
+
+    /// Writes what the member wants to be mailed.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn choose_mail(&self, member: &Member, choices: &MailChoices) -> Result<()> {
+        let without: Vec<_> = choices.without.iter().map(|topic| topic.as_str()).collect();
+        let row = mail_choice::Model {
+            tenant_id: member.tenant(),
+            person_id: member.person(),
+            pace: choices.pace,
+            without: without.join(" "),
+        };
+        mail_choice::save(self.store.db(), row)
+            .await
+            .map_err(Error::from)
+    }
+
+    /// Why the tenant's last mail was not taken by the mail server, if it was not.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn mail_problem(&self, member: &Member) -> Result<Option<String>> {
+        let newest = mail::newest_tried(self.store.db(), member.tenant()).await?;
+        Ok(newest.and_then(|row| row.problem))
+    }
+}
