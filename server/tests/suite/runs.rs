@@ -640,7 +640,10 @@ async fn the_connection_to_use_is_the_best_there_is() {
 #[tokio::test]
 async fn row_39_one_tenants_flood_takes_nothing_from_another() {
     let world = World::with(Setup {
-        rate_limit: std::num::NonZeroU32::new(20),
+        choices: hub::Choices {
+            rate_limit: std::num::NonZeroU32::new(20).unwrap(),
+            ..hub::Choices::default()
+        },
         ..Setup::default()
     })
     .await;
