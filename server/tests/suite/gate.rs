@@ -310,8 +310,8 @@ pub async fn make_link(host: &HostApp, asked: serde_json::Value) -> (String, Str
 }
 
 /// Begins a run with a connection; its id.
-pub async fn make_run(host: &HostApp, connection: &str) -> String {
-    let body = json!({ "connection": connection, "action": "SENTINEL.update" });
+pub async fn make_run(host: &HostApp, connection: &str, action: &str) -> String {
+    let body = json!({ "connection": connection, "action": action });
     let answer = host.post("/v1/runs", body).await;
     assert_eq!(answer.status(), StatusCode::CREATED);
     let run: serde_json::Value = answer.json().await.expect("JSON");
@@ -368,7 +368,7 @@ impl Things {
         let host = world.any_host().await;
         let (link, link_secret) = make_link(&host, json!({ "providers": ["sandbox"] })).await;
         Self {
-            run: make_run(&host, &connection).await,
+            run: make_run(&host, &connection, "orders.update").await,
             webhook: webhook.expect("a webhook").0.id.to_string(),
             person: other.person().to_string(),
             connection,

@@ -300,7 +300,7 @@ pub async fn neighbour(world: &World) -> (Member, Things, HostApp) {
     let (webhook, _) = hub.add_webhook(&bo, new).await.unwrap();
     let asked = json!({ "providers": ["sandbox"], "reference": "SENTINEL person" });
     let (link, link_secret) = make_link(&host, asked).await;
-    let run = make_run(&host, &connection.to_string()).await;
+    let run = make_run(&host, &connection.to_string(), "SENTINEL.update").await;
     let things = Things {
         run,
         connection: connection.to_string(),

@@ -208,7 +208,11 @@ mod tests {
         let (headers, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(!headers.contains("\r\nBcc:"), "{headers}");
         assert!(headers.contains("List-Unsubscribe: <https://hub.example/settings/notices>"));
-        assert!(!body.contains("<img"), "{body}");
+        // As plain text it is harmless; as HTML it is text.
+        let body = body.replace("=\r\n", "");
+        let (plain, html) = body.split_once("text/html").unwrap();
+        assert!(plain.contains("<img") && html.contains("&lt;img"), "{body}");
+        assert!(!html.contains("<img"), "{body}");
         assert!(!letter().text().contains("\n\nPay here"));
     }
 

@@ -191,7 +191,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 format!("{p} changed its site"),
             ),
         )
-        .effect("There is nothing for you to do. We look again every hour"),
+        .effect("No action needed. We look again every hour"),
 
         (Code::NetworkOrTimeout, "refresh_elsewhere" | "outcome_unknown") => heals(
             Entry::new(

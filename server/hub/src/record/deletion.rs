@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     store::{
-        ConnectionId, TenantId, connection, data_key, deletion, erase,
+        ConnectionId, TenantId, alarm, connection, data_key, deletion, erase,
         event::{self, Kind},
         member, tenant,
     },
@@ -134,6 +134,7 @@ impl Hub {
         let row = connection::of_tenant(&transaction, tenant, id).await?;
         let provider = row.map(|row| row.provider).unwrap_or_default();
         deletion::note(&transaction, deletion).await?;
+        alarm::forget(&transaction, id).await?;
         erase::connection(&transaction, id).await?;
         let new = event::New {
             tenant,

@@ -109,7 +109,6 @@ pub async fn follow(
         "connection.disconnected" => {
             withdraw(db, connection, &Cause::ALL, Ending::Disconnected, now).await
         }
-        "connection.deleted" => forget(db, connection).await,
         _ => Ok(()),
     }
 }
@@ -228,8 +227,9 @@ pub async fn withdraw(
     Ok(())
 }
 
-/// Forgets everything about the alarms of a connection.
-async fn forget(db: &impl ConnectionTrait, connection: ConnectionId) -> Result<(), DbErr> {
+/// Forgets everything about the alarms of a connection. What people were told
+/// names the alarm, and not the connection.
+pub async fn forget(db: &impl ConnectionTrait, connection: ConnectionId) -> Result<(), DbErr> {
     let of_it = || {
         Entity::find()
             .select_only()
