@@ -181,8 +181,11 @@ test('who can only wait is told when it works', { tag: '@once' }, async ({ page,
   await connectSandbox(page, opensWindows);
   await open(page, `Sandbox Shop ${MAPLE.name}`);
   await hub.sandbox.breakWith({ kind: { server_error: { status: 503 } }, at: ['api'] });
-  await check(page);
-  await expect(page.getByRole('button', { name: 'Tell me when it works' })).toBeVisible();
+  // Once or twice is a hiccup, of which nobody needs to hear.
+  await expect(async () => {
+    await check(page);
+    await expect(page.getByRole('button', { name: 'Tell me when it works' })).toBeVisible({ timeout: 1_000 });
+  }).toPass();
   await expect(bell(page, 'Notices')).toBeVisible();
   await press(page, 'Tell me when it works');
   await expect(page.getByText('You are told when it works.')).toBeVisible();

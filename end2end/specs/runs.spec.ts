@@ -55,7 +55,7 @@ test('what waits is seen, says why, and goes on by itself', async ({ page, hub, 
 
   await page.goto('/');
   await open(page, 'Sandbox Shop Maple & Co.');
-  await page.getByRole('link', { name: 'Reconnect', exact: true }).click();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
   const button = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
   const shop = await leave(page, button, opensWindows);
   await approve(shop);

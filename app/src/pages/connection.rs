@@ -196,6 +196,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         view! { <div><dt>"Has to be approved again"</dt><dd>{future(moment)}</dd></div> }
     });
     let by = page.connected_by.map(|name| format!(" by {name}"));
+    let is_said = page.connection.prompt.is_some();
     view! {
         <dl class="facts">
             <div><dt>"Last checked"</dt><dd>{proof}</dd></div>
@@ -204,7 +205,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
             {expiry}
             {ends}
             <div><dt>"Connected"</dt><dd>{past(page.connected_at)} {by}</dd></div>
-            <KeptFacts now control=page.control/>
+            <KeptFacts now control=page.control is_said/>
             {page.environment.map(|name| view! {
                 <div><dt>"Key"</dt><dd>{words::environment(&name)}</dd></div>
             })}

@@ -151,6 +151,9 @@ pub fn KeptFacts(
     now: i64,
     /// How it is kept.
     control: Control,
+    /// Whether the page says in another place what is wrong.
+    #[prop(optional)]
+    is_said: bool,
 ) -> impl IntoView {
     let Control {
         alone,
@@ -161,6 +164,7 @@ pub fn KeptFacts(
         ..
     } = control;
     let failed = match failed {
+        Some((_, moment)) if is_said => at(now, Some(moment), ""),
         Some((what, _)) => what.into_any(),
         None => "Never".into_any(),
     };
