@@ -95,7 +95,7 @@ const CODES: { fault: Fault; code: string; status: string; what: RegExp; button?
     button: 'Open Sandbox Shop',
   },
   {
-    fault: { kind: { redirect: { to: '/elsewhere' } }, at: ['api'] },
+    fault: refuse('unheard_of'),
     code: 'HUB_INTERNAL',
     status: 'Retrying',
     what: /^Something went wrong on our side/,

@@ -64,6 +64,8 @@ test('what waits is seen, says why, and goes on by itself', async ({ page, hub, 
   const events = await (await callApi(hub, key, '/events?limit=1000')).json();
   const resumed = events.data.filter((one: any) => one.type === 'run.resumed');
   expect(resumed.map((one: any) => one.data.correlation_id)).toEqual(['order-1', 'order-2', 'order-3']);
+  // Signing in leads back to the row by itself.
+  await expect(page).toHaveURL(/#c-/);
   await page.goto('/runs?status=resumed');
   await expect(page.getByText('May go on').nth(1)).toBeVisible();
 });

@@ -56,7 +56,7 @@ pub enum Endpoint {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// An OAuth error instead of the work: on the consent page the app gets it in the redirect, elsewhere
-    /// with status 401 (`invalid_client`) or 400. The API answers 403.
+    /// with status 401 (`invalid_client`) or 400.
     Refuse {
         /// `access_denied`, `invalid_client`, `temporarily_unavailable`, …; of the API, a word of the
         /// shop's own, such as `account_frozen`.

@@ -44,9 +44,7 @@ impl FaultKind {
     pub(super) fn answer(&self, endpoint: Endpoint, now: DateTime<Utc>) -> Option<Response> {
         Some(match self {
             Self::Refuse { error } if endpoint != Endpoint::Authorize => {
-                let status = if endpoint == Endpoint::Api {
-                    StatusCode::FORBIDDEN
-                } else if error == "invalid_client" {
+                let status = if error == "invalid_client" {
                     StatusCode::UNAUTHORIZED
                 } else {
                     StatusCode::BAD_REQUEST
