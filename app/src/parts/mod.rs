@@ -15,6 +15,7 @@ pub mod form;
 mod frame;
 #[cfg(feature = "ssr")]
 mod help;
+#[cfg(feature = "ssr")]
 mod plot;
 #[cfg(feature = "ssr")]
 mod time;

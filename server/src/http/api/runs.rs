@@ -28,7 +28,7 @@ use super::{
     super::problem::{self, Answer, Problem},
     admit,
     body::Body,
-    connections::{connection_id, read_limit},
+    connections::read_limit,
     lending::TokenAnswer,
     once, schema,
 };
@@ -351,13 +351,11 @@ async fn list(
     let after =
         after.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))?;
     let limit = read_limit(asked.limit.as_deref())?;
+    let connection = asked.connection.as_deref().map(str::parse).transpose();
     let filter = Filter {
         status: status.transpose()?,
-        // One that nothing can have has no runs.
-        connection: asked
-            .connection
-            .as_deref()
-            .map(|id| connection_id(id).unwrap_or(ConnectionId::new())),
+        connection: connection
+            .map_err(|_| Problem::invalid("connection", "Use the id of a connection"))?,
         policy: None,
     };
     let mut runs = hub
