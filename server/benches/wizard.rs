@@ -21,6 +21,8 @@ const PROMISE: Duration = Duration::from_millis(50);
 /// How often the conversation is held.
 const ROUNDS: usize = 40;
 
+/// Where people reach the measured hub, as it believes.
+const ORIGIN: &str = "http://127.0.0.1";
 const PAGE: &str = "/connect/postgresql";
 const EMAIL: &str = "bench@example.com";
 const PASSWORD: &str = "a long enough secret";
@@ -58,7 +60,7 @@ async fn main() {
                 .post(format!("{origin}{PAGE}"))
                 .header(COOKIE, &cookie);
             let answer = answer
-                .header("origin", &origin)
+                .header("origin", ORIGIN)
                 .form(turn)
                 .send()
                 .await
@@ -89,7 +91,7 @@ async fn sign_in(client: &reqwest::Client, origin: &str) -> String {
     let form = [("email", EMAIL), ("password", PASSWORD)];
     let answer = client
         .post(format!("{origin}/api/sign_in"))
-        .header("origin", origin);
+        .header("origin", ORIGIN);
     let answer = answer.form(&form).send().await.expect("an answer");
     assert_ne!(
         answer.headers().get(LOCATION).map(|to| to.as_bytes()),
