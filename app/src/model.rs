@@ -448,8 +448,6 @@ pub struct ConnectionPage {
     pub preview: Option<usize>,
     /// When this was read, in seconds since the epoch.
     pub now: i64,
-    /// The row the hub shows too.
-    pub connection: Connection,
     /// What support needs to know, when something is wrong; shown on demand.
     pub details: Option<Details>,
     /// When it was linked.
@@ -458,16 +456,12 @@ pub struct ConnectionPage {
     pub connected_by: Option<String>,
     /// What was asked for, granted or not.
     pub permissions: Vec<Permission>,
-    /// How it is kept.
+    /// It, as the hub shows it too, and how it is kept.
     pub control: Control,
     /// When it was last proven.
     pub last_proof: Option<Moment>,
-    /// When its token is renewed next.
-    pub next_refresh: Option<Moment>,
     /// When its token ends.
     pub token_expires: Option<Moment>,
-    /// When the provider is asked next whether it works.
-    pub next_check: Option<Moment>,
     /// When it ends although nothing is wrong with it.
     pub ends: Option<Moment>,
     /// Where the person ends our access themselves, once nobody here can: the

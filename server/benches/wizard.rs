@@ -5,6 +5,8 @@
 //! process in turns with the steps: what drawing any page costs here and now.
 
 mod bench;
+#[path = "bench/times.rs"]
+mod times;
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,8 @@ use reqwest::{
     header::{COOKIE, LOCATION, SET_COOKIE},
 };
 
-use bench::{Ground, client, p99, serve};
+use bench::{Ground, client, serve};
+use times::p99;
 
 /// What a step may take.
 const PROMISE: Duration = Duration::from_millis(50);

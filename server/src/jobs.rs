@@ -1,9 +1,10 @@
 //! The background: apalis ticks, and the work is the hub's.
 //!
 //! The tables are the queues (`credential.next_refresh_at`, `connection.next_check_at`,
-//! `sync_run.due_at`, each with a lease), so a tick carries nothing and losing one loses nothing. A provider's failure is
-//! an outcome that the hub stores; a job fails only when our own database
-//! cannot be reached, and then the next tick tries again.
+//! `sync_run.due_at`, each with a lease), so a tick carries nothing and losing one
+//! loses nothing. A provider's failure is an outcome that the hub stores; a job
+//! fails only when our own database cannot be reached, and then the next tick tries
+//! again.
 
 use std::{future::Future, str::FromStr, time::Duration};
 
@@ -123,8 +124,13 @@ pub fn start(application: &Application) -> Background {
         }
     });
     let figures = tokio::spawn(gather_figures(application.clone()));
-    let telling = tokio::spawn(tell(application.clone()));
-    let resuming = tokio::spawn(resume(application.clone()));
+    let telling = on_changes(application.clone(), "telling webhooks", |hub| async move {
+        hub.tell_webhooks().await
+    });
+    let resuming = on_changes(application.clone(), "resuming runs", |hub| async move {
+        hub.resume_runs().await
+    });
+    let (telling, resuming) = (tokio::spawn(telling), tokio::spawn(resuming));
     Background {
         monitor,
         reads,
@@ -134,30 +140,18 @@ pub fn start(application: &Application) -> Background {
     }
 }
 
-/// Tells webhooks what happened: as soon as something did in this process, and
-/// every few seconds what did in another or is to be tried again.
-async fn tell(Application { hub, stopping, .. }: Application) {
+/// Does a piece of work as soon as something happened in this process, and every
+/// few seconds for what did in another or is to be tried again. What goes wrong is
+/// made good the next time.
+async fn on_changes<T, W: Future<Output = hub::Result<T>>>(
+    Application { hub, stopping, .. }: Application,
+    what: &'static str,
+    work: impl Fn(Hub) -> W,
+) {
     let mut changes = hub.changes.watch();
     loop {
-        if let Err(error) = hub.tell_webhooks().await {
-            tracing::error!(%error, "webhooks could not be told; they are the next time");
-        }
-        let something = async {
-            let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
-        };
-        if stopping.run_until_cancelled(something).await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Lets paused runs go on: as soon as something happened in this process, and
-/// every few seconds what did in another.
-async fn resume(Application { hub, stopping, .. }: Application) {
-    let mut changes = hub.changes.watch();
-    loop {
-        if let Err(error) = hub.resume_runs().await {
-            tracing::error!(%error, "paused runs could not be looked at; they are the next time");
+        if let Err(error) = work(hub.clone()).await {
+            tracing::error!(%error, "{what} could not be done now");
         }
         let something = async {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;

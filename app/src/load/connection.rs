@@ -162,7 +162,9 @@ pub async fn connection_page(
     let kept = hub.kept_one(member, id).await?;
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
-    let control = control::control(hub, &kept, &attempts);
+    let paused = runs::paused(hub, member, id).await?;
+    let mut control = control::control(hub, &kept, &attempts);
+    name_paused(&mut control.connection, paused);
     let listed = kept.listed;
     let entry = hub.catalog.get(&listed.connection.provider);
     let asked = words(&listed.connection.scopes_asked);
@@ -180,9 +182,6 @@ pub async fn connection_page(
         Some(person) => hub.person_name(member, person).await?,
         None => None,
     };
-    let paused = runs::paused(hub, member, id).await?;
-    let mut shown = control.connection.clone();
-    name_paused(&mut shown, paused);
     Ok(ConnectionPage {
         runs: RunsSummary { paused },
         now: hub.clock.now().timestamp(),
@@ -196,12 +195,9 @@ pub async fn connection_page(
         connected_at: moment(listed.connection.created_at),
         connected_by,
         permissions,
-        connection: control.connection.clone(),
         control,
         last_proof: listed.connection.last_ok_at.map(moment),
-        next_refresh: listed.health.next_refresh_at.map(moment),
         token_expires: listed.health.expires_at.map(moment),
-        next_check: listed.health.next_check_at.map(moment),
         ends: listed.health.ends.map(|end| moment(end.at)),
         left_there: match listed.connection.revocation {
             Some(ByHand | Failed) => {

@@ -69,7 +69,7 @@ async fn connection_view(
     let id = id.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     connection_page(&hub, &member, id)
         .await
-        .map(|page| Json(page.connection))
+        .map(|page| Json(page.control.connection))
         .map_err(|error| refused(&error))
 }
 

@@ -28,11 +28,8 @@ pub fn ConnectionView(
     /// What is known of it.
     page: ConnectionPage,
 ) -> impl IntoView {
-    let ConnectionPage {
-        connection,
-        may_manage,
-        ..
-    } = page.clone();
+    let may_manage = page.may_manage;
+    let connection = page.control.connection.clone();
     let title = format!("{} {}", connection.provider.name, connection.account);
     let manage = may_manage.then(|| view! { <Manage connection=connection.clone()/> });
     view! {
@@ -66,26 +63,26 @@ fn Rest(page: ConnectionPage) -> impl IntoView {
         help,
         ..
     } = page.clone();
-    let help_of = page.connection.id.clone();
-    let ended = page.connection.status == Status::Disconnected;
-    let rests = page.connection.status == Status::Paused;
-    let (id, permissions_of) = (page.connection.id.clone(), permissions);
+    let help_of = page.control.connection.id.clone();
+    let ended = page.control.connection.status == Status::Disconnected;
+    let rests = page.control.connection.status == Status::Paused;
+    let (id, permissions_of) = (page.control.connection.id.clone(), permissions);
     let reading = (!ended).then(|| view! { <ReadingCard id now reading rests may_manage/> });
     view! {
         {help.filter(Help::offers).map(|help| view! { <HelpCard id=help_of help now/> })}
-        {left_there.map(|address| view! { <LeftThere name=page.connection.provider.name.clone() address/> })}
+        {left_there.map(|address| view! { <LeftThere name=page.control.connection.provider.name.clone() address/> })}
         {details.map(|details| view! { <SupportDetails details/> })}
         <section class="card" aria-labelledby="facts">
             <h2 id="facts">"How it is kept"</h2>
             <Facts page=page.clone()/>
         </section>
-        {page.preview.map(|named| view! { <Data id=page.connection.id.clone() named/> })}
+        {page.preview.map(|named| view! { <Data id=page.control.connection.id.clone() named/> })}
         <section class="card" aria-labelledby="permissions">
             <h2 id="permissions">"What it may do"</h2>
             <Permissions permissions=permissions_of/>
         </section>
         {reading}
-        <RunsCard id=page.connection.id.clone() paused=page.runs.paused/>
+        <RunsCard id=page.control.connection.id.clone() paused=page.runs.paused/>
         <section class="card" aria-labelledby="history">
             <h2 id="history">"History"</h2>
             <History now history/>
@@ -165,12 +162,12 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         None => "Not checked yet".into_any(),
     };
     // What is broken or ended is not renewed, and its access may be gone already.
-    let kept = match page.connection.status {
+    let kept = match page.control.connection.status {
         Status::ActionNeeded | Status::WaitingForAdmin => Some("Once it works again"),
         Status::Disconnected => Some("Disconnected"),
         _ => None,
     };
-    let refresh = match (kept, page.next_refresh) {
+    let refresh = match (kept, page.control.next_refresh.clone()) {
         (Some(not), _) => not.into_any(),
         (None, Some(moment)) => future(moment),
         (None, None) => "Not needed".into_any(),
@@ -185,7 +182,10 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         };
         view! { <div><dt>"Access ends unless renewed"</dt><dd>{at}</dd></div> }
     });
-    let check = match (page.connection.status, page.next_check) {
+    let check = match (
+        page.control.connection.status,
+        page.control.next_check.clone(),
+    ) {
         (Status::Disconnected, _) => None,
         (Status::Paused, _) => Some("Once it is resumed".into_any()),
         (_, Some(moment)) => Some(future(moment)),
@@ -196,7 +196,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         view! { <div><dt>"Has to be approved again"</dt><dd>{future(moment)}</dd></div> }
     });
     let by = page.connected_by.map(|name| format!(" by {name}"));
-    let is_said = page.connection.prompt.is_some();
+    let is_said = page.control.connection.prompt.is_some();
     view! {
         <dl class="facts">
             <div><dt>"Last checked"</dt><dd>{proof}</dd></div>

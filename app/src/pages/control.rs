@@ -4,9 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{ClearPage, Control, ControlPage, Moment, Status, Stored},
-    parts::{
-        BrandPlate, Current, Frame, Icon, SettingsFrame, StatusWord, Time, form::ProblemSummary,
-    },
+    parts::{BrandPlate, Confirm, Icon, SettingsFrame, StatusWord, Time, form::ProblemSummary},
     paths, words,
 };
 
@@ -24,48 +22,34 @@ pub fn ClearView(
     let name = provider.name.clone();
     let back = paths::connection(&id);
     view! {
-        <Frame title=format!("Clear {name}") current=Current::Connections>
-            <a class="back" href=back.clone()>
-                <Icon name="arrow-left"/>
-                {format!("{name} {account}")}
-            </a>
-            <ProblemSummary/>
-            <div class="card narrow">
-                <div class="page-head">
-                    <BrandPlate provider/>
-                    <div class="page-head-words">
-                        <h1>{format!("Clear what is stored of {name}?")}</h1>
-                        <p class="muted">{account}</p>
-                    </div>
-                </div>
-                <ul class="checks">
-                    <li data-tone="bad">
-                        <Icon name="circle-stop"/>
-                        "Automations that use it wait until somebody signs in again."
-                    </li>
-                    <li data-tone="neutral">
-                        <Icon name="key-round"/>
-                        {format!("The stored access is destroyed here. Nothing is ended at {name}; to do that, disconnect.")}
-                    </li>
-                    <li data-tone="good">
-                        <Icon name="history"/>
-                        "Its name, its settings and its history stay."
-                    </li>
-                </ul>
-                <p class="muted clear-hint">"Often Repair is enough, and needs nobody."</p>
-                <div class="actions">
-                    <form method="post" action=paths::REPAIR>
-                        <input type="hidden" name="id" value=id.clone()/>
-                        <button class="btn" data-kind="primary">"Repair instead"</button>
-                    </form>
-                    <form method="post" action=paths::CLEAR>
-                        <input type="hidden" name="id" value=id/>
-                        <button class="btn" data-kind="danger">"Clear"</button>
-                    </form>
-                    <a class="btn" data-kind="quiet" href=back>"Keep it"</a>
-                </div>
+        <Confirm title=format!("Clear {name}") question=format!("Clear what is stored of {name}?") id=id.clone() provider account>
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="circle-stop"/>
+                    "Automations that use it wait until somebody signs in again."
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="key-round"/>
+                    {format!("The stored access is destroyed here. Nothing is ended at {name}; to do that, disconnect.")}
+                </li>
+                <li data-tone="good">
+                    <Icon name="history"/>
+                    "Its name, its settings and its history stay."
+                </li>
+            </ul>
+            <p class="muted clear-hint">"Often Repair is enough, and needs nobody."</p>
+            <div class="actions">
+                <form method="post" action=paths::REPAIR>
+                    <input type="hidden" name="id" value=id.clone()/>
+                    <button class="btn" data-kind="primary">"Repair instead"</button>
+                </form>
+                <form method="post" action=paths::CLEAR>
+                    <input type="hidden" name="id" value=id/>
+                    <button class="btn" data-kind="danger">"Clear"</button>
+                </form>
+                <a class="btn" data-kind="quiet" href=back>"Keep it"</a>
             </div>
-        </Frame>
+        </Confirm>
     }
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{DisconnectPage, Revocation},
-    parts::{BrandPlate, Current, Frame, Icon, form::ProblemSummary},
+    parts::{Confirm, EndsToo, Icon},
     paths, words,
 };
 
@@ -30,61 +30,38 @@ pub fn DeleteConnectionView(
             "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
         ),
     };
-    let others = (!ends_too.is_empty()).then(|| {
-        let listed = ends_too.join(", ");
-        view! {
-            <li data-tone="bad">
-                <Icon name="circle-stop"/>
-                {format!("{name} ends everything the same app was granted: {listed} may stop, too.")}
-            </li>
-        }
-    });
     view! {
-        <Frame title=format!("Delete {name}") current=Current::Connections>
-            <a class="back" href=back.clone()>
-                <Icon name="arrow-left"/>
-                {format!("{name} {account}")}
-            </a>
-            <ProblemSummary/>
-            <div class="card narrow">
-                <div class="page-head">
-                    <BrandPlate provider/>
-                    <div class="page-head-words">
-                        <h1>{format!("Delete {name} and its data?")}</h1>
-                        <p class="muted">{account}</p>
-                    </div>
-                </div>
-                <ul class="checks">
+        <Confirm title=format!("Delete {name}") question=format!("Delete {name} and its data?") id=id.clone() provider account>
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="circle-stop"/>
+                    "Automations that use this account stop at their next run."
+                </li>
+                <EndsToo name=name.clone() ends_too/>
+                {(paused_runs > 0).then(|| view! {
                     <li data-tone="bad">
                         <Icon name="circle-stop"/>
-                        "Automations that use this account stop at their next run."
+                        {format!("{} They are deleted, too.", words::paused_runs(paused_runs))}
                     </li>
-                    {others}
-                    {(paused_runs > 0).then(|| view! {
-                        <li data-tone="bad">
-                            <Icon name="circle-stop"/>
-                            {format!("{} They are deleted, too.", words::paused_runs(paused_runs))}
-                        </li>
-                    })}
-                    <li data-tone="bad">
-                        <Icon name="key-round"/>
-                        <span>"The stored tokens are overwritten and deleted. "{there}</span>
-                    </li>
-                    <li data-tone="bad">
-                        <Icon name="history"/>
-                        "Its name, its history and everything read of it are deleted. The audit log keeps that there was a connection, and no name."
-                    </li>
-                    <li data-tone="neutral">
-                        <Icon name="circle-alert"/>
-                        "It cannot be undone."
-                    </li>
-                </ul>
-                <form class="actions" method="post" action=paths::REMOVE>
-                    <input type="hidden" name="id" value=id/>
-                    <button class="btn" data-kind="danger-solid">"Delete connection and data"</button>
-                    <a class="btn" data-kind="plain" href=back>"Keep it"</a>
-                </form>
-            </div>
-        </Frame>
+                })}
+                <li data-tone="bad">
+                    <Icon name="key-round"/>
+                    <span>"The stored tokens are overwritten and deleted. "{there}</span>
+                </li>
+                <li data-tone="bad">
+                    <Icon name="history"/>
+                    "Its name, its history and everything read of it are deleted. The audit log keeps that there was a connection, and no name."
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="circle-alert"/>
+                    "It cannot be undone."
+                </li>
+            </ul>
+            <form class="actions" method="post" action=paths::REMOVE>
+                <input type="hidden" name="id" value=id/>
+                <button class="btn" data-kind="danger-solid">"Delete connection and data"</button>
+                <a class="btn" data-kind="plain" href=back>"Keep it"</a>
+            </form>
+        </Confirm>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{DisconnectPage, Revocation},
-    parts::{BrandPlate, Current, Frame, Icon, form::ProblemSummary},
+    parts::{Confirm, EndsToo, Icon},
     paths, words,
 };
 
@@ -32,57 +32,34 @@ pub fn DisconnectView(
             "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
         ),
     };
-    let others = (!ends_too.is_empty()).then(|| {
-        let listed = ends_too.join(", ");
-        view! {
-            <li data-tone="bad">
-                <Icon name="circle-stop"/>
-                {format!("{name} ends everything the same app was granted: {listed} may stop, too.")}
-            </li>
-        }
-    });
     view! {
-        <Frame title=format!("Disconnect {name}") current=Current::Connections>
-            <a class="back" href=back.clone()>
-                <Icon name="arrow-left"/>
-                {format!("{name} {account}")}
-            </a>
-            <ProblemSummary/>
-            <div class="card narrow">
-                <div class="page-head">
-                    <BrandPlate provider/>
-                    <div class="page-head-words">
-                        <h1>{format!("Disconnect {name}?")}</h1>
-                        <p class="muted">{account}</p>
-                    </div>
-                </div>
-                <ul class="checks">
-                    <li data-tone="bad">
-                        <Icon name="circle-stop"/>
-                        "Automations that use this account stop at their next run."
-                    </li>
-                    {others}
-                    {(paused_runs > 0).then(|| view! {
-                        <li data-tone="neutral">
-                            <Icon name="circle-pause"/>
-                            {format!("{} They go on if you connect it again.", words::paused_runs(paused_runs))}
-                        </li>
-                    })}
+        <Confirm title=format!("Disconnect {name}") question=format!("Disconnect {name}?") id=id.clone() provider account>
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="circle-stop"/>
+                    "Automations that use this account stop at their next run."
+                </li>
+                <EndsToo name=name.clone() ends_too/>
+                {(paused_runs > 0).then(|| view! {
                     <li data-tone="neutral">
-                        <Icon name="key-round"/>
-                        <span>"The stored tokens are deleted here. "{there}</span>
+                        <Icon name="circle-pause"/>
+                        {format!("{} They go on if you connect it again.", words::paused_runs(paused_runs))}
                     </li>
-                    <li data-tone="neutral">
-                        <Icon name="history"/>
-                        "Connecting it again later needs a new approval."
-                    </li>
-                </ul>
-                <form class="actions" method="post" action="/api/disconnect_connection">
-                    <input type="hidden" name="id" value=id/>
-                    <button class="btn" data-kind="danger-solid">{format!("Disconnect {name}")}</button>
-                    <a class="btn" data-kind="plain" href=back>"Keep it connected"</a>
-                </form>
-            </div>
-        </Frame>
+                })}
+                <li data-tone="neutral">
+                    <Icon name="key-round"/>
+                    <span>"The stored tokens are deleted here. "{there}</span>
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="history"/>
+                    "Connecting it again later needs a new approval."
+                </li>
+            </ul>
+            <form class="actions" method="post" action="/api/disconnect_connection">
+                <input type="hidden" name="id" value=id/>
+                <button class="btn" data-kind="danger-solid">{format!("Disconnect {name}")}</button>
+                <a class="btn" data-kind="plain" href=back>"Keep it connected"</a>
+            </form>
+        </Confirm>
     }
 }

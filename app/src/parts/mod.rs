@@ -6,6 +6,8 @@ mod prompt;
 mod status;
 
 #[cfg(feature = "ssr")]
+mod confirm;
+#[cfg(feature = "ssr")]
 mod copy;
 #[cfg(feature = "ssr")]
 mod details;
@@ -20,6 +22,8 @@ mod plot;
 #[cfg(feature = "ssr")]
 mod time;
 
+#[cfg(feature = "ssr")]
+pub use confirm::{Confirm, EndsToo};
 #[cfg(feature = "ssr")]
 pub use copy::Copyable;
 #[cfg(feature = "ssr")]

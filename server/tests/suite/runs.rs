@@ -573,6 +573,11 @@ async fn pages_show_what_waits_and_nothing_is_lost_on_the_way() {
             "{page}"
         );
     }
+    // Where the failure is said, that is what it means.
+    let view = browser.get(format!("/api/view/connection/{id}")).await;
+    let view: Value = view.json().await.unwrap();
+    let effect = &view["prompt"]["effect"];
+    assert_eq!(effect, "3 runs are paused. Nothing was lost.", "{view}");
     // Disconnected and connected again, they go on.
     let hub = &world.app.hub;
     hub.disconnect(world.member(), id).await.unwrap();

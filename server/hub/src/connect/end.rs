@@ -71,11 +71,7 @@ impl Hub {
         }
         // Giving a broken one up is something people do about it.
         if who.person().is_some() {
-            let health = self.one(tenant, id).await?.health;
-            if let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) {
-                self.attempt_of_clearing(&connection, &failure, health.since)
-                    .await?;
-            }
+            self.attempt_of_clearing(&connection).await?;
         }
         // First and by itself: whatever happens at the provider, from now on
         // nothing is lent.

@@ -127,11 +127,7 @@ impl Hub {
         let connection = connection.filter(|row| row.disconnected_at.is_none());
         let connection = connection.ok_or(Error::NotFound)?;
         // Giving a broken one up is something people do about it.
-        let health = self.one(member.tenant(), id).await?.health;
-        if let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) {
-            self.attempt_of_clearing(&connection, &failure, health.since)
-                .await?;
-        }
+        self.attempt_of_clearing(&connection).await?;
         let now = self.clock.now();
         let failure = Failure::told(FailureCode::GrantRevokedOrExpired, CLEARED);
         let ledger = self.ledger(member.tenant()).await?;

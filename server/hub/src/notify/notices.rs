@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::{
     Hub, Result,
     connect::Listed,
+    keep::health::may_heal,
     people::{Action, Member},
     store::{
         AlarmId, ConnectionId, PersonId, alarm, connection, credential, member,
@@ -136,7 +137,11 @@ impl Hub {
             tokens.entry(row.connection_id).or_default().push(row);
         }
         let rows = connection::some_of_tenant(db, tenant, ids).await?;
-        let troubles = self.troubles().await?;
+        let may_matter = rows.iter().any(|row| {
+            let of_it = tokens.get(&row.id);
+            may_heal(row, of_it.map_or(&[], Vec::as_slice))
+        });
+        let troubles = self.troubles_if(may_matter).await?;
         let listed = rows.into_iter().map(|row| {
             let of_it = tokens.remove(&row.id).unwrap_or_default();
             (row.id, self.with_health(row, &of_it, &troubles))

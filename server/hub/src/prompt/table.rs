@@ -606,7 +606,7 @@ pub(super) fn end(end: KnownEnd, subject: &Subject<'_>) -> Entry {
 }
 
 /// `12 May at 09:10 UTC`.
-pub(super) fn date(at: DateTime<Utc>) -> String {
+fn date(at: DateTime<Utc>) -> String {
     at.format("%-d %B at %H:%M UTC").to_string()
 }
 

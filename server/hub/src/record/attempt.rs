@@ -263,23 +263,22 @@ impl Hub {
 
     /// Notes that a person ended a connection that did not work, and how often
     /// it was tried to repair it before.
-    pub(crate) async fn attempt_of_clearing(
-        &self,
-        connection: &connection::Model,
-        failure: &Failure,
-        since: Option<DateTime<Utc>>,
-    ) -> Result<()> {
+    pub(crate) async fn attempt_of_clearing(&self, connection: &connection::Model) -> Result<()> {
         use sea_orm::PaginatorTrait;
+        let health = self.one(connection.tenant_id, connection.id).await?.health;
+        let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) else {
+            return Ok(());
+        };
         let mut repairs = flow::Entity::find()
             .filter(flow::Column::TenantId.eq(connection.tenant_id))
             .filter(flow::Column::ConnectionId.eq(connection.id));
-        if let Some(since) = since {
+        if let Some(since) = health.since {
             repairs = repairs.filter(flow::Column::CreatedAt.gte(since));
         }
         let repairs = repairs.count(self.store.db()).await?;
         self.attempt(New {
             auth_mode: AuthMode::InteractiveRequired,
-            failure: Some(failure.clone()),
+            failure: Some(failure),
             recovery: Some(Recovery::Clear),
             attempts: i32::try_from(repairs).unwrap_or(i32::MAX),
             ..New::by_itself(connection.tenant_id, &connection.provider, Tried::Clear)

@@ -1,5 +1,7 @@
 //! Connections: listed, changed, tested, deleted.
 
+use std::str::FromStr;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -75,12 +77,12 @@ impl Asked {
         };
         self.status.as_ref().map(find).transpose()
     }
+}
 
-    fn after(&self) -> Answer<Option<ConnectionId>> {
-        let read = |text: &String| text.parse();
-        let read = self.after.as_ref().map(read).transpose();
-        read.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))
-    }
+/// After which one a page begins.
+pub fn read_after<Id: FromStr>(after: Option<&str>) -> Answer<Option<Id>> {
+    let read = after.map(str::parse).transpose();
+    read.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))
 }
 
 /// How many are wanted at the most.
@@ -131,7 +133,7 @@ async fn list(
         .connections_of_host(
             &host,
             asked.status()?,
-            asked.after()?,
+            read_after(asked.after.as_deref())?,
             read_limit(asked.limit.as_deref())?,
         )
         .await?;

@@ -28,7 +28,7 @@ use super::{
     super::problem::{self, Answer, Problem},
     admit,
     body::Body,
-    connections::read_limit,
+    connections::{read_after, read_limit},
     lending::TokenAnswer,
     once, schema,
 };
@@ -347,9 +347,7 @@ async fn list(
             Problem::invalid("status", format!("Use one of {}", all.join(", ")))
         })
     });
-    let after = asked.after.as_deref().map(str::parse).transpose();
-    let after =
-        after.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))?;
+    let after = read_after(asked.after.as_deref())?;
     let limit = read_limit(asked.limit.as_deref())?;
     let connection = asked.connection.as_deref().map(str::parse).transpose();
     let filter = Filter {
