@@ -41,7 +41,6 @@ use hub::{
     catalog::Provider as Entry,
     connect::Listed,
     failure::Failure,
-    keep::ends::KnownEnd,
     prompt::{self, ActionKind as PromptAction, During, Subject},
 };
 
@@ -105,13 +104,13 @@ fn worded(
     remade(hub, provider_id, remove_url, about, said)
 }
 
-/// Words about a connection, with what their buttons do.
-pub fn said(hub: &Hub, listed: &Listed, words: prompt::Prompt) -> Prompt {
-    let Listed { connection, health } = listed;
+/// What is said of a connection, with what its buttons do.
+pub fn said(hub: &Hub, listed: &Listed, told: prompt::Told) -> Prompt {
+    let connection = &listed.connection;
     let entry = hub.catalog.get(&connection.provider);
     let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
-    let about = health.failure.as_ref().zip(health.since);
-    remade(hub, &connection.provider, remove_url, about, words)
+    let about = told.cause.failure().map(|failure| (failure, told.since));
+    remade(hub, &connection.provider, remove_url, about, told.prompt)
 }
 
 /// The hub's words, as pages hold them, with where the buttons lead. `about` is
@@ -168,21 +167,6 @@ fn remade(
     }
 }
 
-/// The known end of a connection, in words.
-fn worded_end(end: KnownEnd, subject: &Subject<'_>) -> Prompt {
-    let words = prompt::Prompt::of_end(end, subject);
-    Prompt {
-        what: words.what,
-        why: words.why,
-        effect: words.effect,
-        action: words.action.map(|action| Action {
-            label: action.label,
-            kind: ActionKind::Connect,
-        }),
-        secondary: None,
-    }
-}
-
 /// A letter to whoever runs this hub, with what they need to look into it.
 fn report(support: Option<String>, provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
     let to = match support {
@@ -208,23 +192,6 @@ fn details(failure: &Failure, at: Option<DateTime<Utc>>) -> Details {
         at: at.map(moment),
         provider_text: failure.provider_text.clone(),
     }
-}
-
-/// A failure of a connection that is kept, in words.
-fn kept_prompt(
-    failure: &Failure,
-    provider_name: &str,
-    account: &str,
-    at: DateTime<Utc>,
-) -> prompt::Prompt {
-    let subject = Subject {
-        provider_name,
-        account: Some(account),
-        at,
-        during: During::Keeping,
-        missing: &[],
-    };
-    prompt::Prompt::of(failure, &subject)
 }
 
 /// A failure that belongs to no connection.

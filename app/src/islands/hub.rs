@@ -17,7 +17,7 @@ use super::{
     row::ConnectionRow,
 };
 use crate::{
-    model::{Connection, Filter, Hub, Section},
+    model::{Connection, Filter, Hub, Section, Status},
     paths, words,
 };
 
@@ -183,12 +183,13 @@ impl Rows {
     fn announce_changes(self, hub: &Hub) {
         let changes: Vec<String> = self.hub.with_untracked(|before| {
             let changed = |row: &&Connection| {
-                find(before, &row.id).is_none_or(|old| old.status.section() != row.status.section())
+                let word = words::status(row.status);
+                find(before, &row.id).is_none_or(|old| words::status(old.status) != word)
             };
             let said = |row: &Connection| {
                 let (name, account) = (&row.provider.name, &row.account);
-                match row.status.section() {
-                    Section::Connected => words::attempt::connected(name, account),
+                match row.status {
+                    Status::Connected => words::attempt::connected(name, account),
                     _ => format!("{name} {account}: {}", words::status(row.status)),
                 }
             };

@@ -5,10 +5,8 @@ use hub::{
     Hub, Result,
     catalog::Provider as Entry,
     connect::Listed,
-    failure::{Failure, FailureCode},
     keep::health,
     people::{Action as Right, Member},
-    prompt::{self, During, Subject},
     store::{
         ConnectionId,
         event::{self, Kind},
@@ -17,8 +15,7 @@ use hub::{
 };
 
 use super::{
-    control, details, keywords, meaning, moment, notices::help_of, preview, provider, remade, runs,
-    worded_end,
+    control, details, keywords, meaning, moment, notices::help_of, preview, provider, runs, said,
 };
 use crate::{
     model::{
@@ -62,48 +59,7 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
     let Listed { connection, health } = listed;
     let entry = hub.catalog.get(&connection.provider);
     let provider = provider(hub, &connection.provider);
-    let missing: Vec<String> = health
-        .missing_scopes
-        .iter()
-        .map(|scope| meaning(entry, scope))
-        .collect();
-    let failure = health.failure.clone().or_else(|| {
-        // A partial grant works: it is named, not counted as broken.
-        (!missing.is_empty() && health.status == health::Status::Connected)
-            .then(|| Failure::told(FailureCode::PermissionMissing, "partial_grant"))
-    });
-    let subject = |at| Subject {
-        provider_name: &provider.name,
-        account: Some(connection.name()),
-        at,
-        during: During::Keeping,
-        missing: &missing,
-    };
-    let at_rest = matches!(
-        health.status,
-        health::Status::Disconnected | health::Status::Paused
-    );
-    let prompt = failure
-        .filter(|_| !at_rest)
-        .map(|failure| {
-            let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
-            let at = health.since.unwrap_or_else(|| hub.clock.now());
-            let subject = subject(at);
-            let words = prompt::Prompt::of(&failure, &subject);
-            let words = match health.status {
-                health::Status::Retrying => words.while_retrying(),
-                _ => words,
-            };
-            let about = Some((&failure, at));
-            remade(hub, &connection.provider, remove_url, about, words)
-        })
-        .or_else(|| {
-            let now = hub.clock.now();
-            let near = health.ends.filter(|end| end.is_near(now))?;
-            use health::Status::{Connected, NotChecked};
-            let works = matches!(health.status, Connected | NotChecked);
-            works.then(|| worded_end(near, &subject(now)))
-        });
+    let prompt = hub.told_of(listed).map(|told| said(hub, listed, told));
     let prompt = match (health.status, connection.paused_at) {
         (health::Status::Paused, Some(since)) => Some(resting(connection.id, since)),
         _ => prompt,

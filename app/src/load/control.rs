@@ -4,6 +4,7 @@ use hub::{
     Hub, Result,
     keep::{Kept, Mends, Part},
     people::{Action as Right, Member},
+    prompt::Prompt,
     store::{ConnectionId, flow},
 };
 
@@ -35,8 +36,7 @@ pub(super) fn control(hub: &Hub, kept: &Kept, attempts: &[flow::Model]) -> Contr
     let failed = kept.failed.as_ref().and_then(|event| {
         let failure = event.data.failure.as_ref()?;
         let connection = &kept.listed.connection;
-        let name = provider(hub, &connection.provider).name;
-        let words = super::kept_prompt(failure, &name, connection.name(), event.at);
+        let words = Prompt::of(failure, &hub.subject_of(connection, event.at));
         Some((words.what, moment(event.at)))
     });
     let stored = kept.stored.iter().map(|stored| Stored {

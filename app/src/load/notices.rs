@@ -67,10 +67,10 @@ async fn notice(hub: &Hub, member: &Member, noticed: Noticed) -> Result<NoticeRo
         false => asked,
     };
     let at = told.as_ref().map_or(alarm.raised_at, |told| told.at);
-    let words = hub.alarm_prompt(&alarm, &listed);
+    let told_of_it = hub.alarm_told(&alarm, &listed);
     let help = help(hub, member, &alarm, &listed, asked, watching).await?;
     Ok(NoticeRow {
-        prompt: (!works).then(|| said(hub, &listed, words)),
+        prompt: (!works).then(|| said(hub, &listed, told_of_it)),
         connection: row(hub, &listed, &[]),
         reason,
         at: moment(at),
@@ -100,7 +100,8 @@ async fn help(
     watching: bool,
 ) -> Result<Help> {
     let kind = hub
-        .alarm_prompt(alarm, listed)
+        .alarm_told(alarm, listed)
+        .prompt
         .action
         .map(|action| action.kind);
     let repairers = match kind {

@@ -89,10 +89,10 @@ fn mailed(shared: &Shared, viewer: &Viewer, link: &MailedLink, secret: &str) -> 
         MailedLink::Repairs {
             organisation,
             listed,
-            prompt,
+            told,
         } => {
             let (provider, account) = load::mailed(&shared.hub, listed);
-            let prompt = load::said(&shared.hub, listed, prompt.as_ref().clone());
+            let prompt = load::said(&shared.hub, listed, told.as_ref().clone());
             let of = (&provider, account.as_str());
             documents::repair(site, theme, organisation, of, &prompt, &paths::link(secret))
         }

@@ -116,6 +116,21 @@ impl Catalog {
         self.iter().find(|provider| provider.id == id)
     }
 
+    /// What a provider is called on screen: its id where it has no entry.
+    pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.get(id).map_or(id, Provider::name)
+    }
+
+    /// What scopes of a provider allow, in words.
+    pub fn meanings(&self, id: &str, scopes: &[String]) -> Vec<String> {
+        let entry = self.get(id);
+        let meaning = |scope: &String| {
+            let known = entry.and_then(|entry| entry.scope(scope));
+            known.map_or(scope, |known| &known.meaning).clone()
+        };
+        scopes.iter().map(meaning).collect()
+    }
+
     /// Every provider there is an entry for, offered here or not, sorted by name.
     pub fn all(&self) -> impl Iterator<Item = &Provider> {
         self.0.providers.iter()

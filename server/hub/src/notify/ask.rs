@@ -83,7 +83,7 @@ impl Hub {
         let (tenant, now) = (member.tenant(), self.clock.now());
         let listed = self.one(tenant, id).await?;
         let alarm = self.alarm_of(member, id).await?.ok_or(Error::NotFound)?;
-        let prompt = self.alarm_prompt(&alarm, &listed);
+        let prompt = self.alarm_told(&alarm, &listed).prompt;
         let kind = prompt.action.ok_or(Error::NotFound)?.kind;
         let able = self.repairers(member, &listed.connection, kind).await?;
         let (_, name) = able

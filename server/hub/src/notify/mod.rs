@@ -28,13 +28,12 @@ pub use repair::MailedLink;
 
 use crate::{
     Hub,
-    catalog::Provider,
     connect::Listed,
     keep::{
         ends::{EndKind, KnownEnd, WARN},
         health::Status,
     },
-    prompt::{During, Prompt, Subject},
+    prompt::{Cause, Told},
     store::{alarm, mail, tenant},
 };
 
@@ -52,35 +51,18 @@ fn known(alarm: &alarm::Model) -> KnownEnd {
 impl Hub {
     /// What is said of an alarm: what is wrong with the connection now, or was
     /// when it was raised.
-    pub fn alarm_prompt(&self, alarm: &alarm::Model, listed: &Listed) -> Prompt {
-        let Listed { connection, health } = listed;
-        let entry = self.catalog.get(&connection.provider);
-        let name = entry.map_or(connection.provider.as_str(), Provider::name);
+    pub fn alarm_told(&self, alarm: &alarm::Model, listed: &Listed) -> Told {
+        let health = &listed.health;
         let failure = match alarm.cause {
             alarm::Cause::Expiring => None,
             _ => health.failure.as_ref().or(alarm.failure.as_ref()),
         };
-        let meaning = |scope: &String| {
-            let known = entry.and_then(|entry| entry.scope(scope));
-            known.map_or(scope.clone(), |scope| scope.meaning.clone())
-        };
-        let missing: Vec<String> = health.missing_scopes.iter().map(meaning).collect();
-        let subject = Subject {
-            provider_name: name,
-            account: Some(connection.name()),
-            at: health.since.unwrap_or(alarm.raised_at),
-            during: During::Keeping,
-            missing: &missing,
-        };
-        let prompt = match failure {
-            Some(failure) => Prompt::of(failure, &subject),
+        let cause = match failure {
+            Some(failure) => Cause::Failure(failure.clone()),
             // Its end may have moved away already; the alarm goes with it.
-            None => Prompt::of_end(health.ends.unwrap_or(known(alarm)), &subject),
+            None => Cause::End(health.ends.unwrap_or(known(alarm))),
         };
-        match health.status {
-            Status::Retrying => prompt.while_retrying(),
-            _ => prompt,
-        }
+        self.told(listed, cause, health.since.unwrap_or(alarm.raised_at))
     }
 
     /// Forgets what has been over for long.

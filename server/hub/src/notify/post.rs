@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Error, Hub, Result,
-    catalog::Provider,
     connect::Listed,
     people::Action,
     prompt::{ActionKind, Prompt},
@@ -207,7 +206,7 @@ impl Hub {
                 (format!("{name} {solved}"), item)
             }
             false => {
-                let prompt = self.alarm_prompt(&alarm, &listed);
+                let prompt = self.alarm_told(&alarm, &listed).prompt;
                 let subject = match row.kind {
                     Kind::Asked => format!("{by} asks you to repair {name}"),
                     _ => without_stop(&prompt.what),
@@ -239,7 +238,7 @@ impl Hub {
         for alarm in &alarms {
             match self.one(tenant, alarm.connection_id).await {
                 Ok(listed) if !is_over(&listed) => {
-                    let prompt = self.alarm_prompt(alarm, &listed);
+                    let prompt = self.alarm_told(alarm, &listed).prompt;
                     items.push(self.item(alarm, &listed, prompt, person).await?);
                 }
                 Ok(_) | Err(Error::NotFound) => {}
@@ -319,10 +318,7 @@ impl Hub {
     }
 
     fn name_of(&self, connection: &connection::Model) -> String {
-        let entry = self.catalog.get(&connection.provider);
-        entry
-            .map_or(connection.provider.as_str(), Provider::name)
-            .to_owned()
+        self.catalog.name_of(&connection.provider).to_owned()
     }
 
     fn set_up_page(&self, connection: &connection::Model) -> String {

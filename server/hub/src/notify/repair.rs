@@ -7,7 +7,7 @@ use crate::{
     Hub, Result,
     connect::Listed,
     people::{Action, LINK_RANDOM_BYTES},
-    prompt::Prompt,
+    prompt::Told,
     secret::{Secret, digest},
     store::{
         ApiKeyId, ConnectLinkId,
@@ -29,7 +29,7 @@ pub enum MailedLink {
         /// The connection.
         listed: Box<Listed>,
         /// What is wrong with it.
-        prompt: Box<Prompt>,
+        told: Box<Told>,
     },
     /// There is nothing to repair any more.
     Over {
@@ -101,7 +101,7 @@ impl Hub {
         } else if link.is_open(self.clock.now()) {
             MailedLink::Repairs {
                 organisation: super::organisation(db, link.tenant_id).await?,
-                prompt: Box::new(self.alarm_prompt(&alarm, &listed)),
+                told: Box::new(self.alarm_told(&alarm, &listed)),
                 listed,
             }
         } else {

@@ -5,6 +5,7 @@
 //! buttons, no blame, no apologies, no codes, "most likely" only where we
 //! concluded it.
 
+mod connection;
 mod table;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,8 @@ use crate::{
     keep::ends::KnownEnd,
 };
 use table::{Why, entry};
+
+pub use connection::{Cause, Told};
 
 /// What a person is told about a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +105,19 @@ pub struct Subject<'a> {
     pub during: During,
     /// What the permissions that are missing allow, in words.
     pub missing: &'a [String],
+}
+
+impl Subject<'_> {
+    /// Where it is not known what a failure at `at` is about.
+    pub fn unnamed(at: DateTime<Utc>) -> Self {
+        Self {
+            provider_name: "the provider",
+            account: None,
+            at,
+            during: During::Keeping,
+            missing: &[],
+        }
+    }
 }
 
 impl Prompt {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::policies::Denied;
 use crate::{
     Result,
-    catalog::Provider,
     connect::Listed,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -122,19 +121,12 @@ impl Hub {
     /// Why a run is paused or failed, in words.
     pub fn run_prompt(&self, row: &run::Model, account: Option<&str>) -> Option<Prompt> {
         let failure = row.failure.as_ref()?;
-        let entry = self.catalog.get(&row.provider);
         let missing = failure.provider_text.as_deref();
         let missing = missing.filter(|_| failure.detail == NEEDED_BY_RUN);
-        let meaning = |scope: String| {
-            let known = entry.and_then(|entry| entry.scope(&scope));
-            known.map_or(scope.clone(), |known| known.meaning.clone())
-        };
-        let missing: Vec<String> = words(missing.unwrap_or_default())
-            .into_iter()
-            .map(meaning)
-            .collect();
+        let missing = words(missing.unwrap_or_default());
+        let missing = self.catalog.meanings(&row.provider, &missing);
         let subject = Subject {
-            provider_name: entry.map_or(&row.provider, Provider::name),
+            provider_name: self.catalog.name_of(&row.provider),
             account,
             at: row.paused_at.unwrap_or(row.created_at),
             during: During::Keeping,

@@ -7,10 +7,9 @@ use serde::Serialize;
 
 use crate::{
     Hub, Result,
-    catalog::Provider,
     failure::FailureCode,
     people::{Host, Scope},
-    prompt::{During, Prompt, Subject},
+    prompt::{Prompt, Subject},
     store::{
         ConnectLinkId, ConnectionId, EventId, RunId, SyncRunId, TenantId, connection,
         event::{self, Kind},
@@ -141,18 +140,8 @@ impl Hub {
     fn message(&self, event: event::Model, row: Option<&connection::Model>) -> Message {
         let failure = event.data.failure.as_ref();
         let prompt = failure.map(|failure| {
-            let provider = row.map_or("the provider", |row| {
-                let known = self.catalog.get(&row.provider);
-                known.map_or(row.provider.as_str(), Provider::name)
-            });
-            let subject = Subject {
-                provider_name: provider,
-                account: row.map(connection::Model::name),
-                at: event.at,
-                during: During::Keeping,
-                missing: &[],
-            };
-            Prompt::of(failure, &subject)
+            let subject = row.map(|row| self.subject_of(row, event.at));
+            Prompt::of(failure, &subject.unwrap_or(Subject::unnamed(event.at)))
         });
         Message {
             kind: event.kind,

@@ -3,11 +3,10 @@
 use chrono::{DateTime, Utc};
 use hub::{
     Hub,
-    catalog::Provider,
     connect::Listed,
     failure::{Failure, FailureCode},
     keep::{ends::EndKind, health::Status},
-    prompt::{During, Prompt, Subject},
+    prompt::{Prompt, Subject},
     store::{
         ConnectionId,
         connection::{Mapping, SyncFrequency},
@@ -43,6 +42,8 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::failure_code)]
     code: Option<FailureCode>,
+    /// What to tell a person: of a failure, of less access than asked for, of
+    /// an end that is near
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::prompt)]
     prompt: Option<Prompt>,
@@ -84,33 +85,18 @@ pub struct Connection {
 impl Connection {
     /// As it is answered.
     pub fn of(hub: &Hub, listed: Listed) -> Self {
+        let told = hub.told_of(&listed);
         let Listed { connection, health } = listed;
-        let now = hub.clock.now();
-        let subject = Subject {
-            provider_name: provider_name(hub, &connection.provider),
-            account: Some(connection.name()),
-            at: health.since.unwrap_or(now),
-            during: During::Keeping,
-            missing: &[],
-        };
-        let near = health.ends.filter(|end| end.is_near(now));
-        let prompt = match (&health.failure, near, health.status) {
-            (_, _, Status::Paused | Status::Disconnected) => None,
-            (Some(failure), _, Status::Retrying) => {
-                Some(Prompt::of(failure, &subject).while_retrying())
-            }
-            (Some(failure), _, _) => Some(Prompt::of(failure, &subject)),
-            (None, Some(end), _) => Some(Prompt::of_end(end, &subject)),
-            (None, _, _) => None,
-        };
+        let failing = told.as_ref().and_then(|told| told.cause.failure());
+        let failing = health.failure.as_ref().or(failing);
         Self {
             id: connection.id,
             status: health.status,
-            code: health.failure.as_ref().map(|failure| failure.code),
+            code: failing.map(|failure| failure.code),
             retry_at: health
                 .retry_at
-                .or(health.failure.as_ref().and_then(|failure| failure.retry_at)),
-            prompt,
+                .or(failing.and_then(|failure| failure.retry_at)),
+            prompt: told.map(|told| told.prompt),
             scopes_asked: words(&connection.scopes_asked),
             scopes_granted: connection.scopes_granted.as_deref().map(words),
             scopes_missing: health.missing_scopes,
@@ -203,9 +189,4 @@ impl Tested {
             retry_at: failure.retry_at,
         }
     }
-}
-
-/// What a provider is called, as far as the catalog knows it.
-pub fn provider_name<'h>(hub: &'h Hub, id: &'h str) -> &'h str {
-    hub.catalog.get(id).map_or(id, Provider::name)
 }

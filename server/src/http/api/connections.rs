@@ -12,7 +12,6 @@ use hub::{
     connect::{Change, Listed},
     keep::health::Status,
     people::Host,
-    prompt::{During, Subject},
     store::{
         ConnectionId,
         connection::{Mapping, SyncFrequency},
@@ -24,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     super::problem::{self, Answer, Problem},
-    answer::{Account, Connection, Tested, provider_name},
+    answer::{Account, Connection, Tested},
     body::Body,
     create, preview, schema,
 };
@@ -324,13 +323,7 @@ async fn test(
             Tested::passed(&hub, account, scopes, connection.environment.clone())
         }
         Some(failure) => {
-            let subject = Subject {
-                provider_name: provider_name(&hub, &connection.provider),
-                account: Some(connection.name()),
-                at: hub.clock.now(),
-                during: During::Keeping,
-                missing: &[],
-            };
+            let subject = hub.subject_of(&connection, hub.clock.now());
             Tested::failed(&hub, failure, &subject)
         }
     };

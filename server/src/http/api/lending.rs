@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     super::problem::{Answer, Problem},
     admit,
-    answer::{Account, provider_name},
+    answer::Account,
     connections::connection_id,
 };
 
@@ -141,7 +141,7 @@ async fn lend(hub: &Hub, borrower: Borrower) -> Answer<Response> {
 
 fn problem(hub: &Hub, withheld: &Withheld) -> Problem {
     let subject = Subject {
-        provider_name: provider_name(hub, &withheld.provider),
+        provider_name: hub.catalog.name_of(&withheld.provider),
         account: Some(&withheld.account_label),
         at: hub.clock.now(),
         during: During::Keeping,

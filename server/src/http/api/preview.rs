@@ -8,7 +8,6 @@ use hub::{
     Error, Hub,
     dialect::{Kind, Note, Sample},
     people::Host,
-    prompt::{During, Subject},
     store::connection::Mapping,
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     super::problem::{self, Answer, Problem},
-    answer::provider_name,
     connections::connection_id,
     schema,
 };
@@ -119,13 +117,7 @@ pub(super) async fn preview(
             "Use one of the `tables` that a preview without it names",
         )),
         Err(Error::Failed(failure)) => {
-            let subject = Subject {
-                provider_name: provider_name(&hub, &connection.provider),
-                account: Some(connection.name()),
-                at: hub.clock.now(),
-                during: During::Keeping,
-                missing: &[],
-            };
+            let subject = hub.subject_of(&connection, hub.clock.now());
             Err(Problem::failed(&failure, &subject))
         }
         Err(error) => Err(error.into()),

@@ -10,7 +10,7 @@ use hub::{
     Error, Hub,
     failure::FailureCode,
     people::Host,
-    prompt::{During, Subject},
+    prompt::Subject,
     store::{
         ConnectionId, SyncRunId,
         sync_run::{self, Cause, Outcome},
@@ -149,13 +149,7 @@ async fn ask(
     match hub.ask_sync(&host, id).await {
         Ok(run) => Ok((StatusCode::ACCEPTED, Json(Sync::of(&hub, run)))),
         Err(Error::Failed(failure)) => {
-            let subject = Subject {
-                provider_name: "the provider",
-                account: None,
-                at: hub.clock.now(),
-                during: During::Keeping,
-                missing: &[],
-            };
+            let subject = Subject::unnamed(hub.clock.now());
             Err(Problem::failed(&failure, &subject))
         }
         Err(error) => Err(error.into()),

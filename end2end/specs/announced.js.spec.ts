@@ -1,0 +1,92 @@
+// What a screen reader is told while nobody touches the page: every live region,
+// in the order in which it spoke.
+
+import type { Page } from '@playwright/test';
+import { expect, test } from '../support/test.ts';
+import { alive, approve, connectButton, leave, open, row } from '../support/people.ts';
+import { callApi, newKey } from '../support/host.ts';
+
+const SHOP = 'Sandbox Shop Maple & Co.';
+
+/** Keeps what live regions say from here on, on every page this tab shows. */
+async function listen(page: Page): Promise<() => Promise<string[]>> {
+  const heard: string[] = [];
+  await page.exposeFunction('hear', (text: string) => void heard.push(text));
+  await page.addInitScript(() => {
+    const LIVE = '[aria-live]:not([aria-live="off"]), [role="status"], [role="alert"]';
+    const say = (window as unknown as { hear: (text: string) => void }).hear;
+    new MutationObserver((changes) => {
+      const regions = changes.map(({ target }) => {
+        const element = target instanceof Element ? target : target.parentElement;
+        return element?.closest(LIVE);
+      });
+      for (const region of new Set(regions)) {
+        const text = region?.textContent?.trim();
+        if (text) {
+          say(text);
+        }
+      }
+    }).observe(document, { childList: true, characterData: true, subtree: true });
+  });
+  return async () => {
+    // What is said on its way here arrives before the answer of the page.
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    return heard;
+  };
+}
+
+test('connecting, trouble and its end are each told once, and the focus stays', async ({ page, owner: _, hub }) => {
+  const heard = await listen(page);
+  await page.goto('/');
+  await alive(page);
+  const connect = connectButton(page, 'Sandbox Shop');
+  await expect(connect).toHaveAccessibleName('Connect Sandbox Shop (opens a window)');
+  const shop = await leave(page, connect, true);
+  await approve(shop);
+  await expect(row(page, SHOP)).toContainText('Connected');
+  expect(await heard()).toEqual([
+    'Waiting for Sandbox Shop. Approve in the window that opened.',
+    'Sandbox Shop connected as Maple & Co.',
+  ]);
+
+  const id = (await row(page, SHOP).getAttribute('id'))!.slice('c-'.length);
+  const key = newKey(hub, 'connections:read,connections:write');
+  const test = () => callApi(hub, key, `/connections/${id}/test`, {});
+  const link = row(page, SHOP).getByRole('link', { name: SHOP });
+  await link.focus();
+
+  await hub.sandbox.breakWith({ kind: { server_error: { status: 503 } }, at: ['api'] });
+  await test();
+  await expect(row(page, SHOP)).toContainText('Retrying');
+  await hub.sandbox.breakWith({ kind: { refuse: { error: 'session_expired' } }, at: ['api'] });
+  await test();
+  await expect(row(page, SHOP)).toContainText('Action needed');
+  await hub.sandbox.heal();
+  await test();
+  await expect(row(page, SHOP)).toContainText('Connected');
+  // Nothing is new: nothing is said.
+  await test();
+  expect((await heard()).slice(2)).toEqual([
+    'Sandbox Shop Maple & Co.: Retrying',
+    'Sandbox Shop Maple & Co.: Action needed',
+    'Sandbox Shop connected as Maple & Co.',
+  ]);
+  await expect(link).toBeFocused();
+});
+
+test('the page of a connection tells its status when that changes', async ({ page, owner: _, hub }) => {
+  await page.goto('/');
+  await approve(await leave(page, connectButton(page, 'Sandbox Shop'), true));
+  await expect(row(page, SHOP)).toContainText('Connected');
+  await open(page, SHOP);
+  const id = page.url().split('/').pop()!;
+  const heard = await listen(page);
+  await page.reload();
+  await alive(page);
+  const key = newKey(hub, 'connections:read,connections:write');
+  await hub.sandbox.revokeAll();
+  await callApi(hub, key, `/connections/${id}/test`, {});
+  await expect(page.getByRole('main').locator('header .status')).toHaveText('Action needed');
+  await expect(page.getByRole('region', { name: 'What to do' })).toBeVisible();
+  expect(await heard()).toEqual(['Action needed']);
+});
