@@ -15,7 +15,7 @@ async function listen(page: Page): Promise<() => Promise<string[]>> {
   await page.addInitScript(() => {
     const LIVE = '[aria-live]:not([aria-live="off"]), [role="status"], [role="alert"]';
     const say = (window as unknown as { hear: (text: string) => void }).hear;
-    new MutationObserver((changes) => {
+    const observer = new MutationObserver((changes) => {
       const regions = changes.map(({ target }) => {
         const element = target instanceof Element ? target : target.parentElement;
         return element?.closest(LIVE);
@@ -26,7 +26,11 @@ async function listen(page: Page): Promise<() => Promise<string[]>> {
           say(text);
         }
       }
-    }).observe(document, { childList: true, characterData: true, subtree: true });
+    });
+    // What stands there from the beginning is read with the page, not announced.
+    document.addEventListener('DOMContentLoaded', () =>
+      observer.observe(document, { childList: true, characterData: true, subtree: true }),
+    );
   });
   return async () => {
     // What is said on its way here arrives before the answer of the page.
@@ -49,10 +53,10 @@ test('connecting, trouble and its end are each told once, and the focus stays', 
     'Sandbox Shop connected as Maple & Co.',
   ]);
 
-  const id = (await row(page, SHOP).getAttribute('id'))!.slice('c-'.length);
   const key = newKey(hub, 'connections:read,connections:write');
-  const test = () => callApi(hub, key, `/connections/${id}/test`, {});
   const link = row(page, SHOP).getByRole('link', { name: SHOP });
+  const id = (await link.getAttribute('href'))!.split('/').pop();
+  const test = () => callApi(hub, key, `/connections/${id}/test`, {});
   await link.focus();
 
   await hub.sandbox.breakWith({ kind: { server_error: { status: 503 } }, at: ['api'] });
