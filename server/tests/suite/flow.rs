@@ -457,6 +457,17 @@ async fn row_16_a_partial_grant_is_connected_and_named() {
     assert_eq!(listed.health.missing_scopes, ["orders.read"]);
     let host = world.any_host().await;
     assert_eq!(host.token(id).await.1["scopes"], json!(["shop.read"]));
+    // The page and the API say the same of it.
+    let answer = host.get(&format!("/v1/connections/{id}")).await;
+    let answered: Value = answer.json().await.unwrap();
+    assert_eq!(answered["code"], "PERMISSION_MISSING", "{answered}");
+    let browser = world.signed_in().await;
+    let shown = browser.get(format!("/api/view/connection/{id}")).await;
+    let shown: Value = shown.json().await.unwrap();
+    assert!(shown["prompt"]["what"].is_string(), "{shown}");
+    for words in ["what", "why", "effect"] {
+        assert_eq!(answered["prompt"][words], shown["prompt"][words]);
+    }
 }
 
 #[tokio::test]
