@@ -189,6 +189,18 @@ pub async fn open_store(place: &Place) -> Result<Store, StartError> {
     Ok(store)
 }
 
+/// Says in the log that nothing guards the rows of tenants but the hub itself.
+async fn warn_unguarded(store: &Store) -> Result<(), DbErr> {
+    if store.is_unguarded().await? {
+        tracing::warn!("{UNGUARDED}");
+    }
+    Ok(())
+}
+
+/// What is to be known of a role that PostgreSQL guards nothing from.
+pub(crate) const UNGUARDED: &str = "the role in LINKWELL_DATABASE is a superuser or has BYPASSRLS, \
+    so PostgreSQL does not keep tenants apart; give the hub a role of its own without either";
+
 /// Brings the database up to date. Processes that start together take turns.
 pub async fn migrate(store: &Store) -> Result<(), DbErr> {
     /// A number nobody else uses for an advisory lock.
@@ -260,6 +272,7 @@ pub async fn assemble(
     choices: Choices,
 ) -> Result<Application, StartError> {
     let store = open_store(place).await?;
+    warn_unguarded(&store).await?;
     let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
     let wrapper = place.master_key(nothing_sealed)?;
     let policies = open_policies(place.policies.as_deref())?;

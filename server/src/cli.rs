@@ -290,6 +290,9 @@ async fn check(settings: Serve) -> Result<(), StartError> {
     ));
     let application = open(&settings.place).await?;
     say("Database: up to date.");
+    if application.hub.store.is_unguarded().await? {
+        say(&format!("Database: {}.", application::UNGUARDED));
+    }
     say("Master key: opens what is stored.");
     let configured = application
         .hub

@@ -11,7 +11,7 @@ use std::{future::Future, str::FromStr, time::Duration};
 use apalis::prelude::*;
 use apalis_cron::{CronScheduler, Tick};
 use cron::Schedule;
-use hub::{Hub, keep::Round};
+use hub::{Hub, keep::Round, store::Reach};
 use sea_orm::DatabaseBackend;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -150,9 +150,8 @@ async fn on_changes<T, W: Future<Output = hub::Result<T>>>(
 ) {
     let mut changes = hub.changes.watch();
     loop {
-        if let Err(error) = work(hub.clone()).await {
-            tracing::error!(%error, "{what} could not be done now");
-        }
+        // It is said already.
+        let _ = round(what, work(hub.clone())).await;
         let something = async {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
         };
@@ -166,7 +165,26 @@ fn schedule(expression: &str) -> Schedule {
     Schedule::from_str(expression).expect("our own schedules are well formed")
 }
 
+/// The background works for all tenants, in tasks of its own. What could not be
+/// done, as when the database is away, is done by a later round.
+async fn round<T>(
+    what: &'static str,
+    work: impl Future<Output = Result<T, hub::Error>>,
+) -> Result<(), BoxDynError> {
+    match Reach::every().around(work).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::error!(%error, "{what} could not be done now");
+            Err(error.into())
+        }
+    }
+}
+
 async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
+    round("renewing", keep_all(&hub)).await
+}
+
+async fn keep_all(hub: &Hub) -> hub::Result<()> {
     if hub.store.db().get_database_backend() == DatabaseBackend::Postgres {
         hub.clock.follow(hub.store.time().await?);
     }
@@ -180,8 +198,7 @@ async fn keep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
 
 /// By itself, as checks wait for renewals and not the other way round.
 async fn check(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    paced(|| hub.check_due()).await?;
-    Ok(())
+    round("checking", paced(|| hub.check_due())).await
 }
 
 /// Goes on with a round while something waits for the budget of its provider app.
@@ -198,25 +215,22 @@ async fn paced<R: Future<Output = hub::Result<Round>>>(round: impl Fn() -> R) ->
 
 /// By itself, so that a slow provider's data holds up no renewal.
 async fn read(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    hub.sync_due().await?;
-    Ok(())
+    round("reading", hub.sync_due()).await
 }
 
 /// By itself, so that a slow mail server holds up nothing else.
 async fn mail(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    hub.write_due().await?;
-    hub.send_mail().await?;
-    Ok(())
+    round("writing mails", hub.write_due()).await?;
+    round("sending mails", hub.send_mail()).await
 }
 
 async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    Ok(hub.sweep().await?)
+    round("sweeping", hub.sweep()).await
 }
 
 async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    hub.sign_checkpoints().await?;
-    hub.repeat_deletions().await?;
-    Ok(())
+    round("signing checkpoints", hub.sign_checkpoints()).await?;
+    round("repeating deletions", hub.repeat_deletions()).await
 }
 
 /// Writes down how attempts ended.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use hub::store::Reach;
 use linkwell::{
     cli::{self, Cli, Command},
     telemetry,
@@ -15,7 +16,8 @@ async fn main() -> ExitCode {
     let _scenario = fail::FailScenario::setup();
     let cli = Cli::parse();
     telemetry::start(matches!(&cli.command, Command::Serve(settings) if settings.log_json));
-    match cli::run(cli.command).await {
+    // The operator's own commands, and what is done at the start, are for all.
+    match Reach::every().around(cli::run(cli.command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("linkwell: {error}");

@@ -40,9 +40,10 @@ enum Stage {
     Rust,
     /// The API as it describes itself, against the running program.
     Api,
-    /// The whole-application tests again, on PostgreSQL.
+    /// The whole-application tests again, on PostgreSQL, as an ordinary role.
     Postgres,
-    /// Connections to real databases and mail servers.
+    /// Connections to real databases and mail servers, and the hub when its own
+    /// database goes away.
     Services,
     /// The browser suite in end2end/.
     E2e,
@@ -148,9 +149,17 @@ fn postgres(workspace: &Workspace) -> Result<()> {
 fn services(workspace: &Workspace) -> Result<()> {
     tools::services()?;
     let postgres = Programs::install(workspace)?;
-    run(workspace
-        .cargo(&["test", "--workspace", FAILPOINTS, "--test=services"])
-        .env("LINKWELL_TEST_SERVICES", postgres.directory()))
+    // The second stops the server under a running hub.
+    for tests in [
+        &["--test=services"][..],
+        &["--test=crash", "--", "row_37", "row_58"],
+    ] {
+        run(workspace
+            .cargo(&["test", "--workspace", FAILPOINTS])
+            .args(tests)
+            .env("LINKWELL_TEST_SERVICES", postgres.directory()))?;
+    }
+    Ok(())
 }
 
 /// The program itself, as the stages run it that need a whole one.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, store::is_away, vault::VaultError};
 
 /// Why a hub method did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum Error {
     Failed(Box<Failure>),
     /// The vault could not seal or open.
     #[error(transparent)]
-    Vault(#[from] crate::vault::VaultError),
+    Vault(#[from] VaultError),
     /// The database did not answer as it should.
     #[error("the database failed: {0}")]
     Database(sea_orm::DbErr),
@@ -58,6 +58,15 @@ impl From<sea_orm::DbErr> for Error {
 }
 
 impl Error {
+    /// Whether the database is away, or takes nothing at present: the same may be
+    /// asked again.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Vault(VaultError::Storage(error)) => is_away(error),
+            _ => false,
+        }
+    }
+
     /// One field that cannot be accepted.
     pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem {

@@ -18,7 +18,7 @@ use crate::{
     people::{Authority, Host, Scope},
     secret::Secret,
     store::{
-        ConnectionId,
+        ConnectionId, Reach,
         credential::{self, Lendable},
         words,
     },
@@ -99,7 +99,9 @@ impl Hub {
                 needs: Scope::TokensRead.as_str(),
             });
         }
-        let row = credential::lendable(self.store.db(), shown.key(), id, slot).await?;
+        // The key says whose it is, in the same statement.
+        let row = credential::lendable(self.store.db(), shown.key(), id, slot);
+        let row = Reach::every().around(row).await?;
         Ok(row.map(|row| Borrower {
             host: Host::of_key(row.key_tenant, row.key_id, &row.key_scopes, &shown),
             id,

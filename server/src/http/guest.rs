@@ -21,6 +21,7 @@ use hub::{
     connect::{Ask, LINK_LIFETIME},
     notify::MailedLink,
     people::{Guest, Standing},
+    store::Reach,
 };
 
 use super::{State as Shared, oauth, pages, sessions, wizard};
@@ -130,7 +131,12 @@ async fn accept(
                 .build();
             let jar = jar.add(cookie);
             match guest.is_mailed() {
-                true => repair(&shared, &viewer, guest, jar).await,
+                true => {
+                    // This request came as a stranger's.
+                    let reach = Reach::of([guest.tenant()]);
+                    let repaired = repair(&shared, &viewer, guest, jar);
+                    reach.around(repaired).await
+                }
                 false => (jar, Redirect::to(&first_page(&guest))).into_response(),
             }
         }

@@ -12,11 +12,28 @@ pub fn router<S: Clone + Send + Sync + 'static>(hub: Hub) -> Router<S> {
 }
 
 async fn ready(State(hub): State<Hub>) -> (StatusCode, &'static str) {
-    if let Err(error) = hub.store.ping().await {
-        tracing::warn!(%error, "not ready: the database does not answer");
+    match hub.store.takes_writes().await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!("not ready: the database takes no writes");
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database takes no writes\n",
+            );
+        }
+        Err(error) => {
+            tracing::warn!(%error, "not ready: the database does not answer");
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            );
+        }
+    }
+    if let Err(error) = hub.spool.prove() {
+        tracing::warn!(%error, "not ready: the disk of the data directory takes nothing");
         return (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
+            "the disk of the data directory takes nothing\n",
         );
     }
     if let Err(error) = hub.vault.prove_master_key().await {

@@ -17,8 +17,8 @@
 //! | `/healthz`, `/readyz` | alive, ready ([`health`]) | anybody |
 //! | `/assets/*` | the site inside the binary ([`crate::assets`]) | anybody |
 //!
-//! From outside in, a request passes: its id and log line, the security
-//! headers, the note of where it comes from for the ledger, the origin gate, the session, and the look-up of who is signed in.
+//! From outside in, a request passes: its id and log line, the bounds of what it
+//! may reach ([`reach`]), the security headers, the note of where it comes from for the ledger, the origin gate, the session, and the look-up of who is signed in.
 
 mod account;
 pub mod api;
@@ -37,6 +37,7 @@ mod organisation;
 mod origin;
 mod pages;
 pub mod problem;
+mod reach;
 pub mod sessions;
 mod trace;
 mod webhooks;
@@ -121,6 +122,7 @@ pub fn router(application: &Application) -> Router {
             origin::note,
         ))
         .layer(axum::middleware::from_fn_with_state(hub, headers::add))
+        .layer(axum::middleware::from_fn(reach::nothing))
         .layer(axum::middleware::from_fn(trace::request))
         .with_state(state)
 }

@@ -1,7 +1,7 @@
 //! Pages: drawn by the `app` crate, with who is looking, in which colours and
 //! what the last form left.
 
-use app::{App, Document, Visit, documents, flash::Flash, load, model, paths};
+use app::{App, Document, Site, Theme, Visit, documents, flash::Flash, load, model, paths};
 use axum::{
     Router,
     extract::{Request, State as Extract},
@@ -128,7 +128,7 @@ async fn members_only(
         Ok(needs) => needs,
         Err(error) => {
             tracing::error!(%error, "it could not be read whether there is an owner");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            return away(&state.site, Theme::read(request.headers()));
         }
     };
     match (path, needs_owner) {
@@ -176,6 +176,17 @@ pub fn opening(state: &State, viewer: &app::Viewer, provider: &str, auth_url: &s
 pub async fn finished(state: &State, viewer: &app::Viewer, by: By<'_>, view: &FlowView) -> String {
     let outcome = load::outcome(&state.hub, by, view).await;
     documents::finished(&state.site, viewer.theme, &outcome)
+}
+
+/// The page while the database is away, or takes nothing.
+pub fn away(site: &Site, theme: Theme) -> Response {
+    let prompt = load::plain_prompt(
+        "Linkwell is not available right now",
+        "It cannot reach its database. Nothing is lost, and it goes on by itself; try again in a minute.",
+    );
+    let retry = [(header::RETRY_AFTER, "60")];
+    let page = Html(documents::error(site, theme, &prompt));
+    (StatusCode::SERVICE_UNAVAILABLE, retry, page).into_response()
 }
 
 /// The page for a callback or an address that belongs to no attempt.
@@ -261,6 +272,10 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
             StatusCode::CONFLICT,
             load::prompt_of_failure(&state.hub, failure),
         ),
+        away if away.is_away() => {
+            tracing::error!(error = %away, "a page met no database");
+            return self::away(&state.site, viewer.theme);
+        }
         other => {
             tracing::error!(error = %other, "a page could not be shown");
             (

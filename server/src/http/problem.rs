@@ -206,6 +206,19 @@ impl Problem {
         }
     }
 
+    /// The database is away, or takes nothing at present.
+    pub fn away() -> Self {
+        Self {
+            retry_after_s: Some(5),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The hub cannot reach its database just now",
+            )
+        }
+        .detail("Nothing is lost. Try again after `Retry-After` seconds.")
+    }
+
     /// A message that no provider signed.
     pub fn not_genuine() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "not-genuine", "Not genuine")
@@ -292,6 +305,10 @@ impl From<Error> for Problem {
                     missing: &[],
                 };
                 Self::failed(&failure, &subject)
+            }
+            error if error.is_away() => {
+                tracing::error!(%error, "a request met no database");
+                Self::away()
             }
             Error::Vault(error) => internal(&error),
             Error::Database(error) => internal(&error),

@@ -9,8 +9,7 @@ use std::{fmt, sync::Arc};
 use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
 use async_trait::async_trait;
 use axum::{
-    extract::{Request, State},
-    http::StatusCode,
+    extract::{OriginalUri, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -20,9 +19,9 @@ use axum_extra::extract::{
 };
 use hub::{
     Hub,
-    people::{Action, Member, SignedIn},
+    people::{Action, By, Member, SignedIn},
     secret::digest,
-    store::{PersonId, TenantId, session as rows},
+    store::{PersonId, Reach, TenantId, session as rows},
 };
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -34,7 +33,7 @@ use tower_sessions::{
 };
 use url::Url;
 
-use super::guest;
+use super::{guest, pages, problem::Problem, reach};
 
 /// A session that is not used for this long ends.
 const IDLE: Duration = Duration::days(7);
@@ -247,7 +246,7 @@ pub async fn viewer(
         Ok(None) => (None, false),
         Err(error) => {
             tracing::error!(%error, "who is looking could not be read");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            return away(&request);
         }
     };
     // Who came by no link costs no query.
@@ -259,7 +258,7 @@ pub async fn viewer(
         Ok(standing) => standing.map(Arc::new),
         Err(error) => {
             tracing::error!(%error, "who came by a link could not be read");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            return away(&request);
         }
     };
     let person = member.as_ref().map(|member| Person {
@@ -268,15 +267,28 @@ pub async fn viewer(
         organisation: member.tenant_name().to_owned(),
         admin: member.role().may(Action::ManageProviderApps),
     });
-    let theme = Theme::read(request.headers());
-    request.extensions_mut().insert(Viewer {
+    let viewer = Viewer {
         member,
         standing,
         person,
-        theme,
+        theme: Theme::read(request.headers()),
         recently,
-    });
-    next.run(request).await
+    };
+    let tenants = viewer.present().map(By::tenant);
+    let reach = Reach::of(tenants);
+    request.extensions_mut().insert(viewer);
+    reach::hand_on(reach, request, next).await
+}
+
+/// Pages say it to people, everything else to programs.
+fn away(request: &Request) -> Response {
+    let asked = request.extensions().get::<OriginalUri>();
+    let path = asked.map_or(request.uri().path(), |asked| asked.path());
+    let of_programs = ["/v1/", "/api/", "/events", "/flows/"];
+    match of_programs.iter().any(|start| path.starts_with(start)) {
+        true => Problem::away().into_response(),
+        false => pages::away(&super::site(), Theme::read(request.headers())),
+    }
 }
 
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Extension, Router,
     body::{Body, to_bytes},
+    http::StatusCode,
     middleware::from_fn_with_state,
     routing::{get, post},
 };

@@ -25,7 +25,7 @@ use hub::{
     failure::{Failure, FailureCode},
     people::{By, Guest, Member},
     secret::Secret,
-    store::{ConnectionId, draft::Skin},
+    store::{ConnectionId, Reach, draft::Skin},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -167,13 +167,13 @@ fn test(
     let (page, begun) = Testing::begin(shared.site.clone(), visit, drawn, at, is_guest);
     let (tell, heard) = unbounded_channel();
     let (hub, of) = (shared.hub.clone(), provider.clone());
-    tokio::spawn(async move {
+    tokio::spawn(Reach::along(async move {
         let watch = |tried: &Tried| {
             let _ = tell.send(Heard::Step(tried.clone()));
         };
         let ended = hub.test_draft(who.by(), &of, connection, &watch).await;
         let _ = tell.send(Heard::End(ended.map(Box::new)));
-    });
+    }));
     let showing = Showing {
         shared,
         is_guest,

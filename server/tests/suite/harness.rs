@@ -21,7 +21,7 @@ use hub::{
     record::Witness,
     runs::policies::Policies,
     secret::Secret,
-    store::{ConnectionId, Store},
+    store::{ConnectionId, Reach, Store},
     vault::MasterKey,
 };
 use linkwell::application::{Application, Ingredients, migrate, register_with_sandbox};
@@ -136,7 +136,7 @@ impl World {
         let file = self.seed.directory.join("restored.db");
         std::fs::copy(backup, &file).expect("a backup");
         let url = format!("sqlite://{}", file.display());
-        let store = Store::open(&url).await.expect("the backup");
+        let store = open(&url).await;
         let seed = Seed {
             database: None,
             store,
@@ -174,9 +174,7 @@ impl World {
         } else {
             "sqlite::memory:"
         };
-        let mut store = Store::open(database.as_deref().unwrap_or(inside))
-            .await
-            .expect("a database");
+        let mut store = open(database.as_deref().unwrap_or(inside)).await;
         migrate(&store).await.expect("migrations");
         let counter = statements.clone();
         store.db_mut().set_metric_callback(move |_| {
@@ -248,7 +246,7 @@ impl World {
     pub async fn another(&self) -> Self {
         let seed = Seed {
             store: match &self.seed.database {
-                Some(url) => Store::open(url).await.expect("the same database"),
+                Some(url) => open(url).await,
                 None => self.seed.store.clone(),
             },
             directory: self.seed.directory.join("another"),
@@ -287,6 +285,11 @@ impl World {
 
     pub fn is_postgres(&self) -> bool {
         self.seed.database.is_some()
+    }
+
+    /// Where the database is, when it is PostgreSQL.
+    pub fn database(&self) -> Option<&str> {
+        self.seed.database.as_deref()
     }
 
     pub fn member(&self) -> &Member {
@@ -528,6 +531,17 @@ async fn serve_sandbox(clock: &Clock, skew: TimeDelta) -> (Sandbox, Url) {
     let router = shop.router();
     tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
     (shop, url)
+}
+
+/// Opens a database. A test itself is the operator and reaches everything; work
+/// that the hub spawned and gave no reach is a mistake.
+async fn open(url: &str) -> Store {
+    let otherwise = || match tokio::task::try_id() {
+        None => Reach::every(),
+        Some(_) => panic!("a spawned task uses the database and was given no reach"),
+    };
+    let store = Store::open_else(url, otherwise).await;
+    store.expect("a database")
 }
 
 /// A database of its own on the PostgreSQL server to test on, if one is named.

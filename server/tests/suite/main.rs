@@ -30,6 +30,7 @@ mod people;
 mod postbox;
 mod preview;
 mod push;
+mod reach;
 mod redis;
 mod refresh;
 mod repair;

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    io::Write,
     net::TcpListener,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
@@ -76,13 +77,15 @@ impl Postgres {
             .arg("--pgdata")
             .arg(&data)
             .args([
-                "--username=linkwell",
+                "--username=postgres",
                 "--auth=trust",
                 "--encoding=UTF8",
                 "--no-locale",
                 "--no-sync",
             ])
             .stdout(Stdio::null()))?;
+
+        create_role(&programs, &data)?;
 
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let log = fs::File::create(directory.0.join("log"))?;
@@ -119,7 +122,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Where it is; the user may create databases.
+    /// Where it is, for a role that may create databases and nothing else: as an
+    /// operator gives the hub one, so that row-level security holds for it.
     pub fn url(&self) -> String {
         format!("postgres://linkwell@127.0.0.1:{}/postgres", self.port)
     }
@@ -142,6 +146,26 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// Makes the role before there is a server to be asked.
+fn create_role(programs: &Path, data: &Path) -> Result<()> {
+    let mut alone = unprivileged(&programs.join("postgres"))
+        .args(["--single", "-D"])
+        .arg(data)
+        .arg("postgres")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("starting PostgreSQL to make a role")?;
+    if let Some(mut input) = alone.stdin.take() {
+        input.write_all(b"CREATE ROLE linkwell LOGIN CREATEDB\n")?;
+    }
+    match alone.wait()?.success() {
+        true => Ok(()),
+        false => bail!("PostgreSQL made no role"),
     }
 }
 

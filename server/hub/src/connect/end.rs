@@ -12,7 +12,7 @@ use crate::{
     people::{Action, Host, Member, Scope},
     record::{Deed, Entry, Outcome, Who},
     store::{
-        ConnectionId, TenantId,
+        ConnectionId, Reach, TenantId,
         connection::{self, Revocation},
         credential,
         event::{self, Kind},
@@ -88,9 +88,11 @@ impl Hub {
         }
         transaction.commit().await?;
         let hub = self.clone();
+        // What ends along with it may be another tenant's.
+        let finishing = async move { hub.finish_disconnect(connection, who).await };
         self.keeper
             .tasks
-            .spawn(async move { hub.finish_disconnect(connection, who).await })
+            .spawn(Reach::every().around(finishing))
             .await
             .map_err(|_| Error::Conflict("disconnecting was interrupted"))?
     }

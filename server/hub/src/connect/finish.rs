@@ -18,7 +18,7 @@ use crate::{
     people::{By, Guest, Member},
     record::{Origin, Reached, Who},
     secret::{Secret, digest},
-    store::{ConnectionId, FlowId, Owner, connection, flow, words},
+    store::{ConnectionId, FlowId, Owner, Reach, connection, flow, words},
     vault::Place,
 };
 
@@ -76,6 +76,11 @@ impl Hub {
     /// Takes a callback to its end. Every provider's failure is stored with the
     /// flow; only our own troubles are errors.
     pub async fn finish(&self, callback: Callback<'_>) -> Result<Finished> {
+        // The state says whose flow it is.
+        Reach::every().around(self.finish_bound(callback)).await
+    }
+
+    async fn finish_bound(&self, callback: Callback<'_>) -> Result<Finished> {
         let no_flow = |detail| {
             let failure = Failure::told(FailureCode::FlowExpiredOrInvalid, detail);
             Ok(Finished::NoFlow(failure))
@@ -110,11 +115,12 @@ impl Hub {
         // the answer must be stored even if nobody waits for the page.
         let (hub, origin) = (self.clone(), Origin::current());
         let params = callback.params.to_vec();
+        let reach = Reach::of([flow.tenant_id]);
         self.keeper
             .tasks
             .spawn(async move {
                 let carried = hub.carry_through(flow, &params, verifier, cookie_name);
-                origin.around(carried).await
+                reach.around(origin.around(carried)).await
             })
             .await
             .map_err(|_| Error::Conflict("the callback was interrupted"))?

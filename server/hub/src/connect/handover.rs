@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::finish::held_place;
 use crate::{
     Result,
-    dialect::{Grant, read_handover},
+    dialect::{Grant, HandedOver, read_handover},
     failure::{Failure, FailureCode},
     hub::Hub,
     secret::Secret,
-    store::flow,
+    store::{Reach, flow},
 };
 
 /// What is sealed with the flow until the person is back.
@@ -39,13 +39,20 @@ impl Hub {
             return Ok(false);
         };
         let waiting = waiting(told.state.digest(), &provider.id, self.clock.now());
-        let Some(flow) = waiting.one(self.store.db()).await? else {
+        // The state says whose flow it is.
+        let waiting = Reach::every().around(waiting.one(self.store.db()));
+        let Some(flow) = waiting.await? else {
             tracing::warn!(
                 security = true, provider = %provider.id,
                 "keys were brought that no flow waits for"
             );
             return Ok(false);
         };
+        let reach = Reach::of([flow.tenant_id]);
+        reach.around(self.keep_brought(flow, told)).await
+    }
+
+    async fn keep_brought(&self, flow: flow::Model, told: HandedOver) -> Result<bool> {
         let brought = Brought {
             fields: told.entered.to_stored().expose().to_owned(),
             scopes: told.scopes,

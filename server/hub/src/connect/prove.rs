@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     secret::Secret,
-    store::{connection, flow, tenant},
+    store::{Reach, connection, flow, tenant},
 };
 
 impl Hub {
@@ -25,7 +25,8 @@ impl Hub {
         if provider.proof().is_none() {
             // Among several tenants, or several people of a host application,
             // anybody could name another's.
-            let tenants = tenant::Entity::find().count(self.store.db()).await?;
+            let tenants = tenant::Entity::find().count(self.store.db());
+            let tenants = Reach::every().around(tenants).await?;
             let code = FailureCode::AppConfigInvalid;
             return Ok(match (tenants, flow.link_id) {
                 (1, None) => Ok(()),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::{Hub, Result, store::flow_outcome};
+use crate::{
+    Hub, Result,
+    store::{Reach, flow_outcome},
+};
 
 /// Newest flows that are looked at.
 const NEWEST: u64 = 500;
@@ -47,7 +50,9 @@ impl Hub {
     /// # Errors
     /// The database's.
     pub async fn usual_times(&self) -> Result<UsualTimes> {
-        let newest = flow_outcome::newest_successes(self.store.db(), NEWEST).await?;
+        // Of everybody, and nobody's: only how long it took is answered.
+        let newest = flow_outcome::newest_successes(self.store.db(), NEWEST);
+        let newest = Reach::every().around(newest).await?;
         let taken = newest.into_iter();
         Ok(taken
             .map(|(provider, began, ended)| (provider, ended - began))

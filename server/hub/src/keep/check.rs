@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::By,
     secret::Secret,
-    store::{ConnectionId, attempt::Tried, connection, credential, event::Kind, is_taken},
+    store::{ConnectionId, Reach, attempt::Tried, connection, credential, event::Kind, is_taken},
     vault::Place,
 };
 
@@ -89,12 +89,13 @@ impl Hub {
     /// wait for the answer.
     pub(super) fn check_soon(&self, connection: connection::Model) {
         let hub = self.clone();
-        self.keeper.tasks.spawn(async move {
+        let checking = async move {
             let id = connection.id;
             if let Err(error) = hub.check_now(connection).await {
                 tracing::error!(connection.id = %id, %error, "a check did not run");
             }
-        });
+        };
+        self.keeper.tasks.spawn(Reach::every().around(checking));
     }
 
     /// What the provider answered; none when a renewal on the way failed, which
@@ -225,7 +226,9 @@ impl Hub {
             }
             outcome => outcome,
         };
-        match self.write_check(&connection, &outcome, cause).await {
+        // It may be the provider's trouble, which is counted over all tenants.
+        let written = self.write_check(&connection, &outcome, cause);
+        match Reach::every().around(written).await {
             // The account belongs to another connection already; this one
             // works all the same and stays without an identity of its own.
             Err(Error::Database(error)) if is_taken(&error) => {
@@ -233,7 +236,8 @@ impl Hub {
                     id: String::new(),
                     ..identity
                 });
-                self.write_check(&connection, &nameless, cause).await
+                let written = self.write_check(&connection, &nameless, cause);
+                Reach::every().around(written).await
             }
             written => written,
         }

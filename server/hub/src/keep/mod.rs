@@ -46,8 +46,9 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, attempt, connect_link, credential, delivery, draft, flow, flow_outcome,
-        idempotent_request, provider_fault, push_message, refresh_attempt, run, sync_run,
+        ConnectionId, Reach, attempt, connect_link, credential, delivery, draft, flow,
+        flow_outcome, idempotent_request, provider_fault, push_message, refresh_attempt, run,
+        sync_run,
     },
 };
 
@@ -109,7 +110,9 @@ impl Hub {
 
     fn take_off(&self, id: ConnectionId, slot: String, need: Need) -> Flight {
         let hub = self.clone();
-        let task = self.keeper.tasks.spawn(async move {
+        // Whoever asked found the connection in their tenant. A failure may be the
+        // provider's trouble, which is counted over all tenants.
+        let task = self.keeper.tasks.spawn(Reach::every().around(async move {
             let outcome = hub.renew_once(id, &slot, need).await;
             hub.keeper
                 .under_way
@@ -117,7 +120,7 @@ impl Hub {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&(id, slot));
             Arc::new(outcome)
-        });
+        }));
         async move {
             task.await.unwrap_or_else(|_| {
                 Arc::new(Err(crate::Error::Conflict("the refresh was interrupted")))

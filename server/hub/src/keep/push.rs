@@ -9,7 +9,7 @@ use crate::{
     dialect::{ProviderApp, PushMessage, Told, read_push},
     failure::{Failure, FailureCode},
     hub::Hub,
-    store::{TenantId, connection, provider_app, push_message},
+    store::{Reach, TenantId, connection, provider_app, push_message},
 };
 
 /// What became of a message.
@@ -36,6 +36,11 @@ impl Hub {
     /// # Errors
     /// When the database fails; the provider then sends it again.
     pub async fn hear(&self, app: &str, message: &PushMessage<'_>) -> Result<Heard> {
+        // A provider speaks of accounts, whosever they are here.
+        Reach::every().around(self.hear_out(app, message)).await
+    }
+
+    async fn hear_out(&self, app: &str, message: &PushMessage<'_>) -> Result<Heard> {
         let products = self.catalog.apps().remove(app).unwrap_or_default();
         let Some(speaker) = products.iter().find(|provider| provider.push.is_some()) else {
             return Ok(Heard::NotGenuine);

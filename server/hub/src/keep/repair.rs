@@ -19,7 +19,7 @@ use crate::{
     people::{By, Member},
     record::{Deed, Entry},
     store::{
-        ConnectionId, TenantId,
+        ConnectionId, Reach, TenantId,
         connection::{self, Alarm},
         credential,
         event::{self, Kind},
@@ -108,7 +108,7 @@ impl Hub {
         let climbing = self
             .keeper
             .tasks
-            .spawn(async move { hub.climb(tenant, id).await });
+            .spawn(Reach::along(async move { hub.climb(tenant, id).await }));
         // Whoever waits goes on without it; it ends by itself.
         let _ = tokio::time::timeout(PATIENCE, climbing).await;
         let after = self.one(tenant, id).await?.health;

@@ -105,9 +105,26 @@ impl Spool {
         line.push(b'\n');
         let files = self.files();
         let mut file = &files[0].file;
-        file.seek(io::SeekFrom::End(0))?;
-        file.write_all(&line)?;
-        file.sync_all()
+        let end = file.seek(io::SeekFrom::End(0))?;
+        let written = file.write_all(&line).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // Half a line would spoil the next one.
+            file.set_len(end)?;
+        }
+        written
+    }
+
+    /// Proves that the disk takes what may have to wait.
+    pub fn prove(&self) -> io::Result<()> {
+        /// What a few entries are at most.
+        const SOME: [u8; 16 * 1024] = [0; 16 * 1024];
+        let path = self.files()[0].path.with_extension("probe");
+        let proven = File::create(&path).and_then(|mut file| {
+            file.write_all(&SOME)?;
+            file.sync_all()
+        });
+        let _ = fs::remove_file(&path);
+        proven
     }
 
     /// Everything that waits, oldest first within each file. A line cut short

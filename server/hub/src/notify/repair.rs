@@ -10,7 +10,7 @@ use crate::{
     prompt::Told,
     secret::{Secret, digest},
     store::{
-        ApiKeyId, ConnectLinkId,
+        ApiKeyId, ConnectLinkId, Reach,
         alarm::{self, Ending},
         connect_link, connection,
         member::{self, Membership},
@@ -83,6 +83,11 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn mailed_link(&self, secret: &str) -> Result<Option<MailedLink>> {
+        // The secret says whose it is.
+        Reach::every().around(self.read_mailed(secret)).await
+    }
+
+    async fn read_mailed(&self, secret: &str) -> Result<Option<MailedLink>> {
         let db = self.store.db();
         let Some(link) = connect_link::by_secret(db, digest(secret)).await? else {
             return Ok(None);

@@ -110,7 +110,7 @@ impl By<'_> {
     }
 
     /// The tenant they act for.
-    pub(crate) fn tenant(self) -> TenantId {
+    pub fn tenant(self) -> TenantId {
         match self {
             Self::Member(member) => member.tenant(),
             Self::Host(host) => host.tenant(),

@@ -7,7 +7,7 @@ use crate::{
     record::{Actor, Deed, Entry, Origin, Who},
     secret::{Secret, digest},
     store::{
-        ConnectLinkId, ConnectionId, TenantId, alarm, connect_link,
+        ConnectLinkId, ConnectionId, Reach, TenantId, alarm, connect_link,
         tenant::{self},
     },
 };
@@ -133,15 +133,19 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn invitation(&self, secret: &str) -> Result<Option<Invitation>> {
-        let Some(link) = self.open_link(secret).await? else {
-            return Ok(None);
+        // The secret says whose it is; so it is below.
+        let found = async {
+            let Some(link) = self.open_link(secret).await? else {
+                return Ok(None);
+            };
+            Ok(Some(Invitation {
+                organisation: self.organisation(link.tenant_id).await?,
+                providers: crate::store::words(&link.providers),
+                is_repair: link.connection_id.is_some(),
+                return_to: link.return_to,
+            }))
         };
-        Ok(Some(Invitation {
-            organisation: self.organisation(link.tenant_id).await?,
-            providers: crate::store::words(&link.providers),
-            is_repair: link.connection_id.is_some(),
-            return_to: link.return_to,
-        }))
+        Reach::every().around(found).await
     }
 
     /// Opens a link in this browser, which keeps the answered secret. It is
@@ -155,6 +159,10 @@ impl Hub {
         secret: &str,
         shown: Option<&str>,
     ) -> Result<Option<(Guest, Secret)>> {
+        Reach::every().around(self.open_for(secret, shown)).await
+    }
+
+    async fn open_for(&self, secret: &str, shown: Option<&str>) -> Result<Option<(Guest, Secret)>> {
         let Some(link) = self.open_link(secret).await? else {
             return Ok(None);
         };
@@ -187,6 +195,10 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn standing(&self, shown: &str) -> Result<Option<Standing>> {
+        Reach::every().around(self.standing_of(shown)).await
+    }
+
+    async fn standing_of(&self, shown: &str) -> Result<Option<Standing>> {
         let link = connect_link::of_browser(self.store.db(), digest(shown)).await?;
         let now = self.clock.now();
         match link {

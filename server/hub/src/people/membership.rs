@@ -5,7 +5,7 @@ use crate::{
     Hub, Result,
     record::Origin,
     store::{
-        PersonId, TenantId,
+        PersonId, Reach, TenantId,
         member::{self, Membership},
     },
 };
@@ -95,8 +95,9 @@ impl Hub {
         tenant: TenantId,
         epoch: i32,
     ) -> Result<Option<Member>> {
-        Ok(member::membership(self.store.db(), person, tenant)
-            .await?
+        let row = member::membership(self.store.db(), person, tenant);
+        let row = Reach::of([tenant]).around(row).await?;
+        Ok(row
             .filter(|row| row.session_epoch == epoch)
             .map(Member::authenticated))
     }

@@ -9,7 +9,7 @@ use crate::{
     Error, Hub, Result,
     record::{Actor, Deed, Entry, Outcome, Who},
     secret::Secret,
-    store::{PersonId, TenantId, is_taken, member, person},
+    store::{PersonId, Reach, TenantId, is_taken, member, person},
     vault::Place,
 };
 
@@ -33,6 +33,18 @@ impl Hub {
     /// [`Error::WrongCredentials`], or [`Error::Throttled`] before the password
     /// is looked at.
     pub async fn sign_in(
+        &self,
+        email: &str,
+        password: Secret,
+        address: IpAddr,
+        device: Option<&str>,
+    ) -> Result<SignedIn> {
+        // Whose the address is, is what is to be found out.
+        let signed_in = self.sign_in_anywhere(email, password, address, device);
+        Reach::every().around(signed_in).await
+    }
+
+    async fn sign_in_anywhere(
         &self,
         email: &str,
         password: Secret,

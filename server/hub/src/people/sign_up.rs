@@ -8,7 +8,7 @@ use crate::{
     Error, Hub, Result,
     record::{Actor, Deed, Entry, Ledger, Who},
     secret::Secret,
-    store::{PersonId, TenantId, is_taken, member, person, tenant},
+    store::{PersonId, Reach, TenantId, is_taken, member, person, tenant},
 };
 
 /// A tenant with its first person, as they typed it.
@@ -80,7 +80,7 @@ impl Hub {
             };
             join(db, joined, person, Role::Owner, now).await
         };
-        self.or_forget(tenant, founded.await)
+        self.or_forget(tenant, Reach::of([tenant]).around(founded).await)
     }
 
     /// What was kept in memory of a tenant that was not made after all.

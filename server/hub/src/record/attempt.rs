@@ -17,7 +17,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     store::{
-        Store, TenantId,
+        Reach, Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
         connection, flow, run, switched_off,
     },
@@ -88,7 +88,7 @@ impl AttemptLog {
         if batch.is_empty() {
             return Ok(0);
         }
-        let written = write(store, &batch).await;
+        let written = Reach::every().around(write(store, &batch)).await;
         if written.is_err() {
             self.pending().splice(0..0, batch);
         }

@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     store::{
-        ConnectionId, TenantId, alarm, connection, data_key, deletion, erase,
+        ConnectionId, Reach, TenantId, alarm, connection, data_key, deletion, erase,
         event::{self, Kind},
         member, tenant,
     },
@@ -43,14 +43,16 @@ impl Hub {
         let hub = self.clone();
         let who = Who::from(member);
         // Whoever asked for it may be gone before it is done.
+        let deleting = async move {
+            hub.give_all_back(tenant, &who).await?;
+            let deletion = hub.deletion(tenant, None);
+            hub.witness.note_deletion(&deletion).map_err(unusable)?;
+            hub.erase_tenant(deletion, who, Deed::TenantDeleted).await
+        };
+        // The hub's own ledger tells of it, and its people may be in others.
         self.keeper
             .tasks
-            .spawn(async move {
-                hub.give_all_back(tenant, &who).await?;
-                let deletion = hub.deletion(tenant, None);
-                hub.witness.note_deletion(&deletion).map_err(unusable)?;
-                hub.erase_tenant(deletion, who, Deed::TenantDeleted).await
-            })
+            .spawn(Reach::every().around(deleting))
             .await
             .map_err(|_| Error::Conflict("deleting was interrupted"))?
     }

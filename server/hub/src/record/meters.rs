@@ -21,7 +21,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 
 use crate::{
     hub::Hub,
-    store::{credential, delivery, run, sync_run},
+    store::{Reach, credential, delivery, run, sync_run},
 };
 
 /// How far a person came who wanted to connect an account.
@@ -217,7 +217,7 @@ impl Hub {
     /// When the database does not say what is due.
     pub async fn metrics_page(&self) -> crate::Result<String> {
         let now = self.clock.now();
-        for (queue, due) in self.longest_due(now).await? {
+        for (queue, due) in Reach::every().around(self.longest_due(now)).await? {
             let age = due.map_or(0.0, |due| (now - due).as_seconds_f64().max(0.0));
             self.meters.queues.get_or_create(&Queue { queue }).set(age);
         }

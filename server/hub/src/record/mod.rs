@@ -31,7 +31,7 @@ use crate::{
     Result,
     hub::Hub,
     people::Member,
-    store::{ApiKeyId, ConnectionId, TenantId, api_key, event, tenant, token_read},
+    store::{ApiKeyId, ConnectionId, Reach, TenantId, api_key, event, tenant, token_read},
 };
 
 /// Wakes those who watch a tenant, after something of it was committed. Only a
@@ -182,7 +182,7 @@ impl Hub {
         if batch.is_empty() {
             return Ok(0);
         }
-        match write(self, &batch).await {
+        match Reach::every().around(write(self, &batch)).await {
             Ok(()) => Ok(batch.len()),
             Err(error) => {
                 self.reads.pending().splice(0..0, batch);

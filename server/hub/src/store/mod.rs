@@ -16,6 +16,7 @@ pub mod attempt;
 pub mod audit_chain;
 pub mod audit_entry;
 pub mod audit_personal;
+mod away;
 pub mod connect_link;
 pub mod connection;
 pub mod credential;
@@ -41,6 +42,7 @@ pub mod provider_fault;
 pub mod provider_pace;
 pub mod provider_trouble;
 pub mod push_message;
+mod reach;
 pub mod refresh_attempt;
 pub mod run;
 pub mod session;
@@ -53,8 +55,10 @@ pub mod watcher;
 pub mod webhook;
 pub mod wish;
 
+pub use away::is_away;
 pub use ids::*;
 pub use owner::Owner;
+pub use reach::Reach;
 
 /// The database: one pool, shared by everything that reads or writes rows.
 #[derive(Clone)]
@@ -72,6 +76,12 @@ impl Store {
     /// synchronisation, because a rotated refresh token that was reported as
     /// stored must survive a power cut.
     pub async fn open(url: &str) -> Result<Self, DbErr> {
+        Self::open_else(url, reach::forgotten).await
+    }
+
+    /// The same, where tasks that were given no reach have the answered one: a test
+    /// is a task that nobody spawned.
+    pub async fn open_else(url: &str, otherwise: fn() -> Reach) -> Result<Self, DbErr> {
         let memory = url.contains(":memory:");
         let mut options = ConnectOptions::new(url);
         options
@@ -80,6 +90,7 @@ impl Store {
             .set_application_name("linkwell")
             .max_connections(if memory { 1 } else { 8 })
             .test_before_acquire(false)
+            .map_sqlx_postgres_pool_opts(move |pool| reach::guard(pool, otherwise))
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .busy_timeout(PATIENCE)
@@ -160,9 +171,32 @@ impl Store {
         }
     }
 
-    /// Answers when the database can be written to; used by readiness.
-    pub async fn ping(&self) -> Result<(), DbErr> {
-        self.db.execute_unprepared("SELECT 1").await.map(|_| ())
+    /// Whether the database lets this hub pass by the guard over rows of tenants:
+    /// PostgreSQL does, when the role is a superuser or has BYPASSRLS.
+    pub async fn is_unguarded(&self) -> Result<bool, DbErr> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return Ok(false);
+        }
+        let role = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user";
+        let role = sea_orm::Statement::from_string(DbBackend::Postgres, role);
+        match self.db.query_one_raw(role).await? {
+            Some(row) => row.try_get_by_index(0),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the database takes writes: a PostgreSQL that another is to take over
+    /// from, or is still to take over, answers and takes none. Used by readiness.
+    pub async fn takes_writes(&self) -> Result<bool, DbErr> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return self.db.execute_unprepared("SELECT 1").await.map(|_| true);
+        }
+        let read_only = "SELECT current_setting('transaction_read_only')::boolean";
+        let read_only = sea_orm::Statement::from_string(DbBackend::Postgres, read_only);
+        match self.db.query_one_raw(read_only).await? {
+            Some(row) => row.try_get_by_index::<bool>(0).map(|read_only| !read_only),
+            None => Ok(false),
+        }
     }
 }
 

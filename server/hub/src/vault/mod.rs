@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::Clock,
     secret::Secret,
-    store::{ConnectionId, DataKeyId, Store, TenantId, credential, data_key},
+    store::{ConnectionId, DataKeyId, Reach, Store, TenantId, credential, data_key},
 };
 
 mod master;
@@ -161,8 +161,8 @@ impl Vault {
     pub async fn prove_master_key(&self) -> Result<(), VaultError> {
         let oldest = data_key::Entity::find()
             .order_by_asc(data_key::Column::CreatedAt)
-            .one(self.0.store.db())
-            .await?;
+            .one(self.0.store.db());
+        let oldest = Reach::every().around(oldest).await?;
         match oldest {
             Some(row) => self.unwrap(row).await.map(|_| ()),
             None => Ok(()),
@@ -221,8 +221,8 @@ impl Vault {
         let newest = data_key::Entity::find()
             .filter(data_key::Column::TenantId.eq(tenant))
             .order_by_desc(data_key::Column::CreatedAt)
-            .one(self.0.store.db())
-            .await?;
+            .one(self.0.store.db());
+        let newest = for_hub(tenant, newest).await?;
         let key = match newest {
             Some(row) => self.unwrap(row).await?,
             None => self.create_key(tenant).await?,
@@ -242,10 +242,9 @@ impl Vault {
         }
         let row = data_key::Entity::find_by_id(id)
             .filter(data_key::Column::TenantId.eq(tenant))
-            .one(self.0.store.db())
-            .await?
-            .ok_or(VaultError::Unopenable)?;
-        self.unwrap(row).await
+            .one(self.0.store.db());
+        let row = for_hub(tenant, row).await?;
+        self.unwrap(row.ok_or(VaultError::Unopenable)?).await
     }
 
     /// A data key for a tenant that is about to be made. It seals from now on,
@@ -266,7 +265,8 @@ impl Vault {
     async fn create_key(&self, tenant: TenantId) -> Result<Arc<DataKey>, VaultError> {
         let (row, bytes) = self.draw_key(tenant).await?;
         let id = row.id;
-        row.into_active_model().insert(self.0.store.db()).await?;
+        let made = row.into_active_model().insert(self.0.store.db());
+        for_hub(tenant, made).await?;
         Ok(self.remember(tenant, id, &bytes))
     }
 
@@ -308,6 +308,15 @@ impl Vault {
         });
         write(&self.0.opened).insert(id, key.clone());
         key
+    }
+}
+
+/// The hub's own key is within everybody's reach, in here: signing keys and the
+/// cookies of browsers are sealed with it, whoever is at work.
+async fn for_hub<T>(tenant: TenantId, work: impl Future<Output = T>) -> T {
+    match tenant {
+        TenantId::HUB => Reach::of([tenant]).around(work).await,
+        _ => work.await,
     }
 }
 

@@ -12,7 +12,10 @@ use hub::{
 };
 
 use super::{
-    super::problem::{Answer, Problem},
+    super::{
+        problem::{Answer, Problem},
+        reach,
+    },
     once,
 };
 
@@ -30,7 +33,9 @@ pub async fn caller(State(hub): State<Hub>, mut request: Request, next: Next) ->
     let mut response = match allowed(&allowance) {
         Ok(()) => {
             request.extensions_mut().insert(host.clone());
-            once::run(&hub, &host, request, next).await
+            let reach = reach::of(&host);
+            let next = once::run(&hub, &host, request, next);
+            reach.around(next).await
         }
         Err(problem) => problem.into_response(),
     };

@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    super::problem::{Answer, Problem},
+    super::{
+        problem::{Answer, Problem},
+        reach,
+    },
     admit,
     answer::Account,
     connections::connection_id,
@@ -126,7 +129,10 @@ pub(super) async fn token(
         .ok_or_else(Problem::unauthenticated)?;
     let allowance = hub.limits.spend(borrower.host());
     let mut response = match admit::allowed(&allowance) {
-        Ok(()) => lend(&hub, borrower).await.into_response(),
+        Ok(()) => {
+            let reach = reach::of(borrower.host());
+            reach.around(lend(&hub, borrower)).await.into_response()
+        }
         Err(problem) => problem.into_response(),
     };
     admit::tell(response.headers_mut(), &allowance);

@@ -12,6 +12,7 @@ use hub::{
     people::Host,
     record::once::{Answered, Once, Ticket},
     secret::Secret,
+    store::Reach,
 };
 
 use super::{
@@ -60,7 +61,9 @@ async fn run_once(hub: &Hub, host: &Host, request: Request, next: Next) -> Answe
             let tasks = hub.keeper.tasks.clone();
             // It is carried to its end also when the caller hangs up: the
             // caller will ask again what became of it.
-            let done = tasks.spawn(async move { first(&hub, ticket, request, next).await });
+            let done = tasks.spawn(Reach::along(async move {
+                first(&hub, ticket, request, next).await
+            }));
             done.await.map_err(|_| Problem::interrupted())?
         }
         Once::Done(answered) => Ok(replay(answered)),

@@ -25,7 +25,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    super::problem::{self, Answer, Problem},
+    super::{
+        problem::{self, Answer, Problem},
+        reach,
+    },
     admit,
     body::Body,
     connections::{read_after, read_limit},
@@ -208,6 +211,7 @@ async fn begin(
         .await?
         .ok_or_else(Problem::unauthenticated)?;
     let allowance = hub.limits.spend(borrower.host());
+    let reach = reach::of(borrower.host());
     let begun = async {
         admit::allowed(&allowance)?;
         let key = match headers.contains_key(once::KEY) {
@@ -223,7 +227,7 @@ async fn begin(
         };
         Answer::Ok(hub.begin_run(borrower, new).await?)
     };
-    let mut response = match begun.await {
+    let mut response = match reach.around(begun).await {
         Ok(ran) => {
             let location = format!("/v1/runs/{}", ran.run.id);
             let again = ran.again;
@@ -268,6 +272,7 @@ async fn go_on(
     let shown = admit::bearer(&headers)?;
     let host = admit::host(&hub, &headers).await?;
     let allowance = hub.limits.spend(&host);
+    let reach = reach::of(&host);
     let went = async {
         admit::allowed(&allowance)?;
         let run = hub.run_of_key(&host, run_id(&id)?).await?;
@@ -277,7 +282,7 @@ async fn go_on(
             .ok_or_else(Problem::unauthenticated)?;
         Answer::Ok(hub.go_on(borrower, run).await?)
     };
-    let mut response = match went.await {
+    let mut response = match reach.around(went).await {
         Ok(ran) => answer(&hub, StatusCode::OK, ran),
         Err(problem) => problem.into_response(),
     };

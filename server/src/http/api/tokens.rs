@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     super::{
         problem::{self, Answer},
-        sessions,
+        reach, sessions,
     },
     admit,
     body::MaybeBody,
@@ -94,7 +94,10 @@ async fn exchange(
     };
     let allowance = hub.limits.spend(&host);
     let mut response = match admit::allowed(&allowance) {
-        Ok(()) => mint(&hub, &host, body).await.into_response(),
+        Ok(()) => {
+            let minted = mint(&hub, &host, body);
+            reach::of(&host).around(minted).await.into_response()
+        }
         Err(problem) => problem.into_response(),
     };
     admit::tell(response.headers_mut(), &allowance);

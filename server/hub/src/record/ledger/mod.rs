@@ -39,7 +39,7 @@ use crate::{
     people::{Authority, By, Guest, Host, Member},
     secret::Secret,
     store::{
-        ApiKeyId, ConnectLinkId, Owner, PersonId, TenantId, audit_chain,
+        ApiKeyId, ConnectLinkId, Owner, PersonId, Reach, TenantId, audit_chain,
         audit_entry::{self, Model as Row},
         audit_personal,
     },
@@ -381,7 +381,8 @@ impl Hub {
             let entry = Entry::new(Who::of(denied.actor, origin), Deed::ActionDenied)
                 .ended(Outcome::Denied)
                 .saying(denied.wanted);
-            if let Err(error) = self.record(denied.tenant, entry).await {
+            let written = self.record(denied.tenant, entry);
+            if let Err(error) = Reach::of([denied.tenant]).around(written).await {
                 tracing::error!(%error, "a denial could not be written to the ledger");
             }
         }

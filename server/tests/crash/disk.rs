@@ -1,0 +1,65 @@
+//! Row 58: the disk is full and has room again.
+
+use std::process::Command;
+
+use reqwest::StatusCode;
+use sandbox::{ACCOUNTS, Rotation, Scope};
+use serde_json::json;
+
+use crate::{
+    outage::{NOT_RENEWED, is_clear_problem},
+    process::{Hub, shop},
+};
+
+/// Lets no file of a process be written beyond this size any more: what a full disk
+/// does, on every machine and for everybody.
+fn limit_files(hub: &Hub, bytes: &str) {
+    let process = hub.process().to_string();
+    let limit = format!("--fsize={bytes}:");
+    let mut prlimit = Command::new("prlimit");
+    let limited = prlimit.args(["--pid", &process, &limit]).status();
+    assert!(limited.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_58_on_a_full_disk_no_token_is_spent_and_it_goes_on_once_there_is_room() {
+    let (shop, url) = shop(Rotation::STRICT).await;
+    let mut hub = Hub::new(&url).await;
+    let mut rules = shop.rules();
+    rules.access_lifetime_s = 1;
+    shop.set_rules(rules);
+    hub.start(None).await;
+    let tokens = shop.grant("crash", ACCOUNTS[0].id, &Scope::ALL).unwrap();
+    let id = hub.import(&tokens).await;
+    let path = format!("/v1/connections/{id}/token");
+    let (status, body) = hub.get(&path).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{body}");
+
+    limit_files(&hub, "1");
+    let away = Some(StatusCode::SERVICE_UNAVAILABLE);
+    hub.until("/readyz", |status| status == away).await;
+    let spent = shop.calls().refreshes;
+    hub.logs(&NOT_RENEWED).await;
+    is_clear_problem(hub.request("GET", &path).send().await.unwrap(), "a token").await;
+    let import = json!({ "provider": "crash", "credential": { "access_token": "a" } });
+    let import = hub.request("POST", "/v1/connections").json(&import);
+    is_clear_problem(import.send().await.unwrap(), "an import").await;
+    assert_eq!(shop.calls().refreshes, spent, "a token was sent");
+    // What is only read is answered.
+    let (status, _) = hub.get(&format!("/v1/connections/{id}")).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+
+    limit_files(&hub, "unlimited");
+    hub.until("/readyz", |status| status == Some(StatusCode::OK))
+        .await;
+    hub.until(&path, |status| status == Some(StatusCode::OK))
+        .await;
+    assert!(shop.calls().refreshes > spent);
+    assert_eq!(shop.calls().families_revoked, 0);
+
+    // Nothing is damaged, and the ledgers are whole.
+    hub.stop();
+    hub.say(&["audit", "verify"], "");
+    let copy = hub.path("copy.db");
+    hub.say(&["backup", &copy], "");
+}
