@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
+    record::{Deed, Entry},
     store::{
         Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
@@ -315,10 +316,21 @@ impl Hub {
     /// [`crate::Error::Forbidden`].
     pub async fn record_attempts(&self, member: &Member, on: bool) -> Result<()> {
         member.may(Action::SeeMetrics)?;
-        self.switch(member, switched_off::METRICS, on).await?;
+        let deed = match on {
+            true => Deed::RecordingSwitchedOn,
+            false => Deed::RecordingSwitchedOff,
+        };
+        let entry = Entry::new(member, deed).on(member.tenant());
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        self.switch(&transaction, member, switched_off::METRICS, on)
+            .await?;
         if !on {
-            attempt::forget(self.store.db(), member.tenant()).await?;
+            attempt::forget(&transaction, member.tenant()).await?;
         }
+        ledger.append(&transaction, entry).await?;
+        transaction.commit().await?;
+        self.changes.nudge(member.tenant());
         Ok(())
     }
 }
