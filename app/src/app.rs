@@ -22,6 +22,18 @@ use crate::{load, model, pages::*, site::Viewer};
 pub fn App() -> impl IntoView {
     provide_meta_context();
     let parts = (StaticSegment("settings"), StaticSegment("provider-apps"));
+    let removal = (
+        StaticSegment("settings"),
+        StaticSegment("members"),
+        ParamSegment("id"),
+        StaticSegment("remove"),
+    );
+    let secret = (
+        StaticSegment("settings"),
+        StaticSegment("webhooks"),
+        ParamSegment("id"),
+        StaticSegment("secret"),
+    );
     view! {
         <Router>
             <Routes fallback=Missing>
@@ -85,6 +97,7 @@ pub fn App() -> impl IntoView {
                     view=WebhooksPage
                     ssr=SsrMode::Async
                 />
+                <Route path=secret view=WebhookSecretPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("runs") view=RunsPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("policies"))
@@ -101,6 +114,12 @@ pub fn App() -> impl IntoView {
                     view=MembersPage
                     ssr=SsrMode::Async
                 />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("members"), ParamSegment("id"))
+                    view=MemberPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=removal view=RemoveMemberPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("organisation"))
                     view=OrganisationPage
@@ -120,6 +139,11 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(StaticSegment("settings"), StaticSegment("account"))
                     view=AccountPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("account"), StaticSegment("delete"))
+                    view=DeleteAccountPage
                     ssr=SsrMode::Async
                 />
                 // The server knows only the routes named here: without this one
@@ -357,12 +381,28 @@ fn WebhooksPage() -> impl IntoView {
 }
 
 #[component]
+fn WebhookSecretPage() -> impl IntoView {
+    let id = param("id");
+    page(
+        async move {
+            let member = member()?;
+            member.may_once_proven(Action::RevealWebhookSecret)?;
+            let rows = load::webhooks(&hub(), &member).await?.rows;
+            rows.into_iter()
+                .find(|row| row.id == id)
+                .ok_or(Error::NotFound)
+        },
+        |row| view! { <WebhookSecretView row/> },
+    )
+}
+
+#[component]
 fn DeleteConnectionPage() -> impl IntoView {
     let id = param("id");
     page(
         async move {
             let member = member()?;
-            member.may(Action::DeleteConnection)?;
+            member.may_once_proven(Action::DeleteConnection)?;
             let id = id.parse().map_err(|_| Error::NotFound)?;
             load::disconnect_page(&hub(), &member, id).await
         },
@@ -383,6 +423,24 @@ fn MembersPage() -> impl IntoView {
     page(
         async move { load::members(&hub(), &member()?).await },
         |members| view! { <MembersView members/> },
+    )
+}
+
+#[component]
+fn MemberPage() -> impl IntoView {
+    let person = param("id");
+    page(
+        async move { load::manageable_member(&hub(), &member()?, &person).await },
+        |row| view! { <MemberView row/> },
+    )
+}
+
+#[component]
+fn RemoveMemberPage() -> impl IntoView {
+    let person = param("id");
+    page(
+        async move { load::manageable_member(&hub(), &member()?, &person).await },
+        |row| view! { <RemoveMemberView row/> },
     )
 }
 
@@ -455,6 +513,15 @@ fn AccountPage() -> impl IntoView {
     drawn(
         person.ok_or(Error::NotFound),
         |person| view! { <AccountView person/> },
+    )
+}
+
+#[component]
+fn DeleteAccountPage() -> impl IntoView {
+    let person = expect_context::<Viewer>().person;
+    drawn(
+        person.ok_or(Error::NotFound),
+        |person| view! { <DeleteAccountView person/> },
     )
 }
 

@@ -52,6 +52,8 @@ pub enum Notice {
     SignedOutEverywhere,
     RoleSaved,
     MemberRemoved,
+    MemberErased,
+    AccountErased,
     OrganisationDeleted,
     NoticesRead,
     Asked,
@@ -114,6 +116,8 @@ impl Notice {
             Self::SignedOutEverywhere => "You are signed out on every device.",
             Self::RoleSaved => "Role saved. It counts from now on.",
             Self::MemberRemoved => "Removed. They were signed out everywhere here.",
+            Self::MemberErased => "Removed and erased. The audit log names somebody who left.",
+            Self::AccountErased => "Your account is deleted, with everything that named you.",
             Self::OrganisationDeleted => "The organisation and everything it had here are deleted.",
         }
     }
@@ -209,6 +213,16 @@ impl Flash {
     pub fn keep(mut self, field: &str, value: &str) -> Self {
         self.values.insert(field.to_owned(), value.to_owned());
         self
+    }
+
+    /// Keeps that one of several boxes of a name was ticked.
+    pub fn choose(self, field: &str, value: &str) -> Self {
+        self.keep(&format!("{field} {value}"), "on")
+    }
+
+    /// Whether that box was ticked.
+    pub fn was_chosen(&self, field: &str, value: &str) -> bool {
+        self.values.contains_key(&format!("{field} {value}"))
     }
 
     /// What is wrong with a field, in words.

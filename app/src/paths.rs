@@ -14,6 +14,10 @@ pub fn without_cookies(form: &str) -> String {
 
 /// One's own account.
 pub const ACCOUNT: &str = "/settings/account";
+/// What deleting it means.
+pub const DELETE_ACCOUNT: &str = "/settings/account/delete";
+/// Where that is posted.
+pub const ERASE_ACCOUNT: &str = "/api/delete_account";
 /// Provider apps.
 pub const PROVIDER_APPS: &str = "/settings/provider-apps";
 /// API keys.
@@ -188,9 +192,33 @@ pub fn cancel(handle: &str) -> String {
     format!("/flows/{handle}/cancel")
 }
 
+/// A member: their role, and the way to take them out.
+pub fn member(id: &str) -> String {
+    format!("{MEMBERS}/{id}")
+}
+
+/// The page that names the consequences of taking a member out.
+pub fn remove_member(id: &str) -> String {
+    format!("{MEMBERS}/{id}/remove")
+}
+
 /// Where a webhook gets a new secret.
 pub fn webhook_secret(id: &str) -> String {
     format!("{WEBHOOKS}/{id}/secret")
+}
+
+/// The entries of the audit log that a filter leaves.
+#[cfg(feature = "ssr")]
+pub fn audit(filter: &crate::model::AuditFilter) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(filter.pairs());
+    if !filter.before.is_empty() {
+        query.append_pair("before", &filter.before);
+    }
+    match query.finish() {
+        query if query.is_empty() => AUDIT.to_owned(),
+        query => format!("{AUDIT}?{query}"),
+    }
 }
 
 /// The runs that a filter leaves.

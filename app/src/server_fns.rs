@@ -11,7 +11,8 @@ use hub::{
     Error, Hub, Result,
     connect::Change,
     notify::{Asked, MailChoices, TOPICS},
-    people::{Member, Role},
+    people::{ASKED_ONCE_MORE, Action, Member, Role},
+    secret::Secret,
     store::{
         connection::{Revocation, SyncFrequency},
         mail_choice::Pace,
@@ -32,6 +33,19 @@ fn hub() -> Hub {
 
 fn member() -> Result<Member> {
     expect_context::<Viewer>().member.ok_or(Error::NotFound)
+}
+
+/// The member as one who may do something grave, with the password from the
+/// page's `StepUp`.
+async fn proven(action: Action, current: String) -> Result<Member> {
+    let viewer = expect_context::<Viewer>();
+    viewer.prove(&hub(), action, Secret::new(current)).await
+}
+
+/// Whether the form's own page can say what has to be put right: there is still
+/// something to do it to.
+fn stays(done: &Result<Notice>) -> bool {
+    !matches!(done, Ok(_) | Err(Error::NotFound | Error::Forbidden { .. }))
 }
 
 /// Redirects to `page` and says there what came of it.
@@ -64,6 +78,7 @@ pub fn explain(typed: Flash, error: Error) -> Flash {
         Error::WrongCredentials => typed.and("", Problem::SignInRefused),
         Error::Throttled(_) => typed.and("", Problem::TooManyTries),
         Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
+        Error::Unproven => typed.and("current", ASKED_ONCE_MORE),
         Error::NotFound => typed.and("", Problem::Gone),
         Error::Conflict(what) => typed.and("", what),
         Error::Paused => typed.and("", Problem::Rests),
@@ -214,16 +229,21 @@ pub async fn disconnect_connection(id: String) -> Result<(), ServerFnError> {
 
 /// Forgets a connection that has ended.
 #[server(endpoint = "remove_connection")]
-pub async fn remove_connection(id: String) -> Result<(), ServerFnError> {
+pub async fn remove_connection(
+    id: String,
+    #[server(default)] current: String,
+) -> Result<(), ServerFnError> {
     let removed = async {
         let id = id.parse().map_err(|_| Error::NotFound)?;
-        hub().remove(&member()?, id).await
+        let member = proven(Action::DeleteConnection, current).await?;
+        hub().remove(&member, id).await
     };
-    tell(
-        paths::HUB,
-        removed.await.map(|()| Notice::Removed),
-        Flash::default(),
-    );
+    let done = removed.await.map(|()| Notice::Removed);
+    let page = match stays(&done) {
+        true => paths::delete(&id),
+        false => paths::HUB.to_owned(),
+    };
+    tell(&page, done, Flash::default());
     Ok(())
 }
 
@@ -281,27 +301,57 @@ pub async fn remove_provider_app(app: String) -> Result<(), ServerFnError> {
 
 /// Gives a member another role.
 #[server(endpoint = "change_role")]
-pub async fn change_role(id: String, role: String) -> Result<(), ServerFnError> {
+pub async fn change_role(
+    id: String,
+    role: String,
+    #[server(default)] current: String,
+) -> Result<(), ServerFnError> {
     let changed = async {
         let person = id.parse().map_err(|_| Error::NotFound)?;
         let role =
-            Role::read(&role).ok_or_else(|| Error::invalid("", "Choose one of the roles"))?;
-        hub().change_role(&member()?, person, role).await
+            Role::read(&role).ok_or_else(|| Error::invalid("role", "Choose one of the roles"))?;
+        let member = proven(Action::ManageMembers, current).await?;
+        hub().change_role(&member, person, role).await
     };
     let done = changed.await.map(|()| Notice::RoleSaved);
-    tell(paths::MEMBERS, done, Flash::default());
+    let page = match stays(&done) {
+        true => paths::member(&id),
+        false => paths::MEMBERS.to_owned(),
+    };
+    tell(&page, done, Flash::default().keep("role", &role));
     Ok(())
 }
 
-/// Takes a member out of the organisation.
+/// Takes a member out of the organisation, and erases what it knows of them
+/// when that box is ticked.
 #[server(endpoint = "remove_member")]
-pub async fn remove_member(id: String) -> Result<(), ServerFnError> {
+pub async fn remove_member(
+    id: String,
+    #[server(default)] erase: String,
+    #[server(default)] current: String,
+) -> Result<(), ServerFnError> {
     let removed = async {
         let person = id.parse().map_err(|_| Error::NotFound)?;
-        hub().remove_member(&member()?, person).await
+        let member = proven(Action::ManageMembers, current).await?;
+        match erase.is_empty() {
+            true => hub().remove_member(&member, person).await?,
+            false => hub().erase_member(&member, person).await?,
+        }
+        Ok(match erase.is_empty() {
+            true => Notice::MemberRemoved,
+            false => Notice::MemberErased,
+        })
     };
-    let done = removed.await.map(|()| Notice::MemberRemoved);
-    tell(paths::MEMBERS, done, Flash::default());
+    let done = removed.await;
+    let page = match stays(&done) {
+        true => paths::remove_member(&id),
+        false => paths::MEMBERS.to_owned(),
+    };
+    let typed = match erase.is_empty() {
+        true => Flash::default(),
+        false => Flash::default().choose("erase", "on"),
+    };
+    tell(&page, done, typed);
     Ok(())
 }
 

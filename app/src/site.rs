@@ -1,7 +1,17 @@
 //! What the server tells every page: where the site's files are, who is looking
 //! and in which colours.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use http::HeaderMap;
+use hub::{
+    Hub,
+    people::{Action, Member},
+    secret::Secret,
+};
 use leptos::{config::LeptosOptions, prelude::use_context};
 
 use crate::{
@@ -34,19 +44,40 @@ pub struct Site {
 #[derive(Clone, Debug, Default)]
 pub struct Viewer {
     /// The member who is signed in.
-    pub member: Option<hub::people::Member>,
+    pub member: Option<Member>,
     /// How this browser stands to a link that was opened in it.
-    pub standing: Option<std::sync::Arc<hub::people::Standing>>,
+    pub standing: Option<Arc<hub::people::Standing>>,
     /// What pages show of them.
     pub person: Option<Person>,
     /// Light or dark.
     pub theme: Theme,
-    /// Whether they signed in so recently that their password need not be
-    /// given again for something grave.
-    pub recently: bool,
+    /// Whether their password was asked for and given while this request was
+    /// answered: their session keeps it.
+    pub proven: Arc<AtomicBool>,
 }
 
 impl Viewer {
+    /// Whether they gave their password so recently that it need not be given
+    /// again for what is grave.
+    pub fn recently(&self) -> bool {
+        let given = self.proven.load(Ordering::Relaxed);
+        given || self.member.as_ref().is_some_and(Member::is_recent)
+    }
+
+    /// The member as one who may do `action`, with their password when the page
+    /// asked for it.
+    ///
+    /// # Errors
+    /// As for [`Hub::step_up`]; [`hub::Error::NotFound`] when nobody is signed in.
+    pub async fn prove(&self, hub: &Hub, action: Action, current: Secret) -> hub::Result<Member> {
+        let member = self.member.as_ref().ok_or(hub::Error::NotFound)?;
+        let proven = hub.step_up(member, action, current).await?;
+        if proven.proven_at() > member.proven_at() {
+            self.proven.store(true, Ordering::Relaxed);
+        }
+        Ok(proven)
+    }
+
     /// Who came by a link in this browser, while it lasts.
     pub fn guest(&self) -> Option<&hub::people::Guest> {
         match self.standing.as_deref()? {
@@ -75,8 +106,8 @@ pub struct Visit {
     pub flash: Flash,
     /// How much behind the bell is new.
     pub unread: u32,
-    /// Whether they signed in so recently that their password need not be
-    /// given again for something grave.
+    /// Whether they gave their password so recently that it need not be given
+    /// again for what is grave.
     pub recently: bool,
 }
 

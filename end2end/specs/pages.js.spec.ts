@@ -214,10 +214,13 @@ test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
   await page.getByRole('button', { name: 'Add webhook' }).click();
   await inspect('a new signing secret');
   await visit('/settings/webhooks', 'webhooks with one');
+  await page.getByRole('link', { name: /^New secret/ }).click();
+  await inspect('a new secret, before it is made');
   await visit('/settings/members', 'members');
   await visit('/settings/audit', 'the audit log');
   await visit('/settings/audit?to=2001-01-01', 'nothing in the audit log');
   await visit('/settings/organisation', 'the organisation');
+  await visit('/settings/account/delete', 'before an account is deleted');
   await visit('/settings/account', 'the account');
   await page.getByLabel('E-mail').fill('elsewhere@alder.example');
   await page.getByRole('button', { name: 'Save' }).click();

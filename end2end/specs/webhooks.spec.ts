@@ -90,7 +90,8 @@ test('an admin sees that nobody listens, and has it sent again', async ({ page, 
   await page.getByRole('button', { name: /^Send again/ }).click();
   await expect(page.getByText('What was given up is sent again.')).toBeVisible();
 
-  await page.getByRole('button', { name: /^New secret/ }).click();
+  await page.getByRole('link', { name: /^New secret/ }).click();
+  await page.getByRole('button', { name: 'Make new secret' }).click();
   await page.getByRole('link', { name: 'I have copied it' }).click();
   await expect(page.getByText(/old one ending in/)).toBeVisible();
   await page.getByRole('button', { name: /^Remove/ }).click();

@@ -24,6 +24,7 @@ mod m20261122_400001_run;
 mod m20261122_400002_attempt;
 mod m20261123_100001_row_security;
 pub mod row_security;
+mod m20261123_200001_erased_person;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_400001_run::Migration),
             Box::new(m20261122_400002_attempt::Migration),
             Box::new(m20261123_100001_row_security::Migration),
+            Box::new(m20261123_200001_erased_person::Migration),
         ]
     }
 }

@@ -1,8 +1,11 @@
 //! Backups of the database inside: a copy that is whole although the hub goes
 //! on working, and its way back.
 //!
-//! The master key is in none of them. A backup alone opens nothing, and keys
-//! and backups are to be kept apart.
+//! A backup is two files: the data, and the data keys. The master key is in
+//! neither. Each alone opens nothing, and they are to be kept apart, the keys for
+//! a shorter time.
+
+mod keys;
 
 use std::{
     io,
@@ -15,6 +18,7 @@ use hub::{
     store::Store,
     vault::{MasterKeyError, Vault, VaultError},
 };
+use keys::Keys;
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement};
 
@@ -39,6 +43,16 @@ pub enum BackupError {
     Newer(PathBuf),
     #[error("the master key does not open {0}; restore the key that belongs to it first")]
     OtherKey(PathBuf),
+    #[error(
+        "{0} cannot be read: a backup is restored with the keys that were made with it or later, see --keys"
+    )]
+    NoKeys(PathBuf),
+    #[error("{0} holds no keys of Linkwell, or it is damaged")]
+    NotKeys(PathBuf),
+    #[error("the keys in {0} are of another hub than {1}")]
+    OtherKeys(PathBuf, PathBuf),
+    #[error("the keys in {0} are older than {1}: use those that were made with it or later")]
+    OlderKeys(PathBuf, PathBuf),
     #[error("a hub is running on {0}; stop it first")]
     Running(PathBuf),
     #[error("{path} cannot be written: {error}")]
@@ -51,43 +65,60 @@ pub struct Restored {
     pub before: Option<PathBuf>,
 }
 
-/// Copies the database into `file`, which must not be there. The copy is of one
-/// moment, and is read once more before this returns.
+/// The file of keys that belongs to a backup when none is named: `monday.keys`
+/// beside `monday.db`.
+pub fn keys_of(file: &Path) -> PathBuf {
+    file.with_extension("keys")
+}
+
+/// Copies the database into `file` and its data keys into `keys`, which must not
+/// be there. The copy is of one moment, and is read once more before this
+/// returns.
 ///
 /// # Errors
 /// [`BackupError`] in a [`StartError`].
-pub async fn write(place: &Place, file: &Path) -> Result<(), StartError> {
+pub async fn write(place: &Place, file: &Path, keys: &Path) -> Result<(), StartError> {
     let database = inside(place)?;
     if !database.exists() {
         return Err(BackupError::Nothing(place.data.clone()).into());
     }
-    if file.exists() {
-        return Err(BackupError::Taken(file.to_owned()).into());
+    if let Some(taken) = [file, keys].into_iter().find(|path| path.exists()) {
+        return Err(BackupError::Taken(taken.to_owned()).into());
+    }
+    if file == keys {
+        return Err(BackupError::Taken(keys.to_owned()).into());
     }
     // Nobody else may read it, and a link that waits there is not followed.
     private_file(file).map_err(|error| unwritable(file, error))?;
     let written = async {
         let store = Store::open(&place.database_url()).await?;
+        let made_at = Clock::system().now();
         let into = Statement::from_sql_and_values(
             DatabaseBackend::Sqlite,
             "VACUUM INTO ?",
             [file.to_string_lossy().into_owned().into()],
         );
         store.db().execute_raw(into).await?;
-        sound(file).await.map(|_| ())
+        let copy = sound(file).await?;
+        let taken = Keys::take(&copy, made_at).await?;
+        close(copy).await?;
+        close(sound(file).await?).await?;
+        taken.write(keys)
     };
     let written: Result<(), StartError> = written.await;
     if written.is_err() {
-        let _ = std::fs::remove_file(file);
+        forget(file);
+        forget(keys);
     }
     written
 }
 
-/// Puts a backup in the place of the database. The one before is kept beside it.
+/// Puts a backup in the place of the database, opened by `keys`. The one before
+/// is kept beside it.
 ///
 /// # Errors
 /// [`BackupError`] in a [`StartError`]; the database is as it was.
-pub async fn restore(place: &Place, file: &Path) -> Result<Restored, StartError> {
+pub async fn restore(place: &Place, file: &Path, keys: &Path) -> Result<Restored, StartError> {
     let database = inside(place)?;
     application::create_private_directory(&place.data)?;
     let spool = place.data.join("spool");
@@ -102,7 +133,7 @@ pub async fn restore(place: &Place, file: &Path) -> Result<Restored, StartError>
     let _ = std::fs::remove_file(&copy);
     private_file(&copy).map_err(|error| unwritable(&copy, error))?;
     std::fs::copy(file, &copy).map_err(|error| unwritable(&copy, error))?;
-    if let Err(error) = prove(place, file, &copy).await {
+    if let Err(error) = prove(place, file, keys, &copy).await {
         forget(&copy);
         return Err(error);
     }
@@ -126,7 +157,7 @@ pub async fn restore(place: &Place, file: &Path) -> Result<Restored, StartError>
 }
 
 /// Whether the copy is whole, ours, not of the future, and opened by our key.
-async fn prove(place: &Place, file: &Path, copy: &Path) -> Result<(), StartError> {
+async fn prove(place: &Place, file: &Path, keys: &Path, copy: &Path) -> Result<(), StartError> {
     let store = sound(copy).await.map_err(|error| match error {
         // It is the person's file that is wrong, not the copy.
         StartError::Backup(BackupError::Damaged(_, why)) => {
@@ -146,6 +177,7 @@ async fn prove(place: &Place, file: &Path, copy: &Path) -> Result<(), StartError
             return Err(BackupError::Newer(file.to_owned()).into());
         }
     }
+    keys::put_back(&store, file, keys).await?;
     application::migrate(&store).await?;
     let other_key = || StartError::Backup(BackupError::OtherKey(file.to_owned()));
     let wrapper = place.master_key(false).map_err(|error| match error {
@@ -163,6 +195,11 @@ async fn prove(place: &Place, file: &Path, copy: &Path) -> Result<(), StartError
         .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
         .await?;
     Ok(())
+}
+
+/// Closes a copy: who is last puts its log into the file, and takes it away.
+async fn close(store: Store) -> Result<(), StartError> {
+    Ok(store.db().clone().close().await?)
 }
 
 /// Opens a copy and reads it through.

@@ -40,6 +40,10 @@ pub enum Command {
         place: Place,
         /// The file to make
         file: PathBuf,
+        /// The file to put its keys into, on another disk at best [default: FILE,
+        /// ending in .keys]
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
     },
     /// Put a backup in the place of the database; the hub must not be running
     Restore {
@@ -48,6 +52,10 @@ pub enum Command {
         place: Place,
         /// The file that was made by `backup`
         file: PathBuf,
+        /// The file of keys that was made with it or later [default: FILE, ending
+        /// in .keys]
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
     },
     /// Ask a running hub whether it is ready
     Healthcheck(Healthcheck),
@@ -177,16 +185,19 @@ pub async fn run(command: Command) -> Result<(), StartError> {
             Ok(())
         }
         Command::Check(settings) => check(settings).await,
-        Command::Backup { place, file } => {
-            backup::write(&place, &file).await?;
+        Command::Backup { place, file, keys } => {
+            let keys = keys.unwrap_or_else(|| backup::keys_of(&file));
+            backup::write(&place, &file, &keys).await?;
             say(&format!(
-                "{} holds everything but the master key: keep that elsewhere.",
-                file.display()
+                "{} holds the data, {} the keys to it. Keep them and the master key in three places, and the keys not as long as the data.",
+                file.display(),
+                keys.display()
             ));
             Ok(())
         }
-        Command::Restore { place, file } => {
-            let restored = backup::restore(&place, &file).await?;
+        Command::Restore { place, file, keys } => {
+            let keys = keys.unwrap_or_else(|| backup::keys_of(&file));
+            let restored = backup::restore(&place, &file, &keys).await?;
             say_restored(&place).await?;
             say(
                 "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",

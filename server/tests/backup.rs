@@ -7,7 +7,15 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use sea_orm::{ConnectionTrait, Database, DatabaseBackend, Statement};
+use clap::Parser;
+use hub::{
+    people::Member,
+    secret::Secret,
+    store::{Store, TenantId, WebhookId, data_key, webhook},
+    tell::NewWebhook,
+    vault::Place,
+};
+use sea_orm::{ConnectionTrait, Database, DatabaseBackend, EntityTrait, Statement};
 
 /// A data directory that is removed in the end.
 struct Data(PathBuf);
@@ -151,9 +159,7 @@ async fn what_cannot_be_opened_replaces_nothing() {
 async fn seal_something(data: &Data) {
     use hub::{
         clock::Clock,
-        secret::Secret,
-        store::Store,
-        vault::{MasterKey, Place, Vault},
+        vault::{MasterKey, Vault},
     };
     let url = format!("sqlite://{}", data.file("data/linkwell.db").display());
     let store = Store::open(&url).await.unwrap();
@@ -212,4 +218,174 @@ async fn row_60_the_program_names_the_first_entry_that_was_changed() {
         "{}",
         said(&broken)
     );
+}
+
+/// Everything the program does, on a data directory.
+async fn hub_of(data: &Data) -> hub::Hub {
+    let arguments = ["test", "--data", data.file("data").to_str().unwrap()].map(String::from);
+    let place = Only::parse_from(arguments).place;
+    let application = linkwell::application::assemble(
+        &place,
+        linkwell::application::open_catalog(None).unwrap(),
+        "http://127.0.0.1:3000/".parse().unwrap(),
+        Default::default(),
+        Default::default(),
+        Default::default(),
+    );
+    application.await.unwrap().hub
+}
+
+#[derive(clap::Parser)]
+struct Only {
+    #[command(flatten)]
+    place: linkwell::config::Place,
+}
+
+/// Somebody with a secret that is sealed.
+async fn with_secret(hub: &hub::Hub, tenant: &str, email: &str) -> Member {
+    let password = Secret::new("a long enough secret");
+    let member = hub.create_user(tenant, email, "N", password).await.unwrap();
+    let new = NewWebhook {
+        url: "https://example.com/hooks",
+        kinds: &[],
+    };
+    hub.add_webhook(&member, new).await.unwrap();
+    member
+}
+
+/// The sealed secret of each webhook, with whose it is.
+async fn sealed(url: &str) -> Vec<(TenantId, WebhookId, String)> {
+    let store = Store::open(url).await.unwrap();
+    let rows = webhook::Entity::find().all(store.db()).await.unwrap();
+    rows.into_iter()
+        .map(|row| (row.tenant_id, row.id, row.secret_sealed))
+        .collect()
+}
+
+fn holds(file: &Path, text: &str) -> bool {
+    let bytes = std::fs::read(file).unwrap();
+    bytes
+        .windows(text.len())
+        .any(|part| part == text.as_bytes())
+}
+
+#[tokio::test]
+async fn row_60_newer_keys_open_nothing_of_who_was_deleted_since() {
+    let data = Data::new("keys");
+    let hub = hub_of(&data).await;
+    let ana = with_secret(&hub, "T", "ana@example.com").await;
+    let bo = with_secret(&hub, "U", "bo@example.com").await;
+    let wrapped = data_key::Entity::find().all(hub.store.db()).await.unwrap();
+    assert!(wrapped.len() >= 2);
+    let old = data.file("old.db");
+    let made = data.backup(&old);
+    assert!(made.status.success(), "{}", said(&made));
+    // Neither file holds what the other has.
+    for key in &wrapped {
+        assert!(!holds(&old, &key.wrapped), "a key is in the data");
+        assert!(holds(&data.file("old.keys"), &key.wrapped));
+    }
+    assert!(!holds(&data.file("old.keys"), "example.com"));
+    assert!(std::fs::metadata(data.file("old.keys")).unwrap().len() < 10_000);
+
+    hub.delete_tenant(&bo, "U").await.unwrap();
+    drop(hub);
+    let new = data.file("new.db");
+    assert!(data.backup(&new).status.success());
+    // On another machine: nothing says there what was deleted.
+    std::fs::remove_dir_all(data.file("data/audit")).unwrap();
+
+    let new_keys = data.file("new.keys");
+    let (old_text, keys_text) = (old.to_str().unwrap(), new_keys.to_str().unwrap());
+    let restored = data.run(&["restore", old_text, "--keys", keys_text], "");
+    assert!(restored.status.success(), "{}", said(&restored));
+    let hub = hub_of(&data).await;
+    // With the old data itself at hand, the vault of today opens Ana's alone.
+    for (tenant, subject, sealed) in sealed(&format!("sqlite://{}", old.display())).await {
+        let place = Place {
+            tenant,
+            subject: subject.0,
+            field: "webhook".into(),
+            version: 1,
+        };
+        let opened = hub.vault.open(place, &sealed).await;
+        assert_eq!(
+            opened.is_ok(),
+            tenant == ana.tenant(),
+            "{opened:?}",
+            opened = opened.err()
+        );
+    }
+    assert_eq!(data.people().await, ["ana@example.com"]);
+    let keys = data_key::Entity::find().all(hub.store.db()).await.unwrap();
+    assert!(keys.iter().all(|key| key.tenant_id != bo.tenant()));
+    assert!(hub.tenant_named("U").await.is_err());
+    // Ana's works on.
+    let row = hub.webhooks(&ana).await.unwrap().remove(0);
+    hub.rotate_webhook_secret(&ana, row.webhook.id)
+        .await
+        .unwrap();
+    let whole = data.run(&["audit", "verify"], "");
+    assert!(whole.status.success(), "{}", said(&whole));
+    assert!(said(&whole).contains("T: "), "{}", said(&whole));
+}
+
+#[tokio::test]
+async fn data_and_keys_have_to_belong_together() {
+    let data = Data::new("pairs");
+    let hub = hub_of(&data).await;
+    with_secret(&hub, "T", "ana@example.com").await;
+    let first = data.file("first.db");
+    assert!(data.backup(&first).status.success());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(data.file("first.keys")).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    }
+    with_secret(&hub, "U", "bo@example.com").await;
+    drop(hub);
+    let second = data.file("second.db");
+    assert!(data.backup(&second).status.success());
+    let other = Data::new("others");
+    with_secret(&hub_of(&other).await, "V", "eve@example.com").await;
+    let theirs = other.file("theirs.db");
+    assert!(other.backup(&theirs).status.success());
+    let junk = data.file("junk.keys");
+    std::fs::write(&junk, b"{}").unwrap();
+
+    let with = |file: &Path, keys: &Path| {
+        let (file, keys) = (file.to_str().unwrap(), keys.to_str().unwrap());
+        data.run(&["restore", file, "--keys", keys], "")
+    };
+    for (keys, words) in [
+        (
+            data.file("none.keys"),
+            "with the keys that were made with it",
+        ),
+        (junk, "no keys of Linkwell"),
+        (second.clone(), "no keys of Linkwell"),
+        (other.file("theirs.keys"), "of another hub"),
+        (data.file("first.keys"), "are older than"),
+    ] {
+        let refused = with(&second, &keys);
+        assert!(!refused.status.success());
+        assert!(said(&refused).contains(words), "{}", said(&refused));
+        assert_eq!(data.people().await, ["ana@example.com", "bo@example.com"]);
+    }
+    // A file that is there is not written over, and half a backup is none.
+    let third = data.file("third.db");
+    std::fs::write(data.file("third.keys"), b"mine").unwrap();
+    let refused = data.backup(&third);
+    assert!(
+        said(&refused).contains("replaces no file"),
+        "{}",
+        said(&refused)
+    );
+    assert!(!third.exists());
+    // Newer keys are fine.
+    let done = with(&first, &data.file("second.keys"));
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(data.people().await, ["ana@example.com"]);
+    assert!(data.run(&["audit", "verify"], "").status.success());
 }

@@ -18,7 +18,7 @@ use crate::{
 const PAGE: u64 = 50;
 
 /// Kinds of deeds that can be looked for.
-const DEEDS: [(&str, &str); 11] = [
+const DEEDS: [(&str, &str); 13] = [
     ("session.", "Signing in and out"),
     ("connection.", "Connections"),
     ("secret.", "Tokens that were lent"),
@@ -28,6 +28,8 @@ const DEEDS: [(&str, &str); 11] = [
     ("api_", "API keys and tokens"),
     ("provider_app.", "Provider apps"),
     ("webhook.", "Webhooks"),
+    ("policy.", "Policies"),
+    ("metrics.", "Recording of attempts"),
     ("action.", "What was not allowed"),
     ("tenant.", "The organisation"),
 ];
@@ -74,10 +76,10 @@ pub async fn audit(hub: &Hub, member: &Member, filter: AuditFilter) -> Result<Au
     let is_more = found.len() as u64 > PAGE;
     found.truncate(PAGE as usize);
     let older = found.last().filter(|_| is_more).map(|last| {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(filter.pairs());
-        query.append_pair("before", &last.seq.to_string());
-        format!("{}?{}", paths::AUDIT, query.finish())
+        paths::audit(&AuditFilter {
+            before: last.seq.to_string(),
+            ..filter.clone()
+        })
     });
     let people = member::names(hub.store.db(), member.tenant()).await?;
     let people = people

@@ -229,6 +229,7 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
         | Kind::ConnectionChanged
         | Kind::ProviderDegraded
         | Kind::ProviderHealed
+        | Kind::HelpAsked
         | Kind::FlowChanged => ("Changed", Tone::Neutral),
     };
     HistoryEntry {

@@ -1,7 +1,7 @@
 //! Members and the organisation.
 
 use hub::{
-    Hub, Result,
+    Error, Hub, Result,
     people::{Action, ListedMember, Member, Role},
 };
 
@@ -39,6 +39,21 @@ pub async fn members(hub: &Hub, member: &Member) -> Result<Vec<MemberRow>> {
         }
     };
     Ok(all.into_iter().map(row).collect())
+}
+
+/// A member who may be given another role, or taken out.
+pub async fn manageable_member(hub: &Hub, member: &Member, person: &str) -> Result<MemberRow> {
+    member.may_once_proven(Action::ManageMembers)?;
+    let mut all = members(hub, member).await?.into_iter();
+    let row = all.find(|row| row.id == person);
+    let row = row.ok_or(Error::NotFound)?;
+    match row.fixed {
+        // As pressing the button would be answered.
+        Some(_) if member.role() != Role::Owner => Err(Error::Forbidden {
+            needs: Role::Owner.as_str(),
+        }),
+        _ => Ok(row),
+    }
 }
 
 /// What an owner takes along or deletes.

@@ -66,6 +66,8 @@ fn meaning(kind: Kind) -> &'static str {
         Kind::RunResumed => "An automation that waited may go on",
         Kind::SyncFailed => "A connection could not be read",
         // Not told to anybody.
-        Kind::ConnectionChecked | Kind::ConnectionChanged | Kind::FlowChanged => "",
+        Kind::ConnectionChecked | Kind::ConnectionChanged | Kind::FlowChanged | Kind::HelpAsked => {
+            ""
+        }
     }
 }

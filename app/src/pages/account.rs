@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use crate::{
     model::Person,
     parts::{
-        SettingsFrame,
-        form::{Field, ProblemSummary},
+        Icon, SettingsFrame,
+        form::{Field, ProblemSummary, StepUp},
     },
     paths,
 };
@@ -84,7 +84,65 @@ pub fn AccountView(
                         </form>
                     </div>
                 </section>
+                <section class="card" aria-labelledby="delete-account">
+                    <div class="manage-row">
+                        <div>
+                            <h2 id="delete-account">"Delete your account"</h2>
+                            <p>"Erases everything that names you, here and in the audit log."</p>
+                        </div>
+                        <a class="btn" data-kind="danger" href=paths::DELETE_ACCOUNT>"Delete account…"</a>
+                    </div>
+                </section>
             </div>
+        </SettingsFrame>
+    }
+}
+
+/// What deleting one's account means, before it happens.
+#[component]
+pub fn DeleteAccountView(
+    /// Who is signed in.
+    person: Person,
+) -> impl IntoView {
+    view! {
+        <SettingsFrame title="Delete your account" here=paths::ACCOUNT>
+            <ProblemSummary/>
+            <div class="title">
+                <a class="back" href=paths::ACCOUNT><Icon name="arrow-left"/>"Your account"</a>
+                <h1>"Delete your account?"</h1>
+                <p>{person.email}</p>
+            </div>
+            <section class="card narrow" aria-label="What happens">
+                <ul class="checks">
+                    <li data-tone="bad">
+                        <Icon name="circle-stop"/>
+                        "You are signed out everywhere, and cannot sign in any more."
+                    </li>
+                    <li data-tone="bad">
+                        <Icon name="user"/>
+                        "Your name, address, password, notices and settings are deleted, in every organisation you are in."
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="plug"/>
+                        {format!("Accounts you connected stay with {}.", person.organisation)}
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="history"/>
+                        "The audit log keeps what was done, by somebody who left."
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="circle-alert"/>
+                        "It cannot be undone. Older backups are beyond use until they are overwritten."
+                    </li>
+                </ul>
+                <form class="form" method="post" action=paths::ERASE_ACCOUNT>
+                    <StepUp why="It cannot be undone, so we ask once more."/>
+                    <div class="actions">
+                        <button class="btn" data-kind="danger-solid">"Delete account"</button>
+                        <a class="btn" data-kind="plain" href=paths::ACCOUNT>"Keep it"</a>
+                    </div>
+                </form>
+            </section>
         </SettingsFrame>
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     model::ApiKeyRow,
     parts::{
         Icon, SettingsFrame, Time,
-        form::{Field, ProblemSummary},
+        form::{Field, ProblemSummary, StepUp},
     },
     paths,
     site::Visit,
@@ -32,7 +32,8 @@ pub fn ApiKeysView(
     /// Each key that works.
     keys: Vec<ApiKeyRow>,
 ) -> impl IntoView {
-    let problem = Visit::current().flash.problem("scope");
+    let flash = Visit::current().flash;
+    let problem = flash.problem("scope");
     let none = keys.is_empty();
     let rows = keys
         .into_iter()
@@ -77,9 +78,10 @@ pub fn ApiKeysView(
         .collect_view();
     let choices = SCOPES
         .map(|(scope, meaning)| {
+            let checked = flash.was_chosen("scope", scope);
             view! {
                 <label class="choice">
-                    <input type="checkbox" name="scope" value=scope/>
+                    <input type="checkbox" name="scope" value=scope checked=checked/>
                     <span>{meaning} " " <code class="muted">{scope}</code></span>
                 </label>
             }
@@ -128,15 +130,7 @@ pub fn ApiKeysView(
                             may_be_empty=true
                             multiline=true
                         />
-                        {(!Visit::current().recently).then(|| view! {
-                            <Field
-                                name="current"
-                                label="Your password"
-                                kind="password"
-                                help="A key opens every account connected here, so we ask once more."
-                                autocomplete="current-password"
-                            />
-                        })}
+                        <StepUp why="A key opens every account connected here, so we ask once more."/>
                         <div class="actions">
                             <button class="btn" data-kind="primary">"Create key"</button>
                         </div>

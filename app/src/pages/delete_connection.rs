@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{DisconnectPage, Revocation},
-    parts::{Confirm, EndsToo, Icon},
+    parts::{Confirm, EndsToo, Icon, form::StepUp},
     paths, words,
 };
 
@@ -57,10 +57,13 @@ pub fn DeleteConnectionView(
                     "It cannot be undone."
                 </li>
             </ul>
-            <form class="actions" method="post" action=paths::REMOVE>
+            <form class="form" method="post" action=paths::REMOVE>
                 <input type="hidden" name="id" value=id/>
-                <button class="btn" data-kind="danger-solid">"Delete connection and data"</button>
-                <a class="btn" data-kind="plain" href=back>"Keep it"</a>
+                <StepUp why="It cannot be undone, so we ask once more."/>
+                <div class="actions">
+                    <button class="btn" data-kind="danger-solid">"Delete connection and data"</button>
+                    <a class="btn" data-kind="plain" href=back>"Keep it"</a>
+                </div>
             </form>
         </Confirm>
     }

@@ -4,8 +4,12 @@ use leptos::prelude::*;
 
 use crate::{
     model::MemberRow,
-    parts::{Icon, SettingsFrame, form::ProblemSummary},
+    parts::{
+        Icon, SettingsFrame,
+        form::{ProblemSummary, StepUp},
+    },
     paths,
+    site::Visit,
 };
 
 /// What each role may do.
@@ -51,56 +55,170 @@ fn row(row: MemberRow) -> impl IntoView {
         email,
         role,
         is_you,
-        choices,
         fixed,
+        ..
     } = row;
-    let label = format!("Role of {name}");
-    let options = choices
-        .iter()
-        .map(|choice| {
-            let choice = *choice;
-            let selected = choice == role;
-            view! { <option value=choice selected=selected>{capital(choice)}</option> }
-        })
-        .collect_view();
-    let may_change = !choices.is_empty();
-    let removed = if is_you {
-        "Leave".to_owned()
-    } else {
-        "Remove".to_owned()
+    let fact = match fixed {
+        Some(fixed) => format!("{}. {fixed}.", capital(role)),
+        None => capital(role),
     };
+    let change = fixed.is_none().then(|| {
+        view! {
+            <a class="btn" data-kind="plain" href=paths::member(&id)>
+                "Change"
+                <span class="visually-hidden">{format!(" {name}")}</span>
+            </a>
+        }
+    });
     view! {
         <li class="row" data-layout="simple">
             <span class="plate"><Icon name="user"/></span>
             <div class="row-main">
                 <p class="row-title">
-                    <strong>{name.clone()}</strong>
+                    <strong>{name}</strong>
                     {is_you.then_some(" (you)")}
                     " "
                     <span class="account">{email}</span>
                 </p>
-                {fixed.map(|fixed| view! { <p class="fact">{format!("{}. {fixed}.", capital(role))}</p> })}
-                {may_change.then(|| view! {
-                    <div class="member-forms">
-                        <form class="inline-form" method="post" action="/api/change_role">
-                            <input type="hidden" name="id" value=id.clone()/>
-                            <select class="choose" name="role" aria-label=label autocomplete="off">{options}</select>
-                            <button class="btn" data-kind="plain">
-                                "Save role"
-                                <span class="visually-hidden">{format!(" of {name}")}</span>
-                            </button>
-                        </form>
-                        <form method="post" action="/api/remove_member">
-                            <input type="hidden" name="id" value=id/>
-                            <button class="btn" data-kind="danger">
-                                {removed}
-                                <span class="visually-hidden">{format!(" {name}")}</span>
-                            </button>
-                        </form>
-                    </div>
-                })}
+                <p class="fact">{fact}</p>
             </div>
+            {change}
         </li>
+    }
+}
+
+/// One member: another role, or out.
+#[component]
+pub fn MemberView(
+    /// Who it is.
+    row: MemberRow,
+) -> impl IntoView {
+    let MemberRow {
+        id,
+        name,
+        email,
+        role,
+        is_you,
+        choices,
+        ..
+    } = row;
+    let chosen = Visit::current().flash.value("role");
+    let chosen = chosen.unwrap_or_else(|| role.to_owned());
+    let roles = MEANINGS
+        .into_iter()
+        .filter(|(word, _)| choices.contains(&word.to_lowercase().as_str()))
+        .map(|(word, meaning)| {
+            let value = word.to_lowercase();
+            let checked = value == chosen;
+            view! {
+                <label class="choice">
+                    <input type="radio" name="role" value=value checked=checked autocomplete="off"/>
+                    <span>{word} " " <span class="help">{meaning}</span></span>
+                </label>
+            }
+        })
+        .collect_view();
+    let (out, said) = match is_you {
+        true => ("Leave", "You come in here no more.".to_owned()),
+        false => ("Remove", format!("{name} comes in here no more.")),
+    };
+    let remove = paths::remove_member(&id);
+    view! {
+        <SettingsFrame title=name.clone() here=paths::MEMBERS>
+            <ProblemSummary/>
+            <div class="title">
+                <a class="back" href=paths::MEMBERS><Icon name="arrow-left"/>"Members"</a>
+                <h1>{name.clone()}</h1>
+                <p>{email}</p>
+            </div>
+            <div class="stack">
+                <section class="card" aria-labelledby="their-role">
+                    <h2 id="their-role">"Role"</h2>
+                    <form class="form" method="post" action="/api/change_role">
+                        <input type="hidden" name="id" value=id/>
+                        <fieldset class="choices" id="role" tabindex="-1">
+                            <legend>{format!("What {name} may do")}</legend>
+                            {roles}
+                        </fieldset>
+                        <StepUp why="It decides who can do what here, so we ask once more."/>
+                        <div class="actions">
+                            <button class="btn" data-kind="primary">"Save role"</button>
+                        </div>
+                    </form>
+                </section>
+                <section class="card" aria-labelledby="out">
+                    <div class="manage-row">
+                        <div>
+                            <h2 id="out">{out}</h2>
+                            <p>{said}</p>
+                        </div>
+                        <a class="btn" data-kind="danger" href=remove>{format!("{out}…")}</a>
+                    </div>
+                </section>
+            </div>
+        </SettingsFrame>
+    }
+}
+
+/// What taking a member out means, before it happens.
+#[component]
+pub fn RemoveMemberView(
+    /// Who it is.
+    row: MemberRow,
+) -> impl IntoView {
+    let MemberRow {
+        id, name, is_you, ..
+    } = row;
+    let (title, question, button) = match is_you {
+        true => ("Leave", "Leave the organisation?".to_owned(), "Leave"),
+        false => ("Remove", format!("Remove {name}?"), "Remove"),
+    };
+    let ended = match is_you {
+        true => "You are signed out everywhere here, at once.".to_owned(),
+        false => format!("{name} is signed out everywhere here, at once."),
+    };
+    let back = paths::member(&id);
+    let erase = Visit::current().flash.was_chosen("erase", "on");
+    view! {
+        <SettingsFrame title here=paths::MEMBERS>
+            <ProblemSummary/>
+            <div class="title">
+                <a class="back" href=back.clone()><Icon name="arrow-left"/>{name}</a>
+                <h1>{question}</h1>
+            </div>
+            <section class="card narrow" aria-label="What happens">
+                <ul class="checks">
+                    <li data-tone="bad">
+                        <Icon name="circle-stop"/>
+                        {ended}
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="plug"/>
+                        "Accounts they connected stay connected. They belong to the organisation."
+                    </li>
+                </ul>
+                <form class="form" method="post" action="/api/remove_member">
+                    <input type="hidden" name="id" value=id/>
+                    <fieldset class="choices">
+                        <legend>"What we know of them"</legend>
+                        <label class="choice">
+                            <input type="checkbox" name="erase" value="on" checked=erase autocomplete="off"/>
+                            <span>
+                                "Erase it, too "
+                                <span class="help">
+                                    "Their name, address and settings are deleted for good. The audit log keeps what was done, by somebody who left. Who is in no other organisation has no account any more."
+                                </span>
+                            </span>
+                        </label>
+                    </fieldset>
+                    <StepUp why="It takes somebody's access away, so we ask once more."/>
+                    <div class="actions">
+                        <button class="btn" data-kind="danger-solid">{button}</button>
+                        <a class="btn" data-kind="plain" href=back>"Keep everything as it is"</a>
+                    </div>
+                </form>
+            </section>
+        </SettingsFrame>
     }
 }
 

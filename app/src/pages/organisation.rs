@@ -75,7 +75,7 @@ pub fn OrganisationView(
                             help=format!("Type {name} to confirm.")
                             autocomplete="off"
                         />
-                        <DeletePassword/>
+                        <StepUp name="password" why="It cannot be undone, so we ask once more."/>
                         <div class="actions">
                             <button class="btn" data-kind="danger-solid">"Delete organisation"</button>
                         </div>
@@ -84,20 +84,4 @@ pub fn OrganisationView(
             </div>
         </SettingsFrame>
     }
-}
-
-/// Two forms of one page ask for the password; each has a field of its own.
-#[component]
-fn DeletePassword() -> impl IntoView {
-    (!crate::site::Visit::current().recently).then(|| {
-        view! {
-            <Field
-                name="password"
-                label="Your password"
-                kind="password"
-                help="It cannot be undone, so we ask once more."
-                autocomplete="current-password"
-            />
-        }
-    })
 }

@@ -6,9 +6,11 @@ use crate::{
     model::{WebhookRow, Webhooks},
     parts::{
         Icon, SettingsFrame, Time,
-        form::{Field, ProblemSummary},
+        form::{Field, ProblemSummary, StepUp},
     },
-    paths, words,
+    paths,
+    site::Visit,
+    words,
 };
 
 /// The list of webhooks, and the form for a new one.
@@ -29,12 +31,14 @@ pub fn WebhooksView(
         .into_iter()
         .map(|row| view! { <Webhook now row newest/> })
         .collect_view();
+    let flash = Visit::current().flash;
     let choices = kinds
         .into_iter()
         .map(|(kind, meaning)| {
+            let checked = flash.was_chosen("kind", &kind);
             view! {
                 <label class="choice">
-                    <input type="checkbox" name="kind" value=kind.clone()/>
+                    <input type="checkbox" name="kind" value=kind.clone() checked=checked/>
                     <span>{meaning} " " <code class="muted">{kind}</code></span>
                 </label>
             }
@@ -78,12 +82,50 @@ pub fn WebhooksView(
                             <p class="help">"Choose none to be told of everything."</p>
                             {choices}
                         </fieldset>
+                        <StepUp why="Whoever holds the signing secret can speak for us, so we ask once more."/>
                         <div class="actions">
                             <button class="btn" data-kind="primary">"Add webhook"</button>
                         </div>
                     </form>
                 </section>
             </div>
+        </SettingsFrame>
+    }
+}
+
+/// What a new secret means, before there is one.
+#[component]
+pub fn WebhookSecretView(
+    /// The webhook.
+    row: WebhookRow,
+) -> impl IntoView {
+    view! {
+        <SettingsFrame title="New secret" here=paths::WEBHOOKS>
+            <ProblemSummary/>
+            <div class="title">
+                <a class="back" href=paths::WEBHOOKS><Icon name="arrow-left"/>"Webhooks"</a>
+                <h1>"Make a new secret?"</h1>
+                <p>{row.url}</p>
+            </div>
+            <section class="card narrow" aria-label="What happens">
+                <ul class="checks">
+                    <li data-tone="neutral">
+                        <Icon name="key-round"/>
+                        "You see the new secret once. Put it into the system that receives the messages."
+                    </li>
+                    <li data-tone="neutral">
+                        <Icon name="history"/>
+                        "For a day messages are signed with the old and the new one, so none is missed."
+                    </li>
+                </ul>
+                <form class="form" method="post" action=paths::webhook_secret(&row.id)>
+                    <StepUp why="Whoever holds the signing secret can speak for us, so we ask once more."/>
+                    <div class="actions">
+                        <button class="btn" data-kind="primary">"Make new secret"</button>
+                        <a class="btn" data-kind="plain" href=paths::WEBHOOKS>"Keep the old one"</a>
+                    </div>
+                </form>
+            </section>
         </SettingsFrame>
     }
 }
@@ -125,7 +167,10 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
                 <div class="actions">
                     {small("/api/test_webhook".into(), "Send a test", "plain")}
                     {again.then(|| small("/api/revive_webhook".into(), "Send again", "plain"))}
-                    {small(paths::webhook_secret(&row.id), "New secret", "plain")}
+                    <a class="btn" data-kind="plain" href=paths::webhook_secret(&row.id)>
+                        "New secret"
+                        <span class="visually-hidden">{format!(" {}", row.url)}</span>
+                    </a>
                     {small("/api/remove_webhook".into(), "Remove", "danger")}
                 </div>
                 <details class="disclosure">

@@ -127,11 +127,14 @@ fn escaped(text: &str) -> String {
 pub fn StepUp(
     /// Why it is asked for.
     why: &'static str,
+    /// Where two forms of one page ask for it, the second's own name.
+    #[prop(default = "current")]
+    name: &'static str,
 ) -> impl IntoView {
     (!Visit::current().recently).then(|| {
         view! {
             <Field
-                name="current"
+                name=name
                 label="Your password"
                 kind="password"
                 help=why

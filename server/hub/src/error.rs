@@ -21,6 +21,9 @@ pub enum Error {
         /// The role or scope that would allow it.
         needs: &'static str,
     },
+    /// The person may do it, and has not given their password for too long.
+    #[error("needs a recent sign-in")]
+    Unproven,
     /// What was typed cannot be accepted; nothing was changed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldProblem>),

@@ -32,6 +32,11 @@ impl Secret {
         self.0.expose_secret()
     }
 
+    /// Whether nothing was typed.
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
+    }
+
     /// SHA-256 of the plain text: what is stored for values we only compare.
     pub fn digest(&self) -> Vec<u8> {
         digest(self.expose())

@@ -39,6 +39,7 @@ pub fn router() -> Router<Shared> {
         .route("/api/sign_out_everywhere", post(sign_out_everywhere))
         .route("/api/save_profile", post(save_profile))
         .route("/api/change_password", post(change_password))
+        .route(paths::ERASE_ACCOUNT, post(delete_account))
         .route("/api/set_theme", post(set_theme))
         .route(paths::API_KEYS, post(create_api_key))
 }
@@ -225,7 +226,13 @@ async fn save_profile(
             }
             error
         });
-    stay(&hub, &session, changed, typed, Notice::ProfileSaved).await
+    // The name alone takes no password, and the session stays what it was.
+    match changed {
+        Ok(changed) if changed.proven_at() == member.proven_at() => {
+            back(paths::ACCOUNT, Flash::notice(Notice::ProfileSaved))
+        }
+        changed => stay(&hub, &session, changed, typed, Notice::ProfileSaved).await,
+    }
 }
 
 #[derive(Deserialize)]
@@ -254,6 +261,36 @@ async fn change_password(
         Notice::PasswordChanged,
     )
     .await
+}
+
+#[derive(Deserialize)]
+struct DeleteAccount {
+    #[serde(default)]
+    current: String,
+}
+
+async fn delete_account(
+    State(hub): State<Hub>,
+    Extension(viewer): Extension<Viewer>,
+    session: Session,
+    Form(form): Form<DeleteAccount>,
+) -> Response {
+    if viewer.member.is_none() {
+        return signed_out();
+    }
+    let erased = async {
+        let current = Secret::new(form.current);
+        let member = viewer.prove(&hub, Action::EraseOneself, current).await?;
+        hub.erase_oneself(&member).await
+    };
+    match erased.await {
+        Ok(()) => {
+            // The row is gone with the person; this forgets the cookie.
+            let _ = sessions::sign_out(&session).await;
+            back(paths::SIGN_IN, Flash::notice(Notice::AccountErased))
+        }
+        Err(error) => back(paths::DELETE_ACCOUNT, explain(Flash::default(), error)),
+    }
 }
 
 /// After a change of who one is, this browser gets a session with a new id.
@@ -304,9 +341,9 @@ async fn create_api_key(
     Extension(viewer): Extension<Viewer>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let Some(member) = &viewer.member else {
+    if viewer.member.is_none() {
         return signed_out();
-    };
+    }
     let values = |name: &str| -> Vec<&str> {
         fields
             .iter()
@@ -326,38 +363,25 @@ async fn create_api_key(
         .iter()
         .filter_map(|scope| scope.parse().ok())
         .collect();
+    let typed = scopes
+        .iter()
+        .fold(typed, |flash, scope| flash.choose("scope", scope.as_str()));
     if scopes.is_empty() {
         return back(paths::API_KEYS, typed.and("scope", Problem::ScopesMissing));
     }
     let current = Secret::new(values("current").first().copied().unwrap_or_default());
-    let asked = confirmed(&shared.hub, &viewer, Action::ManageApiKeys, current);
-    if let Err(error) = asked.await {
-        return back(paths::API_KEYS, explain(typed, error));
-    }
-    let created = shared.hub.create_api_key(member, name, &scopes, origins);
+    let created = async {
+        let proven = viewer.prove(&shared.hub, Action::CreateApiKey, current);
+        let member = proven.await?;
+        let hub = &shared.hub;
+        hub.create_api_key(&member, name, &scopes, origins).await
+    };
     match created.await {
         Ok((row, key)) => {
             let page = documents::new_key(&shared.site, viewer.theme, &row.name, key.expose());
             Html(page).into_response()
         }
         Err(error) => back(paths::API_KEYS, explain(typed, error)),
-    }
-}
-
-/// Answers whether something grave may go on: its person signed in a moment
-/// ago, or gave their password once more. Who may not do it at all is told so
-/// by what follows, and not asked for a password first.
-pub async fn confirmed(
-    hub: &Hub,
-    viewer: &Viewer,
-    action: Action,
-    current: Secret,
-) -> hub::Result<()> {
-    match &viewer.member {
-        Some(member) if !viewer.recently && member.role().may(action) => {
-            hub.confirm(member, current).await
-        }
-        _ => Ok(()),
     }
 }
 

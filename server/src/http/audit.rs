@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::{
     State as Shared,
-    account::{back, confirmed, signed_out},
+    account::{back, signed_out},
 };
 
 /// How many entries are read at once.
@@ -62,34 +62,32 @@ async fn export(
     Extension(viewer): Extension<Viewer>,
     Form(asked): Form<Asked>,
 ) -> Response {
-    let Some(member) = viewer.member.clone() else {
+    if viewer.member.is_none() {
         return signed_out();
-    };
+    }
     let (format, name, kind) = match asked.format.as_str() {
         "json" => (Format::Json, "json", "application/json"),
         _ => (Format::Csv, "csv", "text/csv; charset=utf-8"),
     };
-    let begun = async {
-        confirmed(
-            &hub,
-            &viewer,
-            Action::ReadLedger,
-            Secret::new(asked.current),
-        )
-        .await?;
-        hub.begin_audit_export(&member, name).await
-    };
-    if let Err(error) = begun.await {
-        return back(paths::AUDIT, explain(Flash::default(), error));
-    }
-    let wanted = load::audit_wanted(&AuditFilter {
+    let filter = AuditFilter {
         who: asked.who,
         what: asked.what,
         about: asked.about,
         from: asked.from,
         to: asked.to,
         before: String::new(),
-    });
+    };
+    let begun = async {
+        let current = Secret::new(asked.current);
+        let member = viewer.prove(&hub, Action::ExportLedger, current).await?;
+        hub.begin_audit_export(&member, name).await?;
+        Ok(member)
+    };
+    let member = match begun.await {
+        Ok(member) => member,
+        Err(error) => return back(&paths::audit(&filter), explain(Flash::default(), error)),
+    };
+    let wanted = load::audit_wanted(&filter);
     let day = hub.clock.now().format("%Y-%m-%d");
     let disposition = format!("attachment; filename=\"audit-{day}.{name}\"");
     let disposition = HeaderValue::from_str(&disposition).expect("a date is a header value");

@@ -133,19 +133,29 @@ impl Watcher {
     async fn still_stands(&self) -> bool {
         let member = &self.member;
         self.hub
-            .member(member.person(), member.tenant(), member.session_epoch())
+            .member(
+                member.person(),
+                member.tenant(),
+                member.session_epoch(),
+                member.proven_at(),
+            )
             .await
             .is_ok_and(|member| member.is_some())
     }
 
-    /// A flow is shown only to the person whose it is.
+    /// A flow is shown only to the person whose it is, and that help is asked for
+    /// to whom it is asked of.
     fn show(&self, event: &event::Model) -> Option<sse::Event> {
         let (name, data) = match event.kind {
             Kind::FlowChanged if event.person_id == Some(self.member.person()) => (
                 "flow",
                 json!({ "handle": event.data.handle, "status": event.data.status }),
             ),
-            Kind::FlowChanged => return None,
+            // Their bell has one more.
+            Kind::HelpAsked if event.person_id == Some(self.member.person()) => {
+                ("connection", json!({ "id": event.connection_id }))
+            }
+            Kind::FlowChanged | Kind::HelpAsked => return None,
             _ => ("connection", json!({ "id": event.connection_id })),
         };
         Some(

@@ -21,7 +21,7 @@ use tower_sessions::Session;
 
 use super::{
     State as Shared,
-    account::{back, confirmed, signed_out},
+    account::{back, signed_out},
     sessions,
 };
 
@@ -43,17 +43,19 @@ async fn export(
     Extension(viewer): Extension<Viewer>,
     Form(asked): Form<Export>,
 ) -> Response {
-    let Some(member) = viewer.member.clone() else {
+    if viewer.member.is_none() {
         return signed_out();
-    };
+    }
     let begun = async {
         let current = Secret::new(asked.current);
-        confirmed(&hub, &viewer, Action::ManageTenant, current).await?;
-        hub.begin_export(&member).await
+        let member = viewer.prove(&hub, Action::ExportTenant, current).await?;
+        hub.begin_export(&member).await?;
+        Ok(member)
     };
-    if let Err(error) = begun.await {
-        return back(paths::ORGANISATION, explain(Flash::default(), error));
-    }
+    let member = match begun.await {
+        Ok(member) => member,
+        Err(error) => return back(paths::ORGANISATION, explain(Flash::default(), error)),
+    };
     let day = hub.clock.now().format("%Y-%m-%d");
     let disposition = format!("attachment; filename=\"linkwell-{day}.json\"");
     let headers = [
@@ -95,13 +97,13 @@ async fn delete(
     session: Session,
     Form(asked): Form<Delete>,
 ) -> Response {
-    let Some(member) = viewer.member.clone() else {
+    if viewer.member.is_none() {
         return signed_out();
-    };
+    }
     let deleted = async {
         let current = Secret::new(asked.password);
-        let asked_again = confirmed(&hub, &viewer, Action::ManageTenant, current).await;
-        asked_again.map_err(of_password)?;
+        let proven = viewer.prove(&hub, Action::DeleteTenant, current).await;
+        let member = proven.map_err(of_password)?;
         hub.delete_tenant(&member, &asked.name).await
     };
     match deleted.await {

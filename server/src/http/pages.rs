@@ -85,7 +85,7 @@ fn context(state: &State) {
     provide_context(Visit {
         person: viewer.person.clone(),
         theme: viewer.theme,
-        recently: viewer.recently,
+        recently: viewer.recently(),
         unread: unread.unwrap_or_default().0,
         flash,
     });

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use hub::{
     Error, FieldProblem,
     failure::{Failure, FailureCode},
+    people::RECENT,
     prompt::{During, Prompt, Subject},
 };
 use serde::{Serialize, Serializer};
@@ -41,6 +42,9 @@ pub struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after_s: Option<i64>,
+    /// How old the password may be at the most that was given too long ago.
+    #[serde(skip)]
+    max_age_s: Option<i64>,
 }
 
 fn as_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -95,6 +99,7 @@ impl Problem {
             connection: None,
             errors: Vec::new(),
             retry_after_s: None,
+            max_age_s: None,
         }
     }
 
@@ -108,6 +113,19 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in").detail(
             "Send a living API key, or a token made from one, as `Authorization: Bearer lw_…`.",
         )
+    }
+
+    /// The token's person gave their password too long ago for this (RFC 9470).
+    fn unproven() -> Self {
+        Self {
+            max_age_s: Some(RECENT.num_seconds()),
+            ..Self::new(
+                StatusCode::UNAUTHORIZED,
+                "sign-in-again",
+                "This needs a recent sign-in",
+            )
+        }
+        .detail("Have the person give their password again, and send a token made after that.")
     }
 
     /// Nothing shows that the caller may change something: no key, and no page of
@@ -275,6 +293,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
                     .detail(format!("This needs {needs}."))
             }
+            Error::Unproven => Self::unproven(),
             Error::Invalid(errors) => Self {
                 errors: errors.into_iter().map(FieldError::from).collect(),
                 ..Self::new(
@@ -329,7 +348,7 @@ fn internal(error: &dyn std::error::Error) -> Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after_s;
+        let (retry_after, max_age) = (self.retry_after_s, self.max_age_s);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -340,7 +359,14 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer realm=\"Linkwell\"");
+            let scheme = "Bearer realm=\"Linkwell\"";
+            let scheme = match max_age {
+                None => scheme.to_owned(),
+                Some(max_age) => format!(
+                    "{scheme}, error=\"insufficient_user_authentication\", max_age={max_age}"
+                ),
+            };
+            let scheme = HeaderValue::from_str(&scheme).expect("words and a number");
             headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response

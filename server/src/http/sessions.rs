@@ -4,7 +4,10 @@
 //! when its person signs out, and when they end all their sessions. The hub's
 //! clock judges all of it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
 use async_trait::async_trait;
@@ -17,6 +20,7 @@ use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
+use chrono::DateTime;
 use hub::{
     Hub,
     people::{Action, By, Member, SignedIn},
@@ -39,8 +43,6 @@ use super::{guest, pages, problem::Problem, reach};
 const IDLE: Duration = Duration::days(7);
 /// A session ends this long after its person signed in, used or not.
 const ABSOLUTE: Duration = Duration::days(30);
-/// For this long after a sign-in its password need not be given again.
-const RECENT: Duration = Duration::minutes(15);
 /// How often the use of a session is written down.
 const TOUCH_EVERY: Duration = Duration::hours(1);
 
@@ -59,6 +61,9 @@ struct Login {
     since: i64,
     /// When they were last seen, to the hour.
     seen: i64,
+    /// When they last gave their password.
+    #[serde(default)]
+    proven: i64,
 }
 
 impl Login {
@@ -216,6 +221,7 @@ pub async fn sign_in(hub: &Hub, session: &Session, member: &Member) -> Result<()
         epoch: member.session_epoch(),
         since: now,
         seen: now,
+        proven: member.proven_at().timestamp(),
     };
     session.insert(Login::KEY, login).await
 }
@@ -241,9 +247,8 @@ pub async fn viewer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (member, recently) = match signed_in_member(&hub, &session).await {
-        Ok(Some((member, recently))) => (Some(member), recently),
-        Ok(None) => (None, false),
+    let member = match signed_in_member(&hub, &session).await {
+        Ok(member) => member,
         Err(error) => {
             tracing::error!(%error, "who is looking could not be read");
             return away(&request);
@@ -267,17 +272,24 @@ pub async fn viewer(
         organisation: member.tenant_name().to_owned(),
         admin: member.role().may(Action::ManageProviderApps),
     });
+    let theme = Theme::read(request.headers());
     let viewer = Viewer {
         member,
         standing,
         person,
-        theme: Theme::read(request.headers()),
-        recently,
+        theme,
+        proven: Arc::default(),
     };
-    let tenants = viewer.present().map(By::tenant);
-    let reach = Reach::of(tenants);
-    request.extensions_mut().insert(viewer);
-    reach::hand_on(reach, request, next).await
+    let reach = Reach::of(viewer.present().map(By::tenant));
+    request.extensions_mut().insert(viewer.clone());
+    let response = reach::hand_on(reach, request, next).await;
+    if viewer.proven.load(Ordering::Relaxed)
+        && let Err(error) = prove(&hub, &session).await
+    {
+        // It is asked for again the next time.
+        tracing::error!(%error, "that a password was given could not be kept");
+    }
+    response
 }
 
 /// Pages say it to people, everything else to programs.
@@ -289,6 +301,18 @@ fn away(request: &Request) -> Response {
         true => Problem::away().into_response(),
         false => pages::away(&super::site(), Theme::read(request.headers())),
     }
+}
+
+/// Keeps that the session's person gave their password just now, under a new
+/// id: as after a sign-in, one that was copied before is worth nothing.
+async fn prove(hub: &Hub, session: &Session) -> Result<(), SessionError> {
+    // Signed out by what it was given for.
+    let Some(login) = session.get::<Login>(Login::KEY).await? else {
+        return Ok(());
+    };
+    session.cycle_id().await?;
+    let proven = hub.clock.now().timestamp();
+    session.insert(Login::KEY, Login { proven, ..login }).await
 }
 
 #[derive(Debug)]
@@ -306,11 +330,8 @@ impl fmt::Display for LookUpError {
     }
 }
 
-/// The member, and whether they signed in [recently](RECENT).
-async fn signed_in_member(
-    hub: &Hub,
-    session: &Session,
-) -> Result<Option<(Member, bool)>, LookUpError> {
+/// The member whose session it is.
+async fn signed_in_member(hub: &Hub, session: &Session) -> Result<Option<Member>, LookUpError> {
     // A stranger costs no query.
     if session.id().is_none() {
         return Ok(None);
@@ -323,11 +344,11 @@ async fn signed_in_member(
         return Ok(None);
     };
     let now = hub.clock.now().timestamp();
-    let recently = now - login.since < RECENT.whole_seconds();
+    let proven_at = DateTime::from_timestamp(login.proven, 0).unwrap_or_default();
     let member = match login.is_over(now) {
         true => None,
         false => hub
-            .member(login.person, login.tenant, login.epoch)
+            .member(login.person, login.tenant, login.epoch, proven_at)
             .await
             .map_err(LookUpError::Hub)?,
     };
@@ -340,7 +361,7 @@ async fn signed_in_member(
             .await
             .map_err(LookUpError::Session)?;
     }
-    Ok(member.map(|member| (member, recently)))
+    Ok(member)
 }
 
 #[cfg(test)]

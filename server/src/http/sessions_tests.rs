@@ -61,7 +61,7 @@ async fn hub(public_url: &str) -> Hub {
 fn site(hub: &Hub) -> Router {
     async fn come_in(State(hub): State<Hub>, session: Session) {
         let (person, tenant) = only_member(&hub).await;
-        let epoch = (0..9).map(|epoch| hub.member(person, tenant, epoch));
+        let epoch = (0..9).map(|epoch| hub.member(person, tenant, epoch, hub.clock.now()));
         let members = futures::future::try_join_all(epoch).await.unwrap();
         let member = members.into_iter().flatten().next().unwrap();
         sign_in(&hub, &session, &member).await.unwrap();
@@ -194,7 +194,11 @@ async fn asvs_7_4_1_signing_out_ends_the_session_on_the_server() {
     assert_eq!(who(&hub, &laptop).await, "Ana Moreno");
 
     let (person, tenant) = only_member(&hub).await;
-    let member = hub.member(person, tenant, 0).await.unwrap().unwrap();
+    let member = hub
+        .member(person, tenant, 0, hub.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
     hub.end_all_sessions(&member).await.unwrap();
     assert_eq!(who(&hub, &laptop).await, "nobody");
     assert!(rows_of(&hub).await.is_empty());

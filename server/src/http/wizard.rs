@@ -159,7 +159,7 @@ fn test(
     let visit = Visit {
         person: viewer.person.clone(),
         theme: viewer.theme,
-        recently: viewer.recently,
+        recently: viewer.recently(),
         ..Visit::default()
     };
     let drawn = load::provider(&shared.hub, &provider);

@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// The stream, as a browser reads it.
-struct Events {
+pub struct Events {
     answer: Response,
     text: String,
 }
 
 impl Events {
-    async fn open(browser: &Browser, after: Option<&str>) -> Self {
+    pub async fn open(browser: &Browser, after: Option<&str>) -> Self {
         let request = browser.http.get(browser.base.join("/events").unwrap());
         let request = match after {
             Some(id) => request.header("last-event-id", id),
@@ -47,7 +47,7 @@ impl Events {
     }
 
     /// The next event: its number and what it is about.
-    async fn next(&mut self) -> Option<(String, String)> {
+    pub async fn next(&mut self) -> Option<(String, String)> {
         loop {
             let block = self.block().await?;
             let line = |name: &str| {

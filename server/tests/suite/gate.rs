@@ -61,6 +61,9 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/settings/connections", Nothing),
     ("GET", "/connections/{id}/disconnect", Nothing),
     ("GET", "/connections/{id}/preview", Nothing),
+    ("GET", "/settings/members/{id}", Nothing),
+    ("GET", "/settings/members/{id}/remove", Nothing),
+    ("GET", "/settings/webhooks/{id}/secret", Nothing),
     (
         "POST",
         "/connections/{id}/mapping",
@@ -85,6 +88,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/robots.txt", Nothing),
     ("GET", "/runs", Nothing),
     ("GET", "/settings/account", Nothing),
+    ("GET", "/settings/account/delete", Nothing),
     ("GET", "/settings/api-keys", Nothing),
     ("GET", "/settings/metrics", Nothing),
     ("POST", "/api/record_attempts", Form("on=false")),
@@ -112,7 +116,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
         "/settings/webhooks",
         Form("url=https%3A%2F%2Fevil.example%2F"),
     ),
-    ("POST", "/settings/webhooks/{id}/secret", Nothing),
+    ("POST", "/settings/webhooks/{id}/secret", Form("current=")),
     ("POST", "/api/test_webhook", Form("id=<webhook>")),
     ("POST", "/api/revive_webhook", Form("id=<webhook>")),
     ("POST", "/api/replay_webhook", Form("id=<webhook>&after=0")),
@@ -256,6 +260,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
         Json(r#"{"provider":"github","credential":{"access_token":"x"}}"#),
     ),
     ("DELETE", "/v1/connections/{id}", Nothing),
+    ("POST", "/api/delete_account", Form("current=")),
     // Last: nothing is left after it.
     (
         "POST",
@@ -404,6 +409,7 @@ impl Things {
             "/v1/catalog/{id}" | "/connections/{id}/prepare" => "sandbox",
             "/flows/{id}/cancel" => &self.handle,
             "/v1/connect-links/{id}" => &self.link,
+            route if route.starts_with("/settings/members/") => &self.person,
             route if route.starts_with("/v1/runs/") => &self.run,
             route if route.starts_with("/flows/") => &self.flow,
             _ => &self.connection,

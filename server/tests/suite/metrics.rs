@@ -358,3 +358,43 @@ async fn the_operators_counters_are_for_who_shows_the_token() {
         assert!(!text.contains(name), "{name}");
     }
 }
+
+#[tokio::test]
+async fn who_opens_the_window_and_leaves_is_counted_once() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let browser = world.signed_in().await;
+    browser.prepare("sandbox", json!({})).await;
+    hub.sweep().await.unwrap();
+    assert!(recorded(&world, Tried::Connect).await.is_empty());
+    world.advance(TimeDelta::minutes(11));
+    let another = world.another().await;
+    for world in [&world, &another, &world] {
+        world.app.hub.sweep().await.unwrap();
+        let [left] = &recorded(world, Tried::Connect).await[..] else {
+            panic!("one");
+        };
+        let code = left.failure_code.as_deref();
+        assert_eq!(code, Some("CONSENT_DENIED_OR_ABANDONED"));
+        assert_eq!(left.failure_detail.as_deref(), Some("left"));
+        assert_eq!((left.attempts, left.time_to_success_ms), (1, None));
+    }
+    // Who comes back later is one attempt, and says how often they tried.
+    browser.prepare("sandbox", json!({})).await;
+    world.advance(TimeDelta::minutes(1));
+    world.approve_as(0);
+    browser.run_flow("sandbox", json!({})).await;
+    world.advance(TimeDelta::minutes(11));
+    hub.sweep().await.unwrap();
+    let all = recorded(&world, Tried::Connect).await;
+    assert_eq!(all.len(), 2, "{all:#?}");
+    let done = all.iter().find(|row| row.failure_code.is_none()).unwrap();
+    assert_eq!(done.attempts, 3);
+
+    // Nothing where the organisation does not want it.
+    hub.record_attempts(world.member(), false).await.unwrap();
+    browser.prepare("sandbox", json!({})).await;
+    world.advance(TimeDelta::minutes(11));
+    hub.sweep().await.unwrap();
+    assert!(recorded(&world, Tried::Connect).await.is_empty());
+}

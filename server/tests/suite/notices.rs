@@ -20,6 +20,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, 
 use serde_json::json;
 
 use crate::{
+    events::Events,
     gate::rows,
     harness::{Browser, EMAIL, PASSWORD, Setup, TENANT, World, location},
     postbox::{Letter, Mood, Postbox},
@@ -97,7 +98,9 @@ async fn colleague(world: &World, name: &str, role: Role) -> Member {
         ..Default::default()
     };
     row.update(hub.store.db()).await.unwrap();
-    let made = hub.member(person, tenant, made.session_epoch()).await;
+    let made = hub
+        .member(person, tenant, made.session_epoch(), hub.clock.now())
+        .await;
     made.unwrap().unwrap()
 }
 
@@ -827,6 +830,10 @@ async fn who_may_not_repair_it_asks_who_may() {
             .await
             .contains("Asked. They get a notice and a mail.")
     );
+    let ledger = crate::deeds::written(&world).await;
+    let line = ledger.last().expect("an entry");
+    let of = (&*line.deed, line.target_id.clone());
+    assert_eq!(of, ("connection.help_asked", Some(id.to_string())));
     let letters = round(&world, &postbox).await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].to, ["mia@example.com"]);
@@ -868,4 +875,36 @@ async fn signed_in_member(world: &World, email: &str) -> Member {
         .sign_in(email, Secret::new(PASSWORD), address, None)
         .await;
     signed_in.unwrap().member
+}
+
+#[tokio::test]
+async fn who_is_asked_sees_it_at_once_on_an_open_page_and_nobody_else_does() {
+    let (world, _postbox) = world().await;
+    let id = world.connect().await;
+    let mia = colleague(&world, "Mia", Role::Member).await;
+    colleague(&world, "Vera", Role::Viewer).await;
+    colleague(&world, "Otto", Role::Member).await;
+    give_to(&world, id, &mia).await;
+    revoke(&world, id).await;
+    let mias = signed_in_as(&world, "mia@example.com").await;
+    let ottos = signed_in_as(&world, "otto@example.com").await;
+    let mut hers = Events::open(&mias, None).await;
+    let mut his = Events::open(&ottos, None).await;
+    press(&mias, "/api/read_notices", &[]).await;
+    assert_eq!(bell(&mias).await, 0);
+
+    let vera = signed_in_member(&world, "vera@example.com").await;
+    let hub = &world.app.hub;
+    hub.ask_to_repair(&vera, id, mia.person()).await.unwrap();
+    let (asked, data) = hers.next().await.unwrap();
+    assert_eq!(data, serde_json::json!({ "id": id }).to_string());
+    assert_eq!(bell(&mias).await, 1);
+    hub.rename(world.member(), id, "Another").await.unwrap();
+    let (renamed, _) = his.next().await.unwrap();
+    let number = |text: String| text.parse::<i64>().unwrap();
+    assert_eq!(
+        number(renamed),
+        number(asked) + 1,
+        "Otto hears of the name first"
+    );
 }

@@ -137,6 +137,11 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/settings/provider-apps/{app}", Least(Role::Viewer)),
     ("GET", "/connections/{id}/delete", Least(Role::Admin)),
     ("GET", "/settings/members", Least(Role::Admin)),
+    ("GET", "/settings/members/{id}", Least(Role::Admin)),
+    ("GET", "/settings/members/{id}/remove", Least(Role::Admin)),
+    ("GET", "/settings/webhooks/{id}/secret", Least(Role::Admin)),
+    ("GET", "/settings/account/delete", Oneself),
+    ("POST", "/api/delete_account", Oneself),
     ("POST", "/api/change_role", Least(Role::Admin)),
     ("POST", "/api/remove_member", Least(Role::Admin)),
     ("GET", "/settings/organisation", Least(Role::Owner)),
@@ -235,7 +240,7 @@ async fn give_role(world: &World, role: Role) {
 }
 
 /// What is left for the next page, in the open.
-fn said(answer: &reqwest::Response) -> String {
+pub fn said(answer: &reqwest::Response) -> String {
     let cookies = answer.headers().get_all("set-cookie").iter();
     let flash = cookies
         .filter_map(|cookie| cookie.to_str().ok())

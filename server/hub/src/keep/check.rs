@@ -12,6 +12,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::By,
+    record::{Deed, Entry},
     secret::Secret,
     store::{ConnectionId, Reach, attempt::Tried, connection, credential, event::Kind, is_taken},
     vault::Place,
@@ -47,6 +48,10 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        // Before anything is sent to the provider in their name.
+        let entry = Entry::new(by, Deed::CheckAsked).on(id);
+        let entry = entry.saying(connection.provider.clone());
+        self.record(by.tenant(), entry).await?;
         if let Some(outcome) = self.probe(&connection).await? {
             self.note_check(connection, outcome, Cause::Asked).await?;
         }

@@ -148,6 +148,7 @@ impl Hub {
         let before = now - chrono::TimeDelta::days(KEEP_DAYS);
         crate::store::session::delete_expired(self.store.db(), now.timestamp()).await?;
         draft::sweep(self.store.db(), now).await?;
+        self.attempts_left().await?;
         flow::sweep(self.store.db(), before).await?;
         connect_link::sweep(self.store.db(), before).await?;
         let readings = now - chrono::TimeDelta::days(KEEP_SYNCS_DAYS);

@@ -60,8 +60,13 @@ impl Hub {
         By::from(member).may_connect()?;
         let connection = connection::of_tenant(self.store.db(), member.tenant(), id).await?;
         let living = connection.filter(|row| row.disconnected_at.is_none());
-        self.climb(member.tenant(), living.ok_or(Error::NotFound)?.id)
-            .await?;
+        let living = living.ok_or(Error::NotFound)?;
+        // First: what the ladder does is spread over many transactions, and
+        // some of it happens at the provider.
+        let entry = Entry::new(member, Deed::RepairAsked).on(id);
+        let entry = entry.saying(living.provider.clone());
+        self.record(member.tenant(), entry).await?;
+        self.climb(member.tenant(), living.id).await?;
         self.one(member.tenant(), id).await
     }
 

@@ -7,13 +7,14 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::By,
+    record::{Deed, Entry},
     store::{ConnectionId, connection, credential},
 };
 
 impl Hub {
     /// The first rows or objects behind a connection: of `table`, or of what
-    /// comes first. They are read for whoever looks now; nothing is stored and
-    /// nothing is logged of them.
+    /// comes first. They are read for whoever looks now; nothing of them is
+    /// stored or logged, but the ledger keeps who looked.
     ///
     /// # Errors
     /// [`Error::Failed`] with what the provider said.
@@ -29,6 +30,10 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        // First: without it nothing is read.
+        let entry = Entry::new(by, Deed::DataSeen).on(id);
+        let entry = entry.saying(connection.provider.clone());
+        self.record(by.tenant(), entry).await?;
         self.sample_of(&connection, table).await
     }
 

@@ -17,6 +17,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, By, Host, Member, Scope},
+    record::{Deed, Entry},
     store::{
         ConnectionId, SyncRunId,
         connection::{self, SyncFrequency},
@@ -106,6 +107,7 @@ impl Hub {
             _ => {}
         }
         let now = self.clock.now();
+        let ledger = self.ledger(by.tenant()).await?;
         let transaction = self.store.begin().await?;
         let run = match sync_run::open(&transaction, id).await? {
             Some(run) if run.is_under_way(now) => run,
@@ -124,6 +126,9 @@ impl Hub {
                 run
             }
         };
+        let entry = Entry::new(by, Deed::ReadingAsked).on(id);
+        let entry = entry.saying(listed.connection.provider);
+        ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
         self.changes.nudge(by.tenant());
         Ok(run)

@@ -7,10 +7,13 @@ use crate::{
     Error, Hub, Result,
     people::{Action, Member},
     prompt::ActionKind,
+    record::{Deed, Entry},
     store::{
         ConnectionId, PersonId,
         alarm::{self, Cause},
-        connection, mail, member, notice, watcher,
+        connection,
+        event::{self, Kind},
+        mail, member, notice, watcher,
     },
 };
 
@@ -90,6 +93,7 @@ impl Hub {
             .into_iter()
             .find(|(one, _)| *one == person)
             .ok_or(Error::NotFound)?;
+        let ledger = self.ledger(tenant).await?;
         let transaction = self.store.begin().await?;
         let asked =
             notice::count_asked_by(&transaction, tenant, member.person(), now - ASKING).await?;
@@ -114,7 +118,20 @@ impl Hub {
             now,
         )
         .await?;
+        let new = event::New {
+            tenant,
+            kind: Kind::HelpAsked,
+            connection: Some(id),
+            person: Some(person),
+            data: event::Data::default(),
+        };
+        event::append(&transaction, new, now).await?;
+        let entry = Entry::new(member, Deed::HelpAsked).on(id);
+        let entry = entry.saying(listed.connection.provider);
+        ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
+        // Their open pages count it at the bell.
+        self.changes.nudge(tenant);
         Ok(Asked::Now(name))
     }
 

@@ -223,3 +223,46 @@ mod tests {
         assert!(letter().message(from, to, "<1@hub.example>").is_err());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a provider calls an account, and people call themselves, gets into
+    /// subject, names and text.
+    #[test]
+    fn what_others_named_adds_no_header_and_no_line() {
+        let nasty = "Shop\r\nBcc: eve@evil.example\r\n\r\nEnter your password at evil.example";
+        let letter = Letter {
+            subject: nasty.into(),
+            lead: Some(nasty.into()),
+            items: vec![Item {
+                heading: nasty.into(),
+                lines: vec![nasty.into()],
+                button: Some((nasty.into(), "https://hub.example.com/x".into())),
+            }],
+            because: nasty.into(),
+            choices: "https://hub.example.com/settings/notices".into(),
+        };
+        let from = "Hub <hub@example.com>".parse().unwrap();
+        let to = (nasty, "mia@example.com");
+        let message = letter.message(from, to, "<1@hub.example.com>").unwrap();
+        let receivers = message.envelope().to();
+        assert_eq!(receivers.len(), 1);
+        let text = String::from_utf8(message.formatted()).unwrap();
+        let (headers, _) = text.split_once("\r\n\r\n").unwrap();
+        assert!(!headers.contains("\r\nBcc"), "{headers}");
+        let plain = letter.text();
+        let forged = |line: &str| line.starts_with("Bcc") || line.starts_with("Enter your");
+        assert!(!plain.lines().any(forged), "{plain}");
+        assert!(
+            letter
+                .message(
+                    "Hub <hub@example.com>".parse().unwrap(),
+                    ("Mia", nasty),
+                    "<1@x>"
+                )
+                .is_err()
+        );
+    }
+}

@@ -1,8 +1,9 @@
 //! Keys with which host applications come in.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Member, Role, Shown, fields, origins};
+use super::{Action, Member, Role, Shown, fields, membership::is_recent, origins};
 use crate::{
     Error, Hub, Result,
     record::{Actor, Deed, Denied, Entry, Origin, Who},
@@ -89,6 +90,9 @@ pub struct Host {
     by_token: bool,
     /// The generation of the person's sessions.
     epoch: Option<i32>,
+    /// When the person last gave their password, and whether that still counts
+    /// for what is grave.
+    proven: Option<(DateTime<Utc>, bool)>,
     origin: Origin,
 }
 
@@ -101,6 +105,7 @@ impl From<&Member> for Host {
             scopes: member.role().scopes(),
             by_token: false,
             epoch: Some(member.session_epoch()),
+            proven: Some((member.proven_at(), member.is_recent())),
             origin: member.origin().clone(),
         }
     }
@@ -145,6 +150,11 @@ impl Host {
         self.epoch
     }
 
+    /// When the person last gave their password.
+    pub(super) fn proven_at(&self) -> Option<DateTime<Utc>> {
+        self.proven.map(|(at, _)| at)
+    }
+
     /// Answers whether the key may do `scope`.
     ///
     /// # Errors
@@ -175,13 +185,16 @@ impl Host {
     /// its scopes are all there is.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] with the role that is needed.
+    /// [`Error::Forbidden`] with the role that is needed; [`Error::Unproven`]
+    /// when a person gave their password too long ago.
     pub(crate) fn may_by_role(&self, action: Action) -> Result<()> {
         match self.authority {
             Authority::Key(_) => Ok(()),
-            Authority::Person(_, role) => action
-                .of_role(role)
-                .inspect_err(|_| self.deny(action.as_str())),
+            Authority::Person(_, role) => {
+                let of_role = action.of_role(role);
+                of_role.inspect_err(|_| self.deny(action.as_str()))?;
+                action.proven(self.proven.is_some_and(|(_, recently)| recently))
+            }
         }
     }
 
@@ -195,6 +208,7 @@ impl Host {
             scopes: shown.narrow(read_scopes(scopes)),
             by_token: matches!(shown, Shown::Token(_)),
             epoch: None,
+            proven: None,
             origin: Origin::current(),
         }
     }
@@ -233,7 +247,7 @@ impl Hub {
         scopes: &[Scope],
         return_origins: &str,
     ) -> Result<(api_key::Model, Secret)> {
-        member.may(Action::ManageApiKeys)?;
+        member.may(Action::CreateApiKey)?;
         self.mint_key(member.tenant(), member.into(), name, scopes, return_origins)
             .await
     }
@@ -300,6 +314,7 @@ impl Hub {
             return Ok(row.map(|row| Host::of_key(row.tenant_id, row.id, &row.scopes, &shown)));
         };
         let row = member::membership(self.store.db(), person, tenant).await?;
+        let (proven_at, now) = (shown.proven_at(), self.clock.now());
         Ok(row
             .filter(|row| row.session_epoch == epoch)
             .map(|row| Host {
@@ -308,6 +323,7 @@ impl Hub {
                 scopes: shown.narrow(row.role.scopes()),
                 by_token: true,
                 epoch: Some(epoch),
+                proven: proven_at.map(|at| (at, is_recent(at, now))),
                 origin: Origin::current(),
             }))
     }

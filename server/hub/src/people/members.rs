@@ -30,7 +30,7 @@ impl Hub {
     /// # Errors
     /// [`Error::Forbidden`].
     pub async fn members(&self, member: &Member) -> Result<Vec<Listed>> {
-        member.may(Action::ManageMembers)?;
+        member.may(Action::SeeMembers)?;
         let rows = member::all(self.store.db(), member.tenant()).await?;
         let listed = |row: Membership| Listed {
             person: row.person_id,
@@ -90,7 +90,7 @@ impl Hub {
     }
 
     /// The member, if `by` may give them the role `after`, or take them out.
-    async fn manageable(
+    pub(crate) async fn manageable(
         &self,
         db: &sea_orm::DatabaseTransaction,
         by: &Member,

@@ -1,6 +1,8 @@
 //! A person in a tenant, as authentication knows them.
 
-use super::{Action, Role};
+use chrono::{DateTime, Utc};
+
+use super::{Action, Role, roles::RECENT};
 use crate::{
     Hub, Result,
     record::Origin,
@@ -23,6 +25,10 @@ pub struct Member {
     email: String,
     role: Role,
     session_epoch: i32,
+    /// When they last gave their password.
+    proven_at: DateTime<Utc>,
+    /// Whether that was within [`RECENT`] when they were authenticated.
+    recent: bool,
     origin: Origin,
 }
 
@@ -63,14 +69,32 @@ impl Member {
         self.session_epoch
     }
 
+    /// When they last gave their password.
+    pub fn proven_at(&self) -> DateTime<Utc> {
+        self.proven_at
+    }
+
+    /// Whether they gave their password so recently that it need not be given
+    /// again for what is grave.
+    pub fn is_recent(&self) -> bool {
+        self.recent
+    }
+
     /// Where the request comes from in which they have proven it.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// To be called only where the person has just been authenticated.
-    pub(super) fn authenticated(row: Membership) -> Self {
+    /// To be called only where the person has just been authenticated, having
+    /// given their password at `proven_at`.
+    pub(super) fn authenticated(
+        row: Membership,
+        proven_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
+            proven_at,
+            recent: is_recent(proven_at, now),
             tenant: row.tenant_id,
             tenant_name: row.tenant_name,
             person: row.person_id,
@@ -83,9 +107,15 @@ impl Member {
     }
 }
 
+/// Whether a password given at `proven_at` still counts for what is grave.
+pub(super) fn is_recent(proven_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now < proven_at + RECENT
+}
+
 impl Hub {
     /// Who a session belongs to: one query. None when the person left the
     /// tenant, or ended their sessions after this one began with `epoch`.
+    /// `proven_at` is when the session's person last gave their password.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -94,12 +124,14 @@ impl Hub {
         person: PersonId,
         tenant: TenantId,
         epoch: i32,
+        proven_at: DateTime<Utc>,
     ) -> Result<Option<Member>> {
+        let now = self.clock.now();
         let row = member::membership(self.store.db(), person, tenant);
         let row = Reach::of([tenant]).around(row).await?;
         Ok(row
             .filter(|row| row.session_epoch == epoch)
-            .map(Member::authenticated))
+            .map(|row| Member::authenticated(row, proven_at, now)))
     }
 
     /// What a person of the same tenant is called; none when they are no longer

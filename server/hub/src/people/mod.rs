@@ -31,7 +31,7 @@ pub use membership::Member;
 pub(crate) use origins::read_return;
 pub use passwords::Passwords;
 pub use provider_apps::{ProviderAppSource, ProviderAppStatus};
-pub use roles::Action;
+pub use roles::{ASKED_ONCE_MORE, Action, Proof, RECENT};
 pub use sign_in::SignedIn;
 pub use sign_up::NewOwner;
 pub use tokens::{Minted, PublicKey, Signing};

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Member, fields, passwords::Verdict};
@@ -91,7 +92,8 @@ impl Hub {
             .await?;
         transaction.commit().await?;
         let row = row.clone();
-        self.remember(Member::authenticated(row)).await
+        let now = self.clock.now();
+        self.remember(Member::authenticated(row, now, now)).await
     }
 
     /// Notes that a person signs out.
@@ -151,7 +153,7 @@ impl Hub {
             .append(&transaction, Entry::new(member, Deed::PasswordChanged))
             .await?;
         transaction.commit().await?;
-        self.reload(member).await
+        self.reload(member, self.clock.now()).await
     }
 
     /// Gives the person another name and, once they have confirmed it with
@@ -170,6 +172,7 @@ impl Hub {
         let name = problems.note(fields::name("name", name))?;
         let email = problems.note(fields::email(email))?;
         problems.none()?;
+        let mut proven_at = member.proven_at();
         if email != member.email() {
             let current = current.ok_or_else(|| {
                 Error::invalid(
@@ -178,6 +181,7 @@ impl Hub {
                 )
             })?;
             self.confirmed_hash(member, current).await?;
+            proven_at = self.clock.now();
         }
         let ledger = self.ledger(member.tenant()).await?;
         let transaction = self.store.begin().await?;
@@ -194,7 +198,7 @@ impl Hub {
             .append(&transaction, Entry::new(member, Deed::ProfileChanged))
             .await?;
         transaction.commit().await?;
-        self.reload(member).await
+        self.reload(member, proven_at).await
     }
 
     /// Ends every session of the person, on every device.
@@ -214,12 +218,14 @@ impl Hub {
         Ok(())
     }
 
-    /// Asks a signed-in person for their password again, before something grave.
+    /// Asks a signed-in person for their password again, before something
+    /// grave: the member as one who gave it a moment ago.
     ///
     /// # Errors
     /// [`Error::Invalid`] for `current` when it is not theirs, [`Error::Throttled`].
-    pub async fn confirm(&self, member: &Member, current: Secret) -> Result<()> {
-        self.confirmed_hash(member, current).await.map(drop)
+    pub async fn confirm(&self, member: &Member, current: Secret) -> Result<Member> {
+        self.confirmed_hash(member, current).await?;
+        self.reload(member, self.clock.now()).await
     }
 
     async fn confirmed_hash(&self, member: &Member, current: Secret) -> Result<String> {
@@ -247,11 +253,10 @@ impl Hub {
         }
     }
 
-    async fn reload(&self, member: &Member) -> Result<Member> {
-        member::membership(self.store.db(), member.person(), member.tenant())
-            .await?
-            .map(Member::authenticated)
-            .ok_or(Error::NotFound)
+    async fn reload(&self, member: &Member, proven_at: DateTime<Utc>) -> Result<Member> {
+        let row = member::membership(self.store.db(), member.person(), member.tenant()).await?;
+        let row = row.ok_or(Error::NotFound)?;
+        Ok(Member::authenticated(row, proven_at, self.clock.now()))
     }
 }
 

@@ -234,7 +234,7 @@ async fn join(
     let added = Entry::new(who, Deed::MemberAdded).on(person);
     ledger.append(&db, added.saying(role.as_str())).await?;
     db.commit().await?;
-    Ok(Member::authenticated(row))
+    Ok(Member::authenticated(row, now, now))
 }
 
 fn taken(field: &'static str, problem: &'static str) -> impl Fn(DbErr) -> Error {

@@ -108,7 +108,7 @@ async fn people(hub: &Hub) -> [Member; 4] {
             .await
             .unwrap();
         others.push(
-            hub.member(member.person(), member.tenant(), 0)
+            hub.member(member.person(), member.tenant(), 0, hub.clock.now())
                 .await
                 .unwrap()
                 .unwrap(),
@@ -347,13 +347,16 @@ async fn a_weak_hash_is_renewed_when_its_owner_signs_in() {
 async fn asvs_7_4_sessions_of_an_older_epoch_are_nobodys() {
     let hub = hub().await;
     let ana = hub.found(owner()).await.unwrap();
-    let who = |epoch| hub.member(ana.person(), ana.tenant(), epoch);
+    let who = |epoch| hub.member(ana.person(), ana.tenant(), epoch, hub.clock.now());
     assert_eq!(who(0).await.unwrap(), Some(ana.clone()));
     hub.end_all_sessions(&ana).await.unwrap();
     assert_eq!(who(0).await.unwrap(), None);
     assert_eq!(who(1).await.unwrap().unwrap().session_epoch(), 1);
     assert_eq!(who(2).await.unwrap(), None);
-    let stranger = hub.member(PersonId::new(), ana.tenant(), 1).await.unwrap();
+    let stranger = hub
+        .member(PersonId::new(), ana.tenant(), 1, hub.clock.now())
+        .await
+        .unwrap();
     assert_eq!(stranger, None);
 }
 
@@ -376,7 +379,9 @@ async fn changing_the_password_takes_the_old_one_and_ends_other_sessions() {
     let stays = change(PASSWORD, NEW).await.unwrap();
     assert_eq!(stays.session_epoch(), 1);
     assert_eq!(
-        hub.member(ana.person(), ana.tenant(), 0).await.unwrap(),
+        hub.member(ana.person(), ana.tenant(), 0, hub.clock.now())
+            .await
+            .unwrap(),
         None
     );
     assert!(sign_in(&hub, ana.email(), PASSWORD).await.is_err());

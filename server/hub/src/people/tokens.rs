@@ -97,6 +97,9 @@ pub(crate) struct Claims {
     /// The generation of the person's sessions it was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<i32>,
+    /// When the person last gave their password, as OpenID Connect calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -143,6 +146,14 @@ impl Shown {
                 Some(Subject::Key(id)) => id,
                 _ => ApiKeyId(Uuid::nil()),
             }),
+        }
+    }
+
+    /// When the person of the token last gave their password.
+    pub(super) fn proven_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Key(_) => None,
+            Self::Token(claims) => DateTime::from_timestamp(claims.auth_time?, 0),
         }
     }
 
@@ -193,6 +204,7 @@ impl Hub {
             scope: scope_words(&scopes),
             role,
             epoch: host.epoch(),
+            auth_time: host.proven_at().map(|at| at.timestamp()),
             iat: now.timestamp(),
             nbf: now.timestamp(),
             exp: (now + LIFETIME).timestamp(),

@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{Action, Member},
+    record::{Deed, Entry},
     store::{
         Reach, Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
@@ -154,6 +155,31 @@ impl Hub {
 
     /// Notes how a flow ended: a person linked an account, or did not.
     pub(crate) async fn attempt_of_flow(&self, ended: &flow::Model) -> Result<()> {
+        let new = self.of_flow(ended, "cancelled").await?;
+        self.attempt(new);
+        Ok(())
+    }
+
+    /// Notes the flows that nobody came back from: each once, whichever process
+    /// finds it first, for the flow's id is the attempt's. To be called now and
+    /// then; what a stopped hub missed is found for a day.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn attempts_left(&self) -> Result<usize> {
+        let now = self.clock.now();
+        let since = now - chrono::TimeDelta::days(1);
+        let left = flow::left(self.store.db(), since, now).await?;
+        for flow in &left {
+            let new = self.of_flow(flow, "left").await?;
+            self.attempts.note(row(flow.id.0, flow.expires_at, new));
+        }
+        Ok(left.len())
+    }
+
+    /// What is told of a flow; `given_up` is why it came to nothing when that is
+    /// not known better.
+    async fn of_flow(&self, ended: &flow::Model, given_up: &'static str) -> Result<New> {
         let works = ended.status == flow::Status::Connected;
         // Those before it that belong to it: the same person's for the same,
         // back to one that worked.
@@ -174,8 +200,8 @@ impl Hub {
             .collect();
         let first = same.last().map_or(ended.created_at, |flow| flow.created_at);
         let repairs = ended.connection_id.is_some();
-        let given_up = || Failure::told(FailureCode::ConsentDeniedOrAbandoned, "cancelled");
-        self.attempt(New {
+        let given_up = || Failure::told(FailureCode::ConsentDeniedOrAbandoned, given_up);
+        Ok(New {
             auth_mode: AuthMode::InteractiveRequired,
             failure: match works {
                 true => None,
@@ -195,8 +221,7 @@ impl Hub {
                     false => Tried::Connect,
                 },
             )
-        });
-        Ok(())
+        })
     }
 
     /// Notes how entered keys were taken.
@@ -315,10 +340,21 @@ impl Hub {
     /// [`crate::Error::Forbidden`].
     pub async fn record_attempts(&self, member: &Member, on: bool) -> Result<()> {
         member.may(Action::SeeMetrics)?;
-        self.switch(member, switched_off::METRICS, on).await?;
+        let deed = match on {
+            true => Deed::RecordingSwitchedOn,
+            false => Deed::RecordingSwitchedOff,
+        };
+        let entry = Entry::new(member, deed).on(member.tenant());
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        self.switch(&transaction, member, switched_off::METRICS, on)
+            .await?;
         if !on {
-            attempt::forget(self.store.db(), member.tenant()).await?;
+            attempt::forget(&transaction, member.tenant()).await?;
         }
+        ledger.append(&transaction, entry).await?;
+        transaction.commit().await?;
+        self.changes.nudge(member.tenant());
         Ok(())
     }
 }

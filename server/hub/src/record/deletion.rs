@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     store::{
-        ConnectionId, Reach, TenantId, alarm, connection, data_key, deletion, erase,
+        ConnectionId, Reach, TenantId, alarm, audit_chain, connection, data_key, deletion, erase,
         event::{self, Kind},
         member, tenant,
     },
@@ -34,7 +34,7 @@ impl Hub {
     /// [`Error::Forbidden`]; [`Error::Invalid`] for `name`, which is to be the
     /// organisation's.
     pub async fn delete_tenant(&self, member: &Member, name: &str) -> Result<()> {
-        member.may(Action::ManageTenant)?;
+        member.may(Action::DeleteTenant)?;
         if name.trim() != member.tenant_name() {
             let what = format!("Type the name as it is written: {}", member.tenant_name());
             return Err(Error::invalid("name", what));
@@ -109,6 +109,29 @@ impl Hub {
         Ok(())
     }
 
+    /// Deletes who came back with a backup of data that is older than the keys it
+    /// was restored with: their own key was destroyed since. Answers how many
+    /// those are.
+    pub(super) async fn delete_keyless(&self) -> Result<usize> {
+        let db = self.store.db();
+        let keys = data_key::Entity::find().all(db).await?;
+        let opened: BTreeSet<TenantId> = keys.iter().map(|key| key.tenant_id).collect();
+        let mut deleted = 0;
+        // Who has a ledger had a key: it is sealed with it.
+        let had = audit_chain::all(db).await?.into_iter();
+        for tenant in had.map(|chain| chain.tenant_id) {
+            if tenant == TenantId::HUB || opened.contains(&tenant) {
+                continue;
+            }
+            let deletion = self.deletion(tenant, None);
+            self.witness.note_deletion(&deletion).map_err(unusable)?;
+            self.erase_tenant(deletion, Who::hub(), Deed::DeletionRepeated)
+                .await?;
+            deleted += 1;
+        }
+        Ok(deleted)
+    }
+
     /// Deletes every row of a connection that has ended.
     pub(crate) async fn erase_connection(
         &self,
@@ -163,6 +186,7 @@ impl Hub {
             id: Uuid::now_v7(),
             tenant_id,
             connection_id,
+            person_id: None,
             at: self.clock.now(),
         }
     }
@@ -188,8 +212,11 @@ impl Hub {
             .map(|deletion| (deletion.id, deletion))
             .collect();
         let mut repeated = 0;
-        let (connections, tenants): (Vec<_>, Vec<_>) =
-            all.into_values().partition(|it| it.connection_id.is_some());
+        let (people, things): (Vec<_>, Vec<_>) =
+            all.into_values().partition(|it| it.person_id.is_some());
+        let (connections, tenants): (Vec<_>, Vec<_>) = things
+            .into_iter()
+            .partition(|it| it.connection_id.is_some());
         for deletion in tenants {
             let tenant = deletion.tenant_id;
             let sealed = data_key::Entity::find().filter(data_key::Column::TenantId.eq(tenant));
@@ -219,6 +246,7 @@ impl Hub {
                 }
             }
         }
+        repeated += self.repeat_erasures(people).await?;
         if repeated > 0 {
             tracing::warn!(
                 deletions = repeated,

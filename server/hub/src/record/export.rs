@@ -38,7 +38,7 @@ impl Hub {
     /// # Errors
     /// [`crate::Error::Forbidden`].
     pub async fn begin_export(&self, member: &Member) -> Result<()> {
-        member.may(Action::ManageTenant)?;
+        member.may(Action::ExportTenant)?;
         let entry = Entry::new(member, Deed::TenantExported);
         self.record(member.tenant(), entry).await
     }
@@ -49,7 +49,7 @@ impl Hub {
     /// # Errors
     /// [`crate::Error::Forbidden`].
     pub async fn export_part(&self, member: &Member, next: Next) -> Result<(String, Next)> {
-        member.may(Action::ManageTenant)?;
+        member.may(Action::ExportTenant)?;
         match next {
             Next::Start => Ok((self.export_start(member).await?, Next::Events(0))),
             Next::Events(after) => {

@@ -3,6 +3,7 @@
 
 pub mod attempt;
 mod deletion;
+mod erasure;
 pub mod export;
 pub mod ledger;
 mod meters;

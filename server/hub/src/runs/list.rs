@@ -1,10 +1,13 @@
 //! Looking at runs and policies, and switching policies.
 
+use sea_orm::ConnectionTrait;
+
 use super::policies::Source;
 use crate::{
     Error, Result,
     hub::Hub,
     people::{Action, Host, Member, Scope},
+    record::{Deed, Entry, Target},
     store::{
         ConnectionId, PersonId, RunId, TenantId,
         run::{self, Status},
@@ -131,14 +134,31 @@ impl Hub {
     pub async fn switch_policy(&self, member: &Member, name: &str, on: bool) -> Result<()> {
         member.may(Action::ManagePolicies)?;
         let policy = self.policies.switchable(name).ok_or(Error::NotFound)?;
-        self.switch(member, &policy.name, on).await
+        let deed = match on {
+            true => Deed::PolicySwitchedOn,
+            false => Deed::PolicySwitchedOff,
+        };
+        let entry = Entry::new(member, deed).on(Target::Policy(policy.name.clone()));
+        let ledger = self.ledger(member.tenant()).await?;
+        let transaction = self.store.begin().await?;
+        self.switch(&transaction, member, &policy.name, on).await?;
+        ledger.append(&transaction, entry).await?;
+        transaction.commit().await?;
+        self.changes.nudge(member.tenant());
+        Ok(())
     }
 
-    pub(crate) async fn switch(&self, member: &Member, what: &str, on: bool) -> Result<()> {
+    /// Switches something off or on inside the transaction of who wants it.
+    pub(crate) async fn switch(
+        &self,
+        db: &impl ConnectionTrait,
+        member: &Member,
+        what: &str,
+        on: bool,
+    ) -> Result<()> {
         let (tenant, now): (TenantId, _) = (member.tenant(), self.clock.now());
-        let transaction = self.store.begin().await?;
         match on {
-            true => switched_off::remove(&transaction, tenant, what).await?,
+            true => switched_off::remove(db, tenant, what).await?,
             false => {
                 let row = switched_off::Model {
                     tenant_id: tenant,
@@ -146,12 +166,9 @@ impl Hub {
                     person_id: Some(member.person()),
                     at: now,
                 };
-                switched_off::add(&transaction, row).await?;
+                switched_off::add(db, row).await?;
             }
         }
-        run::wake_tenant(&transaction, tenant, now).await?;
-        transaction.commit().await?;
-        self.changes.nudge(tenant);
-        Ok(())
+        Ok(run::wake_tenant(db, tenant, now).await?)
     }
 }

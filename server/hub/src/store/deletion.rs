@@ -6,7 +6,7 @@ use sea_orm::{IntoActiveModel, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ConnectionId, TenantId};
+use super::{ConnectionId, PersonId, TenantId};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "deletion")]
@@ -15,8 +15,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub tenant_id: TenantId,
-    /// None when it was the whole tenant.
+    /// The connection, when it was one.
     pub connection_id: Option<ConnectionId>,
+    /// The person, when it was what the tenant knew of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_id: Option<PersonId>,
     pub at: DateTime<Utc>,
 }
 
@@ -25,6 +28,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether it was the whole tenant.
+    pub fn is_of_tenant(&self) -> bool {
+        self.connection_id.is_none() && self.person_id.is_none()
+    }
+}
 
 /// Every deletion.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {

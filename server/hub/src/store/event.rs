@@ -85,16 +85,20 @@ pub enum Kind {
     #[sea_orm(string_value = "flow.changed")]
     #[serde(rename = "flow.changed")]
     FlowChanged,
+    /// Somebody asks the event's person for help with a connection.
+    #[sea_orm(string_value = "help.asked")]
+    #[serde(rename = "help.asked")]
+    HelpAsked,
 }
 
 impl Kind {
-    /// Whether systems outside hear of it. A flow is between the hub and the
-    /// person in front of it, a check that changed nothing is no news, and a
+    /// Whether systems outside hear of it. A flow, and being asked for help, is
+    /// between the hub and one person, a check that changed nothing is no news, and a
     /// hiccup is only drawn.
     pub fn is_told(self) -> bool {
         !matches!(
             self,
-            Self::FlowChanged | Self::ConnectionChecked | Self::ConnectionChanged
+            Self::FlowChanged | Self::HelpAsked | Self::ConnectionChecked | Self::ConnectionChanged
         )
     }
 
@@ -305,6 +309,7 @@ pub async fn of_connection(
         .filter(Column::ConnectionId.eq(connection))
         .filter(Column::Kind.is_not_in([
             Kind::FlowChanged,
+            Kind::HelpAsked,
             Kind::SyncCompleted,
             Kind::ConnectionChanged,
             Kind::RunPaused,

@@ -179,6 +179,46 @@ pub async fn under_way(
         .await
 }
 
+/// The flows that ended between `since` and `now` because nobody came back, that
+/// nobody tried again after, and that are not recorded yet.
+pub async fn left(
+    db: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Model>, DbErr> {
+    use sea_orm::sea_query::{Alias, ExprTrait, Query};
+    let recorded = super::attempt::Column::Id;
+    let recorded = Query::select()
+        .expr(Expr::val(1))
+        .from(super::attempt::Entity)
+        .and_where(
+            Expr::col((super::attempt::Entity, recorded)).eq(Expr::col((Entity, Column::Id))),
+        )
+        .to_owned();
+    let later = Alias::new("later");
+    let same = |column: Column| Expr::col((later.clone(), column)).eq(Expr::col((Entity, column)));
+    let again = Query::select()
+        .expr(Expr::val(1))
+        .from_as(Entity, later.clone())
+        .and_where(same(Column::TenantId))
+        .and_where(same(Column::PersonId))
+        .and_where(same(Column::Provider))
+        .and_where(
+            Expr::col((later.clone(), Column::CreatedAt))
+                .gt(Expr::col((Entity, Column::CreatedAt))),
+        )
+        .to_owned();
+    Entity::find()
+        .filter(Column::ExpiresAt.gt(since))
+        .filter(Column::ExpiresAt.lte(now))
+        .filter(Column::Status.is_in([Status::Waiting, Status::OtherAccount, Status::Choosing]))
+        .filter(Expr::exists(recorded).not())
+        .filter(Expr::exists(again).not())
+        .order_by_asc(Column::ExpiresAt)
+        .all(db)
+        .await
+}
+
 /// Forgets flows that expired before `before`, and with them anything held.
 pub async fn sweep(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     Entity::delete_many()

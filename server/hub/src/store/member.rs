@@ -141,6 +141,43 @@ pub async fn anywhere(db: &impl ConnectionTrait, person: PersonId) -> Result<boo
         .await
 }
 
+/// The tenants a person is in.
+pub async fn tenants_of(
+    db: &impl ConnectionTrait,
+    person: PersonId,
+) -> Result<Vec<TenantId>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::PersonId.eq(person))
+        .order_by_asc(Column::TenantId)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.tenant_id).collect())
+}
+
+/// When a person came into a tenant; none when they are not in it.
+pub async fn joined_at(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let row = Entity::find_by_id((tenant, person)).one(db).await?;
+    Ok(row.map(|row| row.created_at))
+}
+
+/// Whether the tenant would have no owner without this person.
+pub async fn is_last_owner(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<bool, DbErr> {
+    let owners = Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Role.eq(Role::Owner))
+        .all(db)
+        .await?;
+    Ok(owners.iter().all(|row| row.person_id == person) && !owners.is_empty())
+}
+
 /// Whether the tenant has anybody in it.
 pub async fn any(db: &impl ConnectionTrait, tenant: TenantId) -> Result<bool, DbErr> {
     Entity::find()

@@ -67,7 +67,7 @@ impl Hub {
         member: &Member,
         new: NewWebhook<'_>,
     ) -> Result<(webhook::Model, Secret)> {
-        member.may(Action::ManageWebhooks)?;
+        member.may(Action::RevealWebhookSecret)?;
         let url = self.webhook_url(new.url)?;
         let tenant = member.tenant();
         let there = webhook::all_of_tenant(self.store.db(), tenant).await?;
@@ -146,6 +146,7 @@ impl Hub {
         member: &Member,
         id: WebhookId,
     ) -> Result<(webhook::Model, Secret)> {
+        member.may(Action::RevealWebhookSecret)?;
         let row = self.webhook(member, id).await?;
         let secret = fresh_secret()?;
         let version = row.version + 1;
@@ -186,6 +187,8 @@ impl Hub {
     /// [`Error::Forbidden`], [`Error::NotFound`].
     pub async fn test_webhook(&self, member: &Member, id: WebhookId) -> Result<TestMessage> {
         let row = self.webhook(member, id).await?;
+        let entry = Entry::new(member, Deed::WebhookTested).on(id);
+        self.record(member.tenant(), entry).await?;
         let Answered {
             status, problem, ..
         } = self.send_test(row).await?;

@@ -142,7 +142,7 @@ impl Witness {
 
     pub(super) fn deleted_tenants(&self) -> Result<Vec<TenantId>> {
         let all = self.deletions().map_err(unusable)?.into_iter();
-        let whole = all.filter(|deletion| deletion.connection_id.is_none());
+        let whole = all.filter(deletion::Model::is_of_tenant);
         Ok(whole.map(|deletion| deletion.tenant_id).collect())
     }
 
@@ -231,6 +231,8 @@ impl Hub {
     /// As for [`Hub::sign_checkpoints`].
     pub async fn record_restore(&self) -> Result<()> {
         self.checkpoint_signer().await?;
+        // Nothing can be said in a ledger that nobody can open any more.
+        self.delete_keyless().await?;
         for head in audit_chain::all(self.store.db()).await? {
             let (tenant, seq) = (head.tenant_id, head.seq);
             let newest = audit_entry::numbered(self.store.db(), tenant, seq).await?;

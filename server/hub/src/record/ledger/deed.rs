@@ -55,6 +55,11 @@ deeds! {
     ConnectionPaused = "connection.paused", "Let a connection rest";
     ConnectionResumed = "connection.resumed", "Had a connection work again";
     ConnectionCleared = "connection.cleared", "Cleared what was stored of an account";
+    CheckAsked = "connection.check_asked", "Had a connection checked";
+    RepairAsked = "connection.repair_asked", "Had a connection repaired";
+    HelpAsked = "connection.help_asked", "Asked somebody to repair a connection";
+    ReadingAsked = "connection.reading_asked", "Had a connection read";
+    DataSeen = "connection.data_seen", "Looked at the data of a connection";
     ConnectionRenamed = "connection.renamed", "Renamed a connection";
     MappingChanged = "connection.mapping_changed", "Named columns";
     FrequencyChanged = "connection.frequency_changed", "Changed how often it is read";
@@ -62,9 +67,14 @@ deeds! {
     LinkOpened = "connect_link.opened", "Opened a connect link";
     WebhookAdded = "webhook.added", "Added a webhook";
     WebhookSecretRotated = "webhook.secret_rotated", "Renewed a webhook's secret";
+    WebhookTested = "webhook.tested", "Sent a webhook a test";
     WebhookRevived = "webhook.revived", "Sent again what a webhook missed";
     WebhookReplayed = "webhook.replayed", "Told a webhook everything again";
     WebhookRemoved = "webhook.removed", "Removed a webhook";
+    PolicySwitchedOff = "policy.switched_off", "Switched a policy off";
+    PolicySwitchedOn = "policy.switched_on", "Switched a policy on";
+    RecordingSwitchedOff = "metrics.switched_off", "Stopped recording attempts";
+    RecordingSwitchedOn = "metrics.switched_on", "Began recording attempts";
     SecretLent = "secret.lent", "Lent a token";
     LedgerExported = "audit.exported", "Exported the audit log";
     LedgerRestored = "audit.restored", "Restored a backup";
@@ -112,6 +122,7 @@ pub enum Target {
     Webhook(WebhookId),
     App(String),
     Tenant(TenantId),
+    Policy(String),
 }
 
 impl Target {
@@ -124,6 +135,7 @@ impl Target {
             Self::Webhook(_) => "webhook",
             Self::App(_) => "app",
             Self::Tenant(_) => "tenant",
+            Self::Policy(_) => "policy",
         }
     }
 
@@ -135,7 +147,7 @@ impl Target {
             Self::Link(id) => Some(id.to_string()),
             Self::Webhook(id) => Some(id.to_string()),
             Self::Tenant(id) => Some(id.to_string()),
-            Self::App(app) => Some(app.chars().take(64).collect()),
+            Self::App(name) | Self::Policy(name) => Some(name.chars().take(64).collect()),
             Self::Person(_) => None,
         }
     }

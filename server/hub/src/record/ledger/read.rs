@@ -93,7 +93,7 @@ impl Hub {
     /// # Errors
     /// [`crate::Error::Forbidden`].
     pub async fn begin_audit_export(&self, member: &Member, format: &'static str) -> Result<()> {
-        member.may(Action::ReadLedger)?;
+        member.may(Action::ExportLedger)?;
         let entry = Entry::new(member, Deed::LedgerExported).saying(format);
         self.record(member.tenant(), entry).await
     }

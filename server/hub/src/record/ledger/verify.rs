@@ -124,7 +124,7 @@ impl Hub {
         let mut deleted: BTreeSet<TenantId> = deletion::all(db)
             .await?
             .into_iter()
-            .filter(|deletion| deletion.connection_id.is_none())
+            .filter(|deletion| deletion.is_of_tenant())
             .map(|deletion| deletion.tenant_id)
             .collect();
         deleted.extend(self.witness.deleted_tenants()?);
