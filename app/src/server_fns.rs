@@ -63,6 +63,7 @@ pub fn explain(typed: Flash, error: Error) -> Flash {
         }),
         Error::WrongCredentials => typed.and("", Problem::SignInRefused),
         Error::Throttled(_) => typed.and("", Problem::TooManyTries),
+        Error::TooMuch { why, .. } => typed.and("", format!("{why}. Wait a moment and try again")),
         Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
         Error::NotFound => typed.and("", Problem::Gone),
         Error::Conflict(what) => typed.and("", what),

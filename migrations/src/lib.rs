@@ -22,6 +22,7 @@ mod m20261122_200001_notices;
 mod m20261122_300001_ledger;
 mod m20261122_400001_run;
 mod m20261122_400002_attempt;
+mod m20261123_300001_certificate;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_300001_ledger::Migration),
             Box::new(m20261122_400001_run::Migration),
             Box::new(m20261122_400002_attempt::Migration),
+            Box::new(m20261123_300001_certificate::Migration),
         ]
     }
 }

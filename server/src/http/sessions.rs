@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
+use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person, paths};
 use async_trait::async_trait;
 use axum::{
     extract::{Request, State},
@@ -242,7 +242,13 @@ pub async fn viewer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (member, recently) = match signed_in_member(&hub, &session).await {
+    // Whoever signs in is nobody yet, and is answered without the database.
+    let signs_in = request.uri().path() == paths::SIGN_IN_FORM;
+    let looked_up = match signs_in {
+        true => Ok(None),
+        false => signed_in_member(&hub, &session).await,
+    };
+    let (member, recently) = match looked_up {
         Ok(Some((member, recently))) => (Some(member), recently),
         Ok(None) => (None, false),
         Err(error) => {

@@ -16,7 +16,7 @@ use crate::{
     connect::Listed,
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::{By, Member},
+    people::{By, Member, Wanted},
     record::{Deed, Entry},
     store::{
         ConnectionId, TenantId,
@@ -60,6 +60,7 @@ impl Hub {
         By::from(member).may_connect()?;
         let connection = connection::of_tenant(self.store.db(), member.tenant(), id).await?;
         let living = connection.filter(|row| row.disconnected_at.is_none());
+        self.limits.want(member.tenant(), Wanted::Check)?;
         self.climb(member.tenant(), living.ok_or(Error::NotFound)?.id)
             .await?;
         self.one(member.tenant(), id).await

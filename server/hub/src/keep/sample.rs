@@ -6,7 +6,7 @@ use crate::{
     dialect::Sample,
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::By,
+    people::{By, Wanted},
     store::{ConnectionId, connection, credential},
 };
 
@@ -29,6 +29,7 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        self.limits.want(by.tenant(), Wanted::Check)?;
         self.sample_of(&connection, table).await
     }
 
