@@ -12,6 +12,7 @@ mod canary;
 mod certificates;
 mod consent;
 mod contract;
+mod defences;
 mod deletion;
 mod entered;
 mod events;
