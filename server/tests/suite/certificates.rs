@@ -8,7 +8,7 @@ use hub::{
     Error,
     connect::Typed,
     secret::Secret,
-    store::{ConnectionId, connection, notice},
+    store::{ConnectionId, connection},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::StatusCode;
@@ -17,12 +17,12 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use sandbox::ACCOUNTS;
-use sea_orm::{EntityTrait, PaginatorTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    harness::{HostApp, Setup, World, changed_entries},
+    harness::{HostApp, PASSWORD, Setup, TENANT, World, changed_entries},
     redis::{RIGHT, Redis},
 };
 
@@ -285,6 +285,18 @@ async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
         let body: Value = answer.json().await.unwrap();
         ids.push(body["id"].as_str().unwrap().parse().unwrap());
     }
+    // Whoever connected it cannot replace the app's certificate.
+    let password = || Secret::new(PASSWORD);
+    let dee = hub.create_user(TENANT, "dee@example.com", "Dee", password());
+    let dee = dee.await.unwrap();
+    for id in &ids {
+        let row = connection::Entity::find_by_id(*id)
+            .one(hub.store.db())
+            .await;
+        let mut change = row.unwrap().unwrap().into_active_model();
+        change.created_by = Set(Some(dee.person()));
+        change.update(hub.store.db()).await.unwrap();
+    }
     days(&world, 22).await;
     for id in &ids {
         let shown = seen(&host, *id).await;
@@ -298,8 +310,8 @@ async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
     let shown = seen(&host, ids[0]).await;
     assert_eq!(shown["prompt"]["who"], "admin");
     assert_eq!(shown["prompt"]["action"]["kind"], "set_up");
-    let count = notice::Entity::find().count(hub.store.db()).await.unwrap();
-    assert_eq!(count, 2);
+    assert_eq!(hub.unread_notices(member).await.unwrap(), 2);
+    assert_eq!(hub.unread_notices(&dee).await.unwrap(), 0);
     let browser = world.signed_in().await;
     let page = browser.get("/settings/provider-apps/sandbox").await;
     let page = page.text().await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub::store::{ConnectionId, connection, credential};
-use sandbox::{ACCOUNTS, Endpoint, Fault};
+use sandbox::{ACCOUNTS, Endpoint, Fault, FaultKind};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ async fn row_59_what_failed_together_is_not_tried_again_together() {
     let ids = some(&world, &host, 12).await;
     let down = Fault::server_error(503).at(Endpoint::Refresh);
     world.shop.set_faults(down.into());
-    world.advance(TimeDelta::minutes(4));
+    world.advance(TimeDelta::minutes(9));
     world.app.hub.refresh_due().await.unwrap();
     let mut again = Vec::new();
     for id in &ids {
@@ -105,7 +105,7 @@ async fn row_59_each_failure_is_waited_out_longer() {
     let id = world.import_living(&host).await;
     let down = Fault::server_error(503).at(Endpoint::Refresh);
     world.shop.set_faults(down.into());
-    world.advance(TimeDelta::minutes(4));
+    world.advance(TimeDelta::minutes(9));
     let mut waits = Vec::new();
     for _ in 0..6 {
         world.app.hub.refresh_due().await.unwrap();
@@ -189,4 +189,136 @@ async fn a_disturbance_takes_nothing_back_that_needs_a_person() {
     hub.check(world.member(), id).await.unwrap();
     assert_eq!(seen().await["code"], "GRANT_REVOKED_OR_EXPIRED", "still");
     assert_eq!(seen().await["status"], "action_needed");
+}
+
+#[tokio::test]
+async fn row_59_what_is_brought_together_is_not_checked_together() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let ids = some(&world, &host, 6).await;
+    let mut first = Vec::new();
+    for id in &ids {
+        first.push(row(&world, *id).await.next_check_at);
+    }
+    assert_eq!(different(first.into_iter()), ids.len());
+}
+
+#[tokio::test]
+async fn row_59_checks_leave_most_of_a_budget_to_renewals() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let ids = some(&world, &host, 40).await;
+    let (db, now) = (world.app.hub.store.db(), world.clock.now());
+    for id in &ids {
+        let mut change = row(&world, *id).await.into_active_model();
+        change.next_check_at = Set(Some(now));
+        change.update(db).await.unwrap();
+        let mut change = token(&world, *id).await.into_active_model();
+        change.next_refresh_at = Set(Some(now));
+        change.update(db).await.unwrap();
+    }
+    let before = world.shop.calls();
+    world.app.hub.check_due().await.unwrap();
+    world.app.hub.refresh_due().await.unwrap();
+    let after = world.shop.calls();
+    let checks = after.api_calls - before.api_calls;
+    let renewals = after.refreshes - before.refreshes;
+    assert!(checks > 0 && checks + renewals <= 25, "{checks} {renewals}");
+    assert!(renewals >= 15, "{checks} checks left {renewals} renewals");
+}
+
+#[tokio::test]
+async fn of_two_processes_that_see_the_same_one_checks_it() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    some(&world, &host, 2).await;
+    let other = world.another().await;
+    world.advance(TimeDelta::minutes(5));
+    let before = world.shop.calls().api_calls;
+    // Each finds both within its part of the budget.
+    let (one, two) = tokio::join!(world.app.hub.check_due(), other.app.hub.check_due());
+    assert!(one.unwrap().seen + two.unwrap().seen >= 2);
+    assert_eq!(world.shop.calls().api_calls - before, 2);
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_for_half_an_hour_is_told_while_its_token_works() {
+    let world = World::new().await;
+    world.rules(|rules| rules.access_lifetime_s = 8 * 60 * 60);
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let due = token(&world, id).await.next_refresh_at.unwrap();
+    let down = Fault::server_error(503).at(Endpoint::Refresh);
+    world.shop.set_faults(down.into());
+    world.advance(due - world.clock.now());
+    let alarm = async || {
+        world.app.hub.refresh_due().await.unwrap();
+        row(&world, id).await.alarm
+    };
+    for _ in 0..29 {
+        assert_eq!(alarm().await, None, "it works");
+        world.advance(TimeDelta::minutes(1));
+    }
+    for _ in 0..20 {
+        world.advance(TimeDelta::minutes(1));
+        alarm().await;
+    }
+    assert!(token(&world, id).await.expires_at.unwrap() > world.clock.now());
+    assert_eq!(alarm().await, Some(connection::Alarm::Degraded));
+}
+
+#[tokio::test]
+async fn renewals_of_a_provider_in_trouble_are_tried_one_at_a_time_and_then_all() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let ids = some(&world, &host, 24).await;
+    let down = Fault::server_error(503).at(Endpoint::Refresh);
+    world.shop.set_faults(down.into());
+    world.advance(TimeDelta::minutes(9));
+    let hub = &world.app.hub;
+    hub.refresh_due().await.unwrap();
+    assert_eq!(hub.troubles().await.unwrap().len(), 1);
+    let before = world.shop.calls().refreshes;
+    for _ in 0..60 {
+        world.advance(TimeDelta::seconds(10));
+        hub.refresh_due().await.unwrap();
+    }
+    let tries = world.shop.calls().refreshes - before;
+    assert!((15..=21).contains(&tries), "{tries} tries in ten minutes");
+    // Some have failed so often before that they wait for long.
+    for id in &ids[..12] {
+        let mut change = token(&world, *id).await.into_active_model();
+        change.next_refresh_at = Set(Some(world.clock.now() + TimeDelta::minutes(25)));
+        change.update(hub.store.db()).await.unwrap();
+    }
+    world.shop.set_faults(Default::default());
+    for _ in 0..6 {
+        world.advance(TimeDelta::seconds(10));
+        hub.refresh_due().await.unwrap();
+    }
+    for id in &ids {
+        assert_eq!(token(&world, *id).await.version, 2, "within a minute");
+    }
+}
+
+#[tokio::test]
+async fn row_57_a_fresh_token_that_is_rejected_is_not_renewed_again_at_once() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let rejected = FaultKind::Refuse {
+        error: "invalid_token".to_owned(),
+    };
+    let rejected = Fault::new(rejected).at(Endpoint::Api);
+    world.shop.set_faults(rejected.into());
+    let checks = async |times: usize| {
+        let before = world.shop.calls().refreshes;
+        for _ in 0..times {
+            let _ = world.app.hub.check(world.member(), id).await;
+        }
+        world.shop.calls().refreshes - before
+    };
+    assert_eq!(checks(5).await, 0, "it is seconds old");
+    world.advance(TimeDelta::seconds(31));
+    assert_eq!(checks(5).await, 1);
 }

@@ -213,6 +213,9 @@ async fn row_39_runs_that_wait_do_not_fill_the_hub() {
     }
     let why = refusal(begin(&host, own).await).await;
     assert!(why.starts_with("Ten thousand runs"), "{why}");
+    verify(&theirs, other).await;
     let neighbours = begin(&theirs, other).await;
     assert_eq!(neighbours.status(), StatusCode::CREATED, "theirs may wait");
+    let neighbours: Value = neighbours.json().await.unwrap();
+    assert_eq!(neighbours["status"], "paused", "{neighbours}");
 }

@@ -2,9 +2,13 @@
 //! concerns says so, and says no more once it works.
 
 use chrono::TimeDelta;
-use hub::{secret::Secret, store::ConnectionId};
+use hub::{
+    secret::Secret,
+    store::{ConnectionId, TenantId, connection},
+};
 use reqwest::StatusCode;
 use sandbox::{Endpoint, Fault};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 use crate::harness::{Browser, HostApp, PASSWORD, World};
 
@@ -20,6 +24,18 @@ async fn round(world: &World, seconds: i64) {
     world.advance(TimeDelta::seconds(seconds));
     world.app.hub.refresh_due().await.unwrap();
     world.app.hub.check_due().await.unwrap();
+}
+
+/// Makes one connection another tenant's, and of another provider.
+async fn elsewhere(world: &World, tenant: TenantId) {
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let db = world.app.hub.store.db();
+    let row = connection::Entity::find_by_id(id).one(db).await.unwrap();
+    let mut change = row.unwrap().into_active_model();
+    change.tenant_id = Set(tenant);
+    change.provider = Set("github".to_owned());
+    change.update(db).await.unwrap();
 }
 
 /// Asks to be told, as a form does without scripts.
@@ -57,9 +73,11 @@ async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
     connections(&world, &[&host, &theirs]).await;
     let hub = &world.app.hub;
     let secret = || Secret::new(PASSWORD);
-    hub.create_user("Elsewhere", "cy@example.com", "Cy", secret())
+    let cy = hub
+        .create_user("Elsewhere", "cy@example.com", "Cy", secret())
         .await
         .unwrap();
+    elsewhere(&world, cy.tenant()).await;
     let ana = world.signed_in().await;
     let (bo, cy) = (world.browser(), world.browser());
     bo.sign_in("bo@example.com", PASSWORD).await;
