@@ -12,7 +12,7 @@ pub use testing::{Success, Testing};
 
 use crate::{
     model::{Action, ActionKind, Details, Prompt, Provider},
-    parts::{BrandPlate, Copyable, Icon, PromptLines, SupportDetails},
+    parts::{BrandPlate, Copyable, Icon, PromptLines, SupportDetails, form::Field},
     paths,
     site::{Site, Theme},
     words,
@@ -437,6 +437,34 @@ pub fn fragment(
                     </label>
                     <input id=id name=param.clone() autocomplete="off" spellcheck="false" required/>
                     <button class="btn" data-kind="primary">"Continue"</button>
+                </form>
+            </main>
+        }
+    })
+}
+
+/// The form for signing in once more, after the hub could not answer in time.
+pub fn sign_in_again(site: &Site, theme: Theme, prompt: Prompt, email: &str, next: &str) -> String {
+    let label = prompt
+        .action
+        .as_ref()
+        .map_or_else(|| "Try again".to_owned(), |action| action.label.clone());
+    let (email, next) = (email.to_owned(), next.to_owned());
+    page(site, theme, "Sign in", None, || {
+        view! {
+            <main class="gate">
+                <div class="callout" role="alert"><PromptLines prompt/></div>
+                <h1>"Sign in"</h1>
+                <form class="card form" method="post" action="/api/sign_in">
+                    <input type="hidden" name="next" value=next/>
+                    <Field name="email" label="E-mail" kind="email" autocomplete="username" value=email/>
+                    <Field
+                        name="password"
+                        label="Password"
+                        kind="password"
+                        autocomplete="current-password"
+                    />
+                    <button class="btn" data-kind="primary" data-wide="true">{label}</button>
                 </form>
             </main>
         }

@@ -37,4 +37,4 @@ pub use app::App;
 #[cfg(feature = "ssr")]
 pub use shell::Document;
 #[cfg(feature = "ssr")]
-pub use site::{Site, Theme, Unread, Viewer, Visit};
+pub use site::{Site, Theme, Trouble, Troubles, Unread, Viewer, Visit};

@@ -462,8 +462,8 @@ pub struct ConnectionPage {
     pub last_proof: Option<Moment>,
     /// When its token ends.
     pub token_expires: Option<Moment>,
-    /// When it ends although nothing is wrong with it.
-    pub ends: Option<Moment>,
+    /// When it ends although nothing is wrong with it, and what that is called.
+    pub ends: Option<(String, Moment)>,
     /// Where the person ends our access themselves, once nobody here can: the
     /// connection has ended, and the provider did not say that it knows.
     pub left_there: Option<String>,
@@ -792,6 +792,9 @@ pub struct ProviderAppRow {
     pub serves: Vec<String>,
     /// How it is set up.
     pub state: AppState,
+    /// When the certificate ends that its providers know it by, and whether that
+    /// is soon.
+    pub certificate: Option<(Moment, bool)>,
 }
 
 /// Something somebody missed in the catalog.

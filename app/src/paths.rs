@@ -5,6 +5,8 @@
 pub const HUB: &str = "/";
 /// Signing in.
 pub const SIGN_IN: &str = "/sign-in";
+/// Where the form for signing in posts to.
+pub const SIGN_IN_FORM: &str = "/api/sign_in";
 /// Making the first owner.
 pub const SETUP: &str = "/setup";
 /// The form again, for a browser that keeps no cookies.
@@ -50,6 +52,8 @@ pub const NOTICES: &str = "/notices";
 pub const BELL: &str = "bell";
 /// That element.
 pub const BELL_VIEW: &str = "/api/view/bell";
+/// The element that says which providers are in trouble.
+pub const TROUBLES: &str = "troubles";
 /// What a person wants to be mailed.
 pub const MAIL_CHOICES: &str = "/settings/notices";
 /// Where that is posted.

@@ -77,6 +77,7 @@ pub fn explain(typed: Flash, error: Error) -> Flash {
         }),
         Error::WrongCredentials => typed.and("", Problem::SignInRefused),
         Error::Throttled(_) => typed.and("", Problem::TooManyTries),
+        Error::TooMuch { why, .. } => typed.and("", format!("{why}. Wait a moment and try again")),
         Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
         Error::Unproven => typed.and("current", ASKED_ONCE_MORE),
         Error::NotFound => typed.and("", Problem::Gone),

@@ -106,6 +106,8 @@ pub struct Visit {
     pub flash: Flash,
     /// How much behind the bell is new.
     pub unread: u32,
+    /// Providers in trouble that concern them.
+    pub troubles: Vec<Trouble>,
     /// Whether they gave their password so recently that it need not be given
     /// again for what is grave.
     pub recently: bool,
@@ -123,6 +125,26 @@ impl Visit {
 /// pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unread(pub u32);
+
+/// A provider that is in trouble as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is called.
+    pub provider: String,
+    /// What is said of it.
+    pub what: String,
+    /// Why that is so.
+    pub why: String,
+    /// A connection of it: its page says more.
+    pub connection: String,
+    /// Whether the person is told when it is over.
+    pub watching: bool,
+}
+
+/// Those that concern who is looking, put into the extensions of requests for
+/// pages.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles(pub Vec<Trouble>);
 
 /// The colours a person chose for this browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -25,6 +25,7 @@ mod m20261122_400002_attempt;
 mod m20261123_100001_row_security;
 pub mod row_security;
 mod m20261123_200001_erased_person;
+mod m20261123_300001_certificate;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_400002_attempt::Migration),
             Box::new(m20261123_100001_row_security::Migration),
             Box::new(m20261123_200001_erased_person::Migration),
+            Box::new(m20261123_300001_certificate::Migration),
         ]
     }
 }

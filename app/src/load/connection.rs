@@ -5,7 +5,7 @@ use hub::{
     Hub, Result,
     catalog::Provider as Entry,
     connect::Listed,
-    keep::health,
+    keep::{ends::EndKind, health},
     people::{Action as Right, Member},
     store::{
         ConnectionId,
@@ -53,6 +53,17 @@ pub(super) async fn hub_with(
         connections: listed.iter().map(named).collect(),
         may_manage: member.role().may(Right::Connect),
     })
+}
+
+/// What an end is called beside its date.
+fn end_named(kind: EndKind) -> String {
+    match kind {
+        EndKind::Token | EndKind::Approval | EndKind::Testing => "Has to be approved again",
+        EndKind::ServerCertificate => "Server's certificate ends",
+        EndKind::AuthorityCertificate => "CA certificate ends",
+        EndKind::AppCertificate => "App's certificate ends",
+    }
+    .to_owned()
 }
 
 pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Connection {
@@ -154,7 +165,10 @@ pub async fn connection_page(
         control,
         last_proof: listed.connection.last_ok_at.map(moment),
         token_expires: listed.health.expires_at.map(moment),
-        ends: listed.health.ends.map(|end| moment(end.at)),
+        ends: listed
+            .health
+            .ends
+            .map(|end| (end_named(end.kind), moment(end.at))),
         left_there: match listed.connection.revocation {
             Some(ByHand | Failed) => {
                 entry.and_then(|entry| entry.remove_url(&listed.connection.variables.0))

@@ -3,6 +3,7 @@
 use hub::{
     Error, Hub, Result,
     catalog::Provider as Entry,
+    keep::ends::WARN,
     people::{Action as Right, Member, ProviderAppSource, ProviderAppStatus},
     store::words,
 };
@@ -52,6 +53,10 @@ fn app_row(hub: &Hub, status: &ProviderAppStatus) -> Option<ProviderAppRow> {
                 at: moment(status.updated_at.unwrap_or_else(|| hub.clock.now())),
             },
         },
+        certificate: status.certificate.map(|certificate| {
+            let is_near = certificate.ends_at - hub.clock.now() <= WARN;
+            (moment(certificate.ends_at), is_near)
+        }),
     })
 }
 

@@ -173,7 +173,8 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         (None, None) => "Not needed".into_any(),
     };
     // Where nothing renews it, its end is said once.
-    let is_renewed = page.ends.is_none() || page.ends != page.token_expires;
+    let end = page.ends.as_ref().map(|(_, at)| at);
+    let is_renewed = end.is_none() || end != page.token_expires.as_ref();
     let expiry = (kept.is_none() && is_renewed).then(|| {
         let at = match page.token_expires {
             Some(moment) if moment.unix <= now => past(moment),
@@ -192,8 +193,8 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
         (_, None) => Some("Once it works again".into_any()),
     };
     let check = check.map(|at| view! { <div><dt>"Next check"</dt><dd>{at}</dd></div> });
-    let ends = page.ends.filter(|_| kept.is_none()).map(|moment| {
-        view! { <div><dt>"Has to be approved again"</dt><dd>{future(moment)}</dd></div> }
+    let ends = page.ends.filter(|_| kept.is_none()).map(|(named, moment)| {
+        view! { <div><dt>{named}</dt><dd>{future(moment)}</dd></div> }
     });
     let by = page.connected_by.map(|name| format!(" by {name}"));
     let is_said = page.control.connection.prompt.is_some();

@@ -82,6 +82,23 @@ pub fn ProviderAppView(
         }
         .into_any(),
     };
+    let certificate = app.certificate.clone().map(|(ends, is_near)| {
+        let tone = if is_near { "warn" } else { "neutral" };
+        let what = format!("Its certificate ends on {}.", ends.text);
+        let how = match is_near {
+            true => "Enter the private key with a new certificate: nobody has to connect again.",
+            false => "You are told a week before.",
+        };
+        view! {
+            <div class="callout" data-tone=tone>
+                <Icon name="clock"/>
+                <div>
+                    <p class="prompt-what">{what}</p>
+                    <p>{how}</p>
+                </div>
+            </div>
+        }
+    });
     let messages = messages.map(|(address, signal)| {
         let what = format!("address for messages of {name}");
         view! {
@@ -175,6 +192,7 @@ pub fn ProviderAppView(
                     })}
                 </header>
                 {state}
+                {certificate}
                 <section class="card" aria-labelledby="register">
                     {register}
                     <p class="muted">{how}</p>

@@ -10,7 +10,7 @@ use super::{Icon, form::NoticeLine};
 use crate::{
     model::Person,
     paths,
-    site::{Site, Theme, Visit},
+    site::{Site, Theme, Trouble, Visit},
     words,
 };
 
@@ -66,17 +66,76 @@ pub fn Body(
         theme,
         flash,
         unread,
+        troubles,
         ..
     } = Visit::current();
     let person = person.filter(|_| current != Current::Guest);
+    let person_is_in = person.is_some();
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <Header person current theme unread/>
         <main id="main" tabindex="-1">
+            {person_is_in.then(|| view! { <TroubleLines troubles/> })}
             <NoticeLine flash/>
             {children()}
         </main>
         <p id="announcer" class="visually-hidden" aria-live="polite" role="status"></p>
+    }
+    .into_any()
+}
+
+/// Providers that are in trouble as a whole: one line each, while it lasts. The
+/// script draws them again; without one the next page is without them.
+#[component]
+fn TroubleLines(
+    /// Which.
+    troubles: Vec<Trouble>,
+) -> impl IntoView {
+    let live = (!troubles.is_empty()).then(|| use_context::<Site>().map(|site| site.live_js));
+    let lines = troubles
+        .into_iter()
+        .map(|trouble| {
+            let Trouble {
+                provider,
+                what,
+                why,
+                connection,
+                watching,
+            } = trouble;
+            let more = paths::connection(&connection);
+            let wish = match watching {
+                true => view! {
+                    <p class="fact"><Icon name="bell"/>" You are told when it works."</p>
+                }
+                .into_any(),
+                false => view! {
+                    <form method="post" action=paths::TELL_WHEN_IT_WORKS>
+                        <input type="hidden" name="id" value=connection/>
+                        <button class="btn" data-kind="plain">
+                            "Tell me when it works"
+                            <span class="visually-hidden">{format!(" {provider}")}</span>
+                        </button>
+                    </form>
+                }
+                .into_any(),
+            };
+            view! {
+                <div class="callout trouble" role="status">
+                    <Icon name="clock"/>
+                    <div>
+                        <p class="prompt-what">
+                            <a href=more>{what}</a>
+                        </p>
+                        <p>{why}</p>
+                    </div>
+                    {wish}
+                </div>
+            }
+        })
+        .collect_view();
+    view! {
+        <div id=paths::TROUBLES data-live>{lines}</div>
+        {live.flatten().map(|script| view! { <script src=script defer></script> })}
     }
     .into_any()
 }

@@ -39,6 +39,14 @@ pub enum Error {
     /// Too many tries; come back after this long.
     #[error("too many tries")]
     Throttled(Duration),
+    /// The tenant does too much at once; come back after this long.
+    #[error("{why}")]
+    TooMuch {
+        /// What it does too much of, in words for people.
+        why: &'static str,
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The provider, or the connection, failed in a way that has a code.
     #[error("{}", .0.code.as_str())]
     Failed(Box<Failure>),

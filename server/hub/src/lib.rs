@@ -10,6 +10,7 @@
 //! | [`clock`], [`failure`], [`secret`] | time · the closed list of failure codes · values that cannot leak by type |
 
 pub mod catalog;
+pub mod certificate;
 pub mod clock;
 pub mod connect;
 pub mod dialect;

@@ -127,7 +127,7 @@ const QUERIES: [&str; 5] = [
 
 /// How a query names its tenant: as a condition, as the first part of a key, or
 /// through a helper that does.
-const NAMED: [&str; 5] = [
+const NAMED: [&str; 6] = [
     "Column::TenantId",
     "find_by_id((tenant, ",
     "delete_by_id((tenant, ",

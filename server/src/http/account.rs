@@ -9,20 +9,23 @@ use std::net::SocketAddr;
 use app::{
     Theme, Viewer, documents,
     flash::{self, Flash, Notice, Problem},
-    paths,
+    load, paths,
     server_fns::explain,
+    words,
 };
 use axum::{
     Extension, Form, Router,
     extract::{ConnectInfo, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, Html, IntoResponse, Redirect, Response},
     routing::post,
 };
 use axum_extra::extract::cookie::CookieJar;
 use hub::{
     Error, Hub,
+    failure::{Failure, FailureCode},
     people::{Action, Member, NewOwner, Scope, SignedIn},
+    prompt::{During, Subject},
     secret::Secret,
 };
 use serde::Deserialize;
@@ -96,6 +99,7 @@ struct SignIn {
 
 async fn sign_in(
     State(shared): State<Shared>,
+    Extension(viewer): Extension<Viewer>,
     session: Session,
     jar: CookieJar,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -120,6 +124,9 @@ async fn sign_in(
         .await;
     match answer {
         Ok(signed_in) => welcome(hub, &session, jar, &signed_in, next).await,
+        Err(Error::Failed(failure)) if failure.code == FailureCode::SignInSlow => {
+            slow(&shared, &viewer, &headers, &failure, &form.email, next)
+        }
         Err(error) => {
             let page = match next {
                 paths::HUB => paths::SIGN_IN.to_owned(),
@@ -128,6 +135,36 @@ async fn sign_in(
             back(&page, explain(typed, error))
         }
     }
+}
+
+/// What is answered when the hub could not sign anybody in: the form once more,
+/// drawn without the database, with what was typed but for the password.
+fn slow(
+    shared: &Shared,
+    viewer: &Viewer,
+    headers: &HeaderMap,
+    failure: &Failure,
+    email: &str,
+    next: &str,
+) -> Response {
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let is_program =
+        accepts.is_some_and(|kinds| kinds.contains("json") && !kinds.contains("text/html"));
+    if is_program {
+        let subject = Subject {
+            provider_name: words::PRODUCT,
+            account: None,
+            at: shared.hub.clock.now(),
+            during: During::Connecting,
+            missing: &[],
+        };
+        return super::problem::Problem::failed(failure, &subject).into_response();
+    }
+    let prompt = load::prompt_of_failure(&shared.hub, failure);
+    let page = documents::sign_in_again(&shared.site, viewer.theme, prompt, email, next);
+    (StatusCode::SERVICE_UNAVAILABLE, Html(page)).into_response()
 }
 
 /// Whether a person's browser came without the cookie that the form's page set:

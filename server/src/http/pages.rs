@@ -60,6 +60,7 @@ fn context(state: &State) {
         .cloned()
         .unwrap_or_default();
     let unread = parts.extensions.get::<app::Unread>().copied();
+    let troubles = parts.extensions.get::<app::Troubles>().cloned();
     let flash = Flash::read(&parts.headers);
     if let Some(response) = use_context::<ResponseOptions>() {
         // Set before somebody signs in, so that it can be told whether cookies
@@ -87,6 +88,7 @@ fn context(state: &State) {
         theme: viewer.theme,
         recently: viewer.recently(),
         unread: unread.unwrap_or_default().0,
+        troubles: troubles.unwrap_or_default().0,
         flash,
     });
     provide_context(viewer);
@@ -102,6 +104,8 @@ async fn members_only(
     if let Some(member) = drawn_for(&request) {
         let unread = unread(&state, &member).await;
         request.extensions_mut().insert(unread);
+        let troubles = troubles(&state, &member).await;
+        request.extensions_mut().insert(troubles);
     }
     let path = request.uri().path();
     let signed_in = request
@@ -162,6 +166,18 @@ async fn unread(state: &State, member: &Member) -> app::Unread {
         Err(error) => {
             tracing::error!(%error, "what is behind the bell could not be read");
             app::Unread::default()
+        }
+    }
+}
+
+/// What every page says of providers. A page is drawn all the same where it
+/// could not be read.
+async fn troubles(state: &State, member: &Member) -> app::Troubles {
+    match load::troubles(&state.hub, member).await {
+        Ok(troubles) => app::Troubles(troubles),
+        Err(error) => {
+            tracing::error!(%error, "which providers are in trouble could not be read");
+            app::Troubles::default()
         }
     }
 }
@@ -267,6 +283,10 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
                 "Your role does not include this",
                 "An admin can do it, or give you another role.",
             ),
+        ),
+        Error::TooMuch { why, .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            load::plain_prompt(why, "Wait a moment and try again."),
         ),
         Error::Failed(failure) => (
             StatusCode::CONFLICT,

@@ -315,6 +315,10 @@ impl From<Error> for Problem {
                 retry_after_s: Some(wait.as_secs().max(1) as i64),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many tries")
             },
+            Error::TooMuch { why, wait } => Self {
+                detail: Some(format!("{why}. Try again after `Retry-After` seconds.")),
+                ..Self::throttled(wait)
+            },
             Error::Failed(failure) => {
                 let subject = Subject {
                     provider_name: "the provider",

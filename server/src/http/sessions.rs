@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person};
+use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person, paths};
 use async_trait::async_trait;
 use axum::{
     extract::{OriginalUri, Request, State},
@@ -247,7 +247,13 @@ pub async fn viewer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let member = match signed_in_member(&hub, &session).await {
+    // Whoever signs in is nobody yet, and is answered without the database.
+    let signs_in = request.uri().path() == paths::SIGN_IN_FORM;
+    let looked_up = match signs_in {
+        true => Ok(None),
+        false => signed_in_member(&hub, &session).await,
+    };
+    let member = match looked_up {
         Ok(member) => member,
         Err(error) => {
             tracing::error!(%error, "who is looking could not be read");

@@ -9,10 +9,12 @@ use hub::{
     store::{
         ConnectionId,
         attempt::{self, AuthMode, Recovery, Tried},
+        connection,
     },
 };
 use linkwell::application::Application;
 use reqwest::StatusCode;
+use sandbox::{Endpoint, Fault};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
@@ -352,6 +354,9 @@ async fn the_operators_counters_are_for_who_shows_the_token() {
     let works = "linkwell_checks_total{provider=\"sandbox\",outcome=\"works\"} ";
     assert_eq!(line(works), format!("{works}1"));
     line("linkwell_queue_age_seconds{queue=\"refresh\"}");
+    // Nothing was checked because its time had come.
+    let lag = "linkwell_check_lag_seconds_count ";
+    assert_eq!(line(lag), format!("{lag}0"));
     let text = page.to_lowercase();
     let tenant = world.member().tenant().to_string();
     for name in [tenant.as_str(), &id.to_string(), "maple", "ana@"] {
@@ -397,4 +402,44 @@ async fn who_opens_the_window_and_leaves_is_counted_once() {
     world.advance(TimeDelta::minutes(11));
     hub.sweep().await.unwrap();
     assert!(recorded(&world, Tried::Connect).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_check_lags_as_long_as_it_was_due_before_it_was_done() {
+    let world = World::new().await;
+    let db = world.app.hub.store.db();
+    let id = world.connect().await;
+    let read = async |name: &str| -> f64 {
+        let page = world.app.hub.metrics_page().await.unwrap();
+        let found = page.lines().find_map(|line| line.strip_prefix(name));
+        let value = found.unwrap_or_else(|| panic!("{name} in {page}"));
+        value.trim().parse().unwrap()
+    };
+    let due = async || {
+        let row = connection::Entity::find_by_id(id).one(db).await;
+        row.unwrap().unwrap().next_check_at.unwrap()
+    };
+    let (count, sum) = (
+        "linkwell_check_lag_seconds_count ",
+        "linkwell_check_lag_seconds_sum ",
+    );
+    let waits = "linkwell_queue_age_seconds{queue=\"check\"} ";
+    world.advance(due().await - world.clock.now() + TimeDelta::seconds(90));
+    assert_eq!(read(waits).await, 90.0);
+    world.app.hub.check_due().await.unwrap();
+    assert_eq!((read(count).await, read(sum).await), (1.0, 90.0));
+    assert_eq!(read(waits).await, 0.0);
+    // Long proven or not: what is done when it is due does not lag, and what
+    // somebody asks for was never due.
+    world.advance(due().await - world.clock.now());
+    world.app.hub.check_due().await.unwrap();
+    world.app.hub.check(world.member(), id).await.unwrap();
+    assert_eq!((read(count).await, read(sum).await), (2.0, 90.0));
+    // A check that fails is done as well.
+    world
+        .shop
+        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
+    world.advance(due().await - world.clock.now() + TimeDelta::seconds(10));
+    world.app.hub.check_due().await.unwrap();
+    assert_eq!((read(count).await, read(sum).await), (3.0, 100.0));
 }

@@ -3,16 +3,17 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     sync::Semaphore,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// The one password it takes.
 pub const RIGHT: &str = "correct-horse-7-battery";
@@ -40,6 +41,28 @@ impl Redis {
     /// One that lets nobody in before [`Redis::answer_one`].
     pub async fn slow() -> Self {
         Self::start(&[], 0).await
+    }
+
+    /// One that is spoken to encrypted only, and shows what `tls` holds then.
+    pub async fn encrypted(tls: Arc<Mutex<TlsAcceptor>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let script = Arc::new(Script {
+            keys: Vec::new(),
+            asked: AtomicUsize::new(0),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+        });
+        let shared = script.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (tls, script) = (tls.lock().unwrap().clone(), shared.clone());
+                tokio::spawn(async move {
+                    let stream = tls.accept(stream).await?;
+                    answer(stream, script).await
+                });
+            }
+        });
+        Self { address, script }
     }
 
     async fn start(keys: &[&str], answers: usize) -> Self {
@@ -84,7 +107,10 @@ impl Redis {
     }
 }
 
-async fn answer(stream: TcpStream, script: Arc<Script>) -> std::io::Result<()> {
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    script: Arc<Script>,
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut words = Vec::new();

@@ -9,7 +9,8 @@ use super::{
     errors::ErrorTable,
     keys::{Field, Service},
     oauth::{
-        AdminConsent, Answer, Authorize, Delivery, Handover, OAuth, Proof, Refresh, TokenRequest,
+        AdminConsent, Answer, Authorize, ClientAuth, Delivery, Handover, OAuth, Proof, Refresh,
+        TokenRequest,
     },
     push::Push,
     rank::Words,
@@ -130,6 +131,12 @@ impl Provider {
     /// Its token endpoint, if it has one.
     pub fn token(&self) -> Option<&TokenRequest> {
         self.oauth.as_ref()?.token.as_ref()
+    }
+
+    /// Whether the app shows a certificate where others send a secret.
+    pub fn knows_us_by_certificate(&self) -> bool {
+        self.token()
+            .is_some_and(|token| token.client_auth == ClientAuth::Certificate)
     }
 
     /// Whether a connection is known by its key only, because the provider

@@ -14,7 +14,7 @@ use crate::{
     dialect::{Entered, Identity, Trial, Watch},
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::By,
+    people::{By, Wanted},
     secret::Secret,
     store::{ConnectionId, TenantId, connection},
 };
@@ -125,6 +125,7 @@ impl Hub {
         if !matches!(provider.sign_in(), SignIn::Key | SignIn::Database) {
             return Err(Error::NotFound);
         }
+        self.limits.want(by.tenant(), Wanted::Test)?;
         let existing = self.existing(by, provider, typed.connection).await?;
         let variables = read_variables(provider, &typed.variables, existing.as_ref());
         let entered = read_fields(provider, typed.fields);

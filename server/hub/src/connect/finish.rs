@@ -259,6 +259,7 @@ impl Hub {
                 id,
                 granted_scopes: None,
                 variables: Default::default(),
+                certificate: None,
             })
         });
         let scopes_granted = grant.scopes.take().or(callback.granted_scopes);

@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::health::Status,
-    people::By,
+    people::{By, Wanted},
     record::Reached,
     secret::Secret,
     store::{ConnectionId, FlowId, connection, flow, words},
@@ -76,6 +76,7 @@ impl Hub {
         by.may_connect_to(provider, ask.connection)?;
         let owner = by.owner()?;
         let provider = self.catalog.get(provider).ok_or(Error::NotFound)?;
+        self.limits.want(by.tenant(), Wanted::SignIn)?;
         self.meters.step(&provider.id, Reached::Opened);
         if ask.popup {
             self.meters.step(&provider.id, Reached::Popup);

@@ -286,10 +286,13 @@ impl Hub {
         change.paused_at = Set(None);
         change.check_failures = Set(0);
         change.asked_at = Set(None);
+        // What is stood on now is seen with the next answer.
+        change.certificate = Set(None);
         match account {
             Account::Named(identity) => {
                 change.external_id = Set(Some(identity.id.clone()));
                 change.account_label = Set(identity.label.clone());
+                change.certificate = Set(identity.certificate);
                 change.last_ok_at = Set(Some(now));
                 change.asked_at = Set(Some(now));
                 change.failure = Set(None);
@@ -454,6 +457,7 @@ impl<'a> Connected<'a> {
             label,
             granted_scopes: None,
             variables: Variables::new(),
+            certificate: None,
         });
         let organisations = held
             .organisations

@@ -116,6 +116,7 @@ impl Dialect {
                 .and_then(find)
                 .map(|scopes| split_scopes(provider, &scopes)),
             variables: told,
+            certificate: caller.app.and_then(|app| app.certificate(provider)),
         })
     }
 

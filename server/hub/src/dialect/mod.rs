@@ -25,7 +25,8 @@ mod trial;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    catalog::{MissingVariable, Variables},
+    catalog::{MissingVariable, Provider, Variables},
+    certificate::{self, Certificate},
     clock::Clock,
     failure::Failure,
     outbound::Outbound,
@@ -68,6 +69,14 @@ impl ProviderApp {
             client_id: String::new(),
             client_secret: Secret::new(""),
             settings: Variables::new(),
+        }
+    }
+
+    /// The certificate that a provider knows the app by, where it does.
+    pub fn certificate(&self, provider: &Provider) -> Option<Certificate> {
+        match provider.knows_us_by_certificate() {
+            true => certificate::of_app(self.client_secret.expose()),
+            false => None,
         }
     }
 }
@@ -207,6 +216,9 @@ pub struct Identity {
     pub granted_scopes: Option<Vec<String>>,
     /// Variables the answer told, each matching its pattern.
     pub variables: Variables,
+    /// The certificate that ends first of those the answer stood on, where one
+    /// is known.
+    pub certificate: Option<Certificate>,
 }
 
 /// One of the organisations a consent opened.

@@ -145,10 +145,7 @@ impl<'a> Draft<'a> {
         at: DateTime<Utc>,
     ) -> Result<(), Failure> {
         self.signer = Signer::of(provider, caller, at)?;
-        let by_certificate = provider
-            .token()
-            .is_some_and(|token| token.client_auth == ClientAuth::Certificate);
-        if let (true, Some(app)) = (by_certificate, caller.app) {
+        if let (true, Some(app)) = (provider.knows_us_by_certificate(), caller.app) {
             self.identity = Some(Secret::new(app.client_secret.expose()));
         }
         Ok(())

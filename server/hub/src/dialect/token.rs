@@ -401,6 +401,7 @@ fn account(
         label,
         granted_scopes: None,
         variables: Variables::new(),
+        certificate: None,
     })
 }
 

@@ -92,7 +92,7 @@ impl Hub {
         let end = self
             .catalog
             .get(&connection.provider)
-            .and_then(|provider| known_end(&credentials, provider));
+            .and_then(|provider| known_end(&connection, &credentials, provider, now));
         let is_alone = match &failure {
             Some(failure) if failure.code.is_transient() => {
                 provider_trouble::of(db, &connection.provider)
@@ -152,6 +152,7 @@ fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind,
             Kind::ConnectionExpiring,
             event::Data {
                 ends_at: end.map(|end| end.at),
+                certificate: end.and_then(|end| end.kind.certificate()),
                 ..Default::default()
             },
         ),

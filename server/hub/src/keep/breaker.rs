@@ -11,8 +11,9 @@ use crate::{
     Result,
     failure::{Failure, FailureCode},
     hub::Hub,
+    people::{Action, Member},
     store::{
-        connection, credential,
+        ConnectionId, alarm, connection, credential,
         event::{self, Kind},
         provider_fault, provider_trouble,
     },
@@ -82,6 +83,7 @@ impl Hub {
     ) -> Result<()> {
         if provider_trouble::close(db, provider).await? {
             provider_fault::forget(db, provider).await?;
+            alarm::withdraw_wishes(db, provider, self.clock.now()).await?;
             // What waits for its turn need not wait any longer.
             let now = self.clock.now();
             connection::bring_failed_forward(db, provider, now).await?;
@@ -91,6 +93,31 @@ impl Hub {
                 .await?;
         }
         Ok(())
+    }
+
+    /// The providers in trouble that a member's organisation has connections of,
+    /// each with the connection that was linked first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`].
+    pub async fn providers_in_trouble(
+        &self,
+        member: &Member,
+    ) -> Result<Vec<(String, ConnectionId)>> {
+        member.may(Action::Look)?;
+        let troubled = provider_trouble::all(self.store.db()).await?;
+        if troubled.is_empty() {
+            return Ok(Vec::new());
+        }
+        let own = connection::all_of_tenant(self.store.db(), member.tenant()).await?;
+        let first = |provider: String| {
+            let mut living = own
+                .iter()
+                .filter(|row| row.disconnected_at.is_none() && row.paused_at.is_none());
+            let row = living.find(|row| row.provider == provider)?;
+            Some((provider, row.id))
+        };
+        Ok(troubled.into_keys().filter_map(first).collect())
     }
 
     async fn tell_of_provider(

@@ -11,7 +11,7 @@ use crate::{
     dialect::{Identity, ProviderApp, TOKEN_EXPIRED},
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::By,
+    people::{By, Wanted},
     record::{Deed, Entry},
     secret::Secret,
     store::{ConnectionId, Reach, attempt::Tried, connection, credential, event::Kind, is_taken},
@@ -48,6 +48,7 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        self.limits.want(by.tenant(), Wanted::Check)?;
         // Before anything is sent to the provider in their name.
         let entry = Entry::new(by, Deed::CheckAsked).on(id);
         let entry = entry.saying(connection.provider.clone());
@@ -65,7 +66,12 @@ impl Hub {
         if !connection::claim_check(self.store.db(), &connection, now + LEASE).await? {
             return Ok(());
         }
-        self.check_now(connection).await
+        let due = connection.next_check_at.filter(|due| *due <= now);
+        self.check_now(connection).await?;
+        if let Some(due) = due {
+            self.meters.check_lagged(self.clock.now() - due);
+        }
+        Ok(())
     }
 
     pub(crate) async fn check_now(&self, connection: connection::Model) -> Result<()> {
@@ -170,6 +176,7 @@ impl Hub {
             label: connection.account_label.clone(),
             granted_scopes: None,
             variables: Default::default(),
+            certificate: None,
         });
         let variables = &connection.variables.0;
         self.dialect
@@ -273,6 +280,7 @@ impl Hub {
                 let next = schedule::check_after(id, every, ends_at, now);
                 change.next_check_at = Set(Some(next));
                 change.account_label = Set(identity.label.clone());
+                change.certificate = Set(identity.certificate);
                 if !identity.id.is_empty() {
                     change.external_id = Set(Some(identity.id.clone()));
                 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::{
     catalog::{Provider, RefreshMode, oauth::Refresh},
-    store::credential,
+    certificate::{Certificate, Whose},
+    store::{connection, credential},
 };
 
 /// How long before a known end it is told.
@@ -23,11 +24,24 @@ pub enum EndKind {
     Approval,
     /// The app is in testing at the provider.
     Testing,
+    /// The certificate that its server shows ends.
+    ServerCertificate,
+    /// The certificate of the authority that was entered ends.
+    AuthorityCertificate,
+    /// The certificate that the provider knows our app by ends.
+    AppCertificate,
 }
 
 impl EndKind {
     /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::Token, Self::Approval, Self::Testing];
+    pub const ALL: [Self; 6] = [
+        Self::Token,
+        Self::Approval,
+        Self::Testing,
+        Self::ServerCertificate,
+        Self::AuthorityCertificate,
+        Self::AppCertificate,
+    ];
 
     /// As it is answered: `approval`.
     pub fn as_str(self) -> &'static str {
@@ -35,6 +49,19 @@ impl EndKind {
             Self::Token => "token",
             Self::Approval => "approval",
             Self::Testing => "testing",
+            Self::ServerCertificate => "server_certificate",
+            Self::AuthorityCertificate => "authority_certificate",
+            Self::AppCertificate => "app_certificate",
+        }
+    }
+
+    /// Whose certificate it is that ends, where one does.
+    pub fn certificate(self) -> Option<Whose> {
+        match self {
+            Self::Token | Self::Approval | Self::Testing => None,
+            Self::ServerCertificate => Some(Whose::Server),
+            Self::AuthorityCertificate => Some(Whose::Authority),
+            Self::AppCertificate => Some(Whose::App),
         }
     }
 }
@@ -57,10 +84,30 @@ impl KnownEnd {
 
 /// When a connection with these credentials ends, if that is known and nothing
 /// that the hub does by itself avoids it: a token that is renewed has no end,
-/// and an approval that use prolongs has none while it is used.
-pub fn known_end(credentials: &[credential::Model], provider: &Provider) -> Option<KnownEnd> {
+/// an approval that use prolongs has none while it is used, and a server that
+/// lives on short certificates has one once the next is late.
+pub fn known_end(
+    connection: &connection::Model,
+    credentials: &[credential::Model],
+    provider: &Provider,
+    now: DateTime<Utc>,
+) -> Option<KnownEnd> {
     let ends = credentials.iter().filter_map(|row| end_of(row, provider));
-    ends.min_by_key(|end| end.at)
+    let certificate = connection.certificate;
+    ends.chain(certificate.and_then(|one| end_of_certificate(one, now)))
+        .min_by_key(|end| end.at)
+}
+
+fn end_of_certificate(certificate: Certificate, now: DateTime<Utc>) -> Option<KnownEnd> {
+    let at = certificate.ends_at;
+    let kind = match certificate.whose {
+        Whose::Server => EndKind::ServerCertificate,
+        Whose::Authority => EndKind::AuthorityCertificate,
+        Whose::App => EndKind::AppCertificate,
+    };
+    let is_late = at - now <= certificate.warning(WARN);
+    let is_usual = certificate.warning(WARN) == WARN;
+    (is_usual || is_late).then_some(KnownEnd { at, kind })
 }
 
 fn end_of(row: &credential::Model, provider: &Provider) -> Option<KnownEnd> {
@@ -157,7 +204,7 @@ mod tests {
         let catalog = crate::catalog::Catalog::embedded().expect("the catalog");
         let mut provider = catalog.get("google-gmail").expect("an entry").clone();
         provider.refresh = refresh;
-        known_end(std::slice::from_ref(row), &provider)
+        end_of(row, &provider)
     }
 
     #[test]

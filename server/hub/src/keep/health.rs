@@ -150,7 +150,7 @@ pub fn health(
         next_check_at: connection.next_check_at,
         retry_at,
         expires_at: main.and_then(|row| row.expires_at),
-        ends: provider.and_then(|provider| known_end(credentials, provider)),
+        ends: provider.and_then(|provider| known_end(connection, credentials, provider, now)),
     }
 }
 

@@ -172,6 +172,9 @@ impl Hub {
                 now,
             )));
         }
+        if let Some(certificate) = ready.app.certificate(ready.provider) {
+            change.certificate = Set(Some(certificate));
+        }
         if let Some(scopes) = &grant.scopes {
             change.scopes_granted = Set(Some(scopes.join(" ")));
         }

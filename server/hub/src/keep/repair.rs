@@ -16,7 +16,7 @@ use crate::{
     connect::Listed,
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::{By, Member},
+    people::{By, Member, Wanted},
     record::{Deed, Entry},
     store::{
         ConnectionId, Reach, TenantId,
@@ -61,6 +61,7 @@ impl Hub {
         let connection = connection::of_tenant(self.store.db(), member.tenant(), id).await?;
         let living = connection.filter(|row| row.disconnected_at.is_none());
         let living = living.ok_or(Error::NotFound)?;
+        self.limits.want(member.tenant(), Wanted::Check)?;
         // First: what the ladder does is spread over many transactions, and
         // some of it happens at the provider.
         let entry = Entry::new(member, Deed::RepairAsked).on(id);

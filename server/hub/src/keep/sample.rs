@@ -6,7 +6,7 @@ use crate::{
     dialect::Sample,
     failure::{Failure, FailureCode},
     hub::Hub,
-    people::By,
+    people::{By, Wanted},
     record::{Deed, Entry},
     store::{ConnectionId, connection, credential},
 };
@@ -30,6 +30,7 @@ impl Hub {
             .await?
             .filter(|connection| connection.disconnected_at.is_none())
             .ok_or(Error::NotFound)?;
+        self.limits.want(by.tenant(), Wanted::Check)?;
         // First: without it nothing is read.
         let entry = Entry::new(by, Deed::DataSeen).on(id);
         let entry = entry.saying(connection.provider.clone());

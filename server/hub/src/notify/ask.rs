@@ -2,9 +2,12 @@
 //! when it works.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 
 use crate::{
     Error, Hub, Result,
+    failure::{Failure, FailureCode},
+    keep::health::PROVIDER_TROUBLE,
     people::{Action, Member},
     prompt::ActionKind,
     record::{Deed, Entry},
@@ -13,7 +16,7 @@ use crate::{
         alarm::{self, Cause},
         connection,
         event::{self, Kind},
-        mail, member, notice, watcher,
+        mail, member, notice, provider_trouble, watcher,
     },
 };
 
@@ -141,15 +144,12 @@ impl Hub {
     /// [`Error::NotFound`], also where nothing is wrong.
     pub async fn tell_when_it_works(&self, member: &Member, id: ConnectionId) -> Result<()> {
         member.may(Action::Look)?;
-        let alarm = self.alarm_of(member, id).await?;
-        let alarm = alarm.filter(|alarm| alarm.cause != Cause::Expiring);
         let transaction = self.store.begin().await?;
-        // It may have healed since: then nobody would ever be told.
-        let stands = match &alarm {
-            Some(alarm) => alarm::of_tenant(&transaction, member.tenant(), alarm.id).await?,
-            None => None,
-        };
-        if stands.is_none_or(|alarm| alarm.ended_at.is_some()) {
+        self.note_trouble(&transaction, member, id).await?;
+        let open = alarm::open_of(&transaction, member.tenant(), id).await?;
+        let mut open = open.into_iter();
+        let alarm = open.find(|alarm| alarm.cause != Cause::Expiring);
+        if alarm.is_none() {
             return Err(Error::NotFound);
         }
         let row = watcher::Model {
@@ -160,6 +160,27 @@ impl Hub {
         };
         watcher::add(&transaction, row).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// While a provider is in trouble as a whole nothing is told of its
+    /// connections, so that there is nothing yet whose end could be told.
+    async fn note_trouble(
+        &self,
+        db: &impl ConnectionTrait,
+        member: &Member,
+        id: ConnectionId,
+    ) -> Result<()> {
+        let row = connection::of_tenant(db, member.tenant(), id).await?;
+        let row = row.filter(|row| row.disconnected_at.is_none() && row.alarm.is_none());
+        let Some(row) = row else {
+            return Ok(());
+        };
+        if provider_trouble::of(db, &row.provider).await?.is_some() {
+            let code = FailureCode::ProviderLimitedOrDown;
+            let failure = Failure::inferred(code, PROVIDER_TROUBLE);
+            alarm::raise_wish(db, member.tenant(), id, failure, self.clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// Whether the member is told when a connection works again.

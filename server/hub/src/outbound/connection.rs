@@ -32,6 +32,7 @@ pub const MAX_READ: usize = 4 * 1024 * 1024;
 pub struct Connection {
     stream: Box<dyn Duplex>,
     may_be_plain: bool,
+    shown: Vec<CertificateDer<'static>>,
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -41,6 +42,12 @@ impl Connection {
     /// Whether a password may travel here without encryption.
     pub fn may_be_plain(&self) -> bool {
         self.may_be_plain
+    }
+
+    /// The certificates the other side showed: its own first. None before
+    /// there is encryption.
+    pub fn shown(&self) -> &[CertificateDer<'static>] {
+        &self.shown
     }
 }
 
@@ -85,6 +92,7 @@ impl Outbound {
         Ok(Connection {
             stream: Box::new(stream),
             may_be_plain,
+            shown: Vec::new(),
         })
     }
 
@@ -121,9 +129,16 @@ impl Outbound {
             .await
             .map_err(|_| NotSent::Tls)?
             .map_err(|error| handshake_problem(&error).unwrap_or(NotSent::Tls))?;
+        let (_, session) = stream.get_ref();
+        let shown = session.peer_certificates().unwrap_or_default();
         Ok(Connection {
+            shown: shown
+                .iter()
+                .cloned()
+                .map(CertificateDer::into_owned)
+                .collect(),
             stream: Box::new(stream),
-            ..connection
+            may_be_plain: connection.may_be_plain,
         })
     }
 }

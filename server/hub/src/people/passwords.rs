@@ -27,7 +27,7 @@ const MAX_LANES: u32 = 4;
 
 /// How many may wait for a hash. Beyond that the hub answers "later" at once,
 /// instead of letting a flood queue up.
-const MAX_WAITING: usize = 128;
+pub(super) const MAX_WAITING: usize = 128;
 
 /// When to come back while the queue is full: 128 hashes of about 20 ms.
 const BUSY: Duration = Duration::from_secs(3);
@@ -36,8 +36,17 @@ const BUSY: Duration = Duration::from_secs(3);
 /// least one), and never more often than [`Throttle`] allows.
 pub struct Passwords {
     workers: Arc<Semaphore>,
-    queue: Semaphore,
+    pub(super) queue: Semaphore,
     pub(super) throttle: Throttle,
+}
+
+/// Every place in the queue is taken.
+pub(super) struct Busy;
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Throttled(BUSY)
+    }
 }
 
 /// What a password turned out to be.
@@ -63,8 +72,8 @@ impl Passwords {
     /// Hashes a new password, in PHC form.
     ///
     /// # Errors
-    /// [`Error::Throttled`] when too many are waiting.
-    pub(super) async fn hash(&self, password: Secret) -> Result<String> {
+    /// [`Busy`] when too many are waiting.
+    pub(super) async fn hash(&self, password: Secret) -> Result<String, Busy> {
         self.work(move || hash(password.expose().as_bytes())).await
     }
 
@@ -72,8 +81,12 @@ impl Passwords {
     /// does not exist, the same work is done for nothing.
     ///
     /// # Errors
-    /// [`Error::Throttled`] when too many are waiting.
-    pub(super) async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verdict> {
+    /// [`Busy`] when too many are waiting.
+    pub(super) async fn verify(
+        &self,
+        password: Secret,
+        stored: Option<String>,
+    ) -> Result<Verdict, Busy> {
         self.work(move || verify(password.expose().as_bytes(), stored.as_deref()))
             .await
     }
@@ -81,11 +94,8 @@ impl Passwords {
     async fn work<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> password_hash::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let _place = self
-            .queue
-            .try_acquire()
-            .map_err(|_| Error::Throttled(BUSY))?;
+    ) -> Result<T, Busy> {
+        let _place = self.queue.try_acquire().map_err(|_| Busy)?;
         let worker = Arc::clone(&self.workers)
             .acquire_owned()
             .await
@@ -100,7 +110,7 @@ impl Passwords {
         // Out of memory is the one way in which known parameters fail.
         done.map_err(|error| {
             tracing::error!(%error, "a password could not be hashed");
-            Error::Throttled(BUSY)
+            Busy
         })
     }
 }
@@ -243,6 +253,7 @@ mod tests {
             .try_acquire_many(MAX_WAITING as u32)
             .unwrap();
         let answer = passwords.hash(Secret::new("blue kettle sings")).await;
-        assert!(matches!(answer, Err(Error::Throttled(_))));
+        assert!(matches!(answer, Err(Busy)));
+        assert!(matches!(Error::from(Busy), Error::Throttled(_)));
     }
 }

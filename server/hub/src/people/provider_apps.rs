@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use uuid::Uuid;
 
 use super::{Action, Member};
 use crate::{
     Error, FieldProblem, Hub, Result,
     catalog::{Provider, Variables},
+    certificate::{self, Certificate},
     dialect::ProviderApp,
     record::{Deed, Entry, Target},
     secret::Secret,
@@ -45,6 +47,8 @@ pub struct ProviderAppStatus {
     pub client_id: Option<String>,
     /// When an admin last changed it.
     pub updated_at: Option<DateTime<Utc>>,
+    /// The certificate its providers know it by, where they do.
+    pub certificate: Option<Certificate>,
 }
 
 impl Hub {
@@ -70,6 +74,13 @@ impl Hub {
                     .or(operators.map(|app| &app.client_id))
                     .cloned(),
                 updated_at: own.map(|row| row.updated_at),
+                certificate: match own {
+                    Some(row) => row.certificate,
+                    None if self.shows_certificate(app) => {
+                        operators.and_then(|app| certificate::of_app(app.client_secret.expose()))
+                    }
+                    None => None,
+                },
             }
         };
         Ok(self.catalog.apps().into_keys().map(status).collect())
@@ -98,8 +109,16 @@ impl Hub {
             .map(|secret| value("client_secret", secret.expose(), enter_secret).map(Secret::new))
             .transpose()?;
 
+        let shown = match &client_secret {
+            Some(secret) if self.shows_certificate(app) => {
+                Some(good_certificate(secret, self.clock.now())?)
+            }
+            _ => None,
+        };
+
         let tenant = member.tenant();
         let old = provider_app::get(self.store.db(), tenant, app).await?;
+        let certificate = shown.or(old.as_ref().and_then(|old| old.certificate));
         let (version, client_secret_sealed) = match (client_secret, &old) {
             (Some(secret), old) => {
                 let version = old.as_ref().map_or(1, |old| old.version + 1);
@@ -121,6 +140,7 @@ impl Hub {
             version,
             updated_at: self.clock.now(),
             settings: connection::Variables(settings),
+            certificate,
         };
         // Sealing may read the database, so it cannot happen inside a
         // transaction; the version says whether the row is still the one read.
@@ -135,7 +155,42 @@ impl Hub {
         }
         let entry = Entry::new(member, Deed::AppSaved).on(Target::App(app.to_owned()));
         ledger.append(&transaction, entry).await?;
+        if let Some(certificate) = shown {
+            self.stand_on(&transaction, tenant, app, certificate)
+                .await?;
+        }
         Ok(transaction.commit().await?)
+    }
+
+    fn shows_certificate(&self, app: &str) -> bool {
+        let mut products = self.catalog.iter().filter(|one| one.app_id == app);
+        products.any(|provider| provider.knows_us_by_certificate())
+    }
+
+    /// Every connection made with an app stands on another certificate now: what
+    /// was told of the one before is over.
+    async fn stand_on(
+        &self,
+        db: &impl sea_orm::ConnectionTrait,
+        tenant: TenantId,
+        app: &str,
+        certificate: Certificate,
+    ) -> Result<()> {
+        for row in connection::all_of_tenant(db, tenant).await? {
+            let provider = self.catalog.get(&row.provider);
+            let is_concerned =
+                provider.is_some_and(|one| one.app_id == app && one.knows_us_by_certificate());
+            if !is_concerned || row.disconnected_at.is_some() {
+                continue;
+            }
+            let id = row.id;
+            let mut change = row.into_active_model();
+            change.certificate = Set(Some(certificate));
+            change.update(db).await?;
+            self.settle_alarm(db, tenant, id, None).await?;
+        }
+        self.changes.nudge(tenant);
+        Ok(())
     }
 
     /// What an operator typed for the further settings of an app, checked.
@@ -265,6 +320,24 @@ impl Hub {
             client_secret: Secret::new(app.client_secret.expose()),
             settings: settings(app.settings.clone(), &app.client_id, redirect_uri),
         }))
+    }
+}
+
+/// The certificate in an app's secret, if it is one to begin with.
+fn good_certificate(secret: &Secret, now: DateTime<Utc>) -> Result<Certificate> {
+    let found = certificate::of_app(secret.expose());
+    let found = found.ok_or_else(|| {
+        Error::invalid(
+            "client_secret",
+            "Enter the private key and its certificate, one after the other",
+        )
+    })?;
+    match found.ends_at > now {
+        true => Ok(found),
+        false => Err(Error::invalid(
+            "client_secret",
+            "This certificate has ended: enter its successor",
+        )),
     }
 }
 

@@ -5,7 +5,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Member, fields, passwords::Verdict};
+use super::{
+    Member, fields,
+    passwords::{Busy, Verdict},
+    patience::queue_full,
+};
 use crate::{
     Error, Hub, Result,
     record::{Actor, Deed, Entry, Outcome, Who},
@@ -30,9 +34,11 @@ impl Hub {
     /// `address` is where the request comes from, `device` the device cookie
     /// the browser sent, if it did.
     ///
+    /// It is tried again by itself for a while when the hub cannot answer.
+    ///
     /// # Errors
     /// [`Error::WrongCredentials`], or [`Error::Throttled`] before the password
-    /// is looked at.
+    /// is looked at; AUTH_001 when the hub could not answer all the while.
     pub async fn sign_in(
         &self,
         email: &str,
@@ -58,13 +64,24 @@ impl Hub {
         ) else {
             return Err(Error::WrongCredentials);
         };
-        match self.known_device(&email, device).await {
+        let known = self
+            .patiently(|| async { Ok(self.known_device(&email, device).await) })
+            .await?;
+        // Counted once, however often the hub has to try.
+        match known {
             Some(known) => self.passwords.throttle.known(&known)?,
             None => self.passwords.throttle.stranger(&email, address)?,
         }
-        let row = member::first_membership(self.store.db(), &email).await?;
+        self.patiently(|| self.look_at_password(&email, &password))
+            .await
+    }
+
+    async fn look_at_password(&self, email: &str, password: &Secret) -> Result<SignedIn> {
+        let row = member::first_membership(self.store.db(), email).await?;
         let stored = row.as_ref().map(|row| row.password_hash.clone());
-        let verdict = self.passwords.verify(password, stored).await?;
+        let password = Secret::new(password.expose());
+        let verdict = self.passwords.verify(password, stored).await;
+        let verdict = verdict.map_err(|Busy| queue_full())?;
         // Whether there is such an account must not show in how long this
         // takes: what belongs to no tenant is written just the same.
         let tenant = row.as_ref().map_or(TenantId::HUB, |row| row.tenant_id);

@@ -664,3 +664,51 @@ async fn of_two_who_enter_a_provider_app_at_the_same_time_one_is_told() {
         app.client_secret.expose().strip_prefix("secret-")
     );
 }
+
+/// Moves the clock each time that exactly so many seconds are waited for.
+async fn moved(clock: &Clock, waits: &[i64]) {
+    for wait in waits {
+        let until = clock.now() + TimeDelta::seconds(*wait);
+        while clock.waited_for() != Some(until) {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(TimeDelta::seconds(*wait));
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_finds_no_place_tries_again_and_then_says_so() {
+    let hub = hub().await;
+    hub.found(owner()).await.unwrap();
+    let fill = || {
+        let all = passwords::MAX_WAITING as u32;
+        hub.passwords.queue.try_acquire_many(all).unwrap()
+    };
+    let sign_in = || hub.sign_in("ana@alder.example", Secret::new(PASSWORD), HOME, None);
+    let everybody = fill();
+    let (refused, ()) = tokio::join!(sign_in(), moved(&hub.clock, &[1, 3, 9]));
+    match refused {
+        Err(Error::Failed(failure)) => {
+            assert_eq!(failure.code.as_str(), "AUTH_001");
+            assert_eq!(failure.detail, "queue_full");
+        }
+        _ => panic!("AUTH_001 was expected"),
+    }
+    drop(everybody);
+    // A place in time, and nobody notices; it was one try to the throttle.
+    let everybody = fill();
+    let freed = async {
+        moved(&hub.clock, &[1, 3]).await;
+        drop(everybody);
+    };
+    let (signed_in, ()) = tokio::join!(sign_in(), freed);
+    assert!(signed_in.is_ok());
+    for _ in 0..8 {
+        assert!(sign_in().await.is_ok(), "ten tries are left but for two");
+    }
+    assert!(matches!(sign_in().await, Err(Error::Throttled(_))));
+    // What is refused for good is not tried again.
+    let wrong = hub.sign_in("bo@example.com", Secret::new("wrong"), HOME, None);
+    assert!(matches!(wrong.await, Err(Error::WrongCredentials)));
+    assert_eq!(hub.clock.waited_for(), None);
+}

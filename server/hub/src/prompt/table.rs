@@ -588,21 +588,52 @@ pub(super) fn calm(effect: &str) -> String {
 
 /// The words for a connection that ends although nothing is wrong with it.
 pub(super) fn end(end: KnownEnd, subject: &Subject<'_>) -> Entry {
-    let p = subject.provider_name;
-    let why = match end.kind {
-        EndKind::Token => format!("{p} gave an access that ends then, and no way to renew it"),
-        EndKind::Approval => format!("{p} wants you to approve it again from time to time"),
-        EndKind::Testing => format!(
-            "The app is in testing at {p}, which ends its access every week. Whoever set it up can publish it"
-        ),
+    let (p, ends) = (subject.provider_name, date(end.at));
+    let reconnect = |why: String| {
+        Entry::new(
+            Who::You,
+            format!("Our access to {p} ends on {ends}"),
+            fact(why),
+        )
+        .effect("Until then everything works. Reconnecting takes a minute and changes nothing else")
+        .action(ActionKind::Connect, format!("Reconnect {p}"))
     };
-    Entry::new(
-        Who::You,
-        format!("Our access to {p} ends on {}", date(end.at)),
-        fact(why),
-    )
-    .effect("Until then everything works. Reconnecting takes a minute and changes nothing else")
-    .action(ActionKind::Connect, format!("Reconnect {p}"))
+    match end.kind {
+        EndKind::Token => reconnect(format!(
+            "{p} gave an access that ends then, and no way to renew it"
+        )),
+        EndKind::Approval => reconnect(format!(
+            "{p} wants you to approve it again from time to time"
+        )),
+        EndKind::Testing => reconnect(format!(
+            "The app is in testing at {p}, which ends its access every week. Whoever set it up can publish it"
+        )),
+        EndKind::ServerCertificate => Entry::new(
+            Who::Admin,
+            format!("The certificate of the {p} server ends on {ends}"),
+            fact(
+                "Whoever runs the server renews it there. Without it we cannot be sure who answers",
+            ),
+        )
+        .effect("Until then everything works, and this goes away once it is renewed")
+        .action(ActionKind::Check, "Check now"),
+        EndKind::AuthorityCertificate => Entry::new(
+            Who::You,
+            format!("The CA certificate you gave us for {p} ends on {ends}"),
+            fact(
+                "Whoever runs the server has its successor, and pasting that is all there is to do",
+            ),
+        )
+        .effect("Until then everything works. Reconnecting takes a minute and changes nothing else")
+        .action(ActionKind::Connect, "Enter the new certificate"),
+        EndKind::AppCertificate => Entry::new(
+            Who::Admin,
+            format!("The certificate that {p} knows us by ends on {ends}"),
+            fact("An admin replaces it in the provider app. Nobody has to connect again"),
+        )
+        .effect("Until then everything works")
+        .action(ActionKind::SetUp, "Replace the certificate"),
+    }
 }
 
 /// `12 May at 09:10 UTC`.

@@ -2,6 +2,7 @@
 //! by tenant or account. They begin at nothing with every start.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 
 use crate::{
     hub::Hub,
-    store::{Reach, credential, delivery, run, sync_run},
+    store::{Reach, connection, credential, delivery, run, sync_run},
 };
 
 /// How far a person came who wanted to connect an account.
@@ -96,6 +97,7 @@ pub struct Meters {
     refreshes: Family<Outcome, Counter>,
     checks: Family<Outcome, Counter>,
     runs: Family<Outcome, Counter>,
+    check_lag: Histogram,
     proof_age: Histogram,
     lending: Histogram,
     queues: Family<Queue, Gauge<f64, std::sync::atomic::AtomicU64>>,
@@ -109,6 +111,8 @@ impl Default for Meters {
             refreshes: Family::default(),
             checks: Family::default(),
             runs: Family::default(),
+            // From a second to three days.
+            check_lag: Histogram::new(exponential_buckets(1.0, 4.0, 10)),
             // From a minute to a month.
             proof_age: Histogram::new(exponential_buckets(60.0, 4.0, 9)),
             // From half a millisecond to eight seconds.
@@ -131,6 +135,12 @@ impl Default for Meters {
             "runs",
             "What became of automations that asked",
             meters.runs.clone(),
+        );
+        registry.register_with_unit(
+            "check_lag",
+            "How long after it was due a check was done",
+            Unit::Seconds,
+            meters.check_lag.clone(),
         );
         registry.register_with_unit(
             "proof_age",
@@ -188,6 +198,11 @@ impl Meters {
         }
     }
 
+    /// A check that was due is done, so long after.
+    pub fn check_lagged(&self, lag: chrono::TimeDelta) {
+        self.check_lag.observe(lag.as_seconds_f64().max(0.0));
+    }
+
     /// A run was moved on.
     pub fn ran(&self, provider: &str, status: run::Status) {
         let labels = Outcome {
@@ -227,7 +242,7 @@ impl Hub {
     async fn longest_due(
         &self,
         now: DateTime<Utc>,
-    ) -> Result<[(&'static str, Option<DateTime<Utc>>); 4], DbErr> {
+    ) -> Result<[(&'static str, Option<DateTime<Utc>>); 5], DbErr> {
         let db = self.store.db();
         let refresh = credential::Entity::find()
             .select_only()
@@ -238,6 +253,7 @@ impl Hub {
             .into_tuple()
             .one(db)
             .await?;
+        let check = connection::due(db, now, &BTreeSet::new(), 1).await?;
         let sync = sync_run::due(db, now, 1).await?;
         let webhook = delivery::Entity::find()
             .select_only()
@@ -261,6 +277,7 @@ impl Hub {
             .await?;
         Ok([
             ("refresh", refresh),
+            ("check", check.first().and_then(|row| row.next_check_at)),
             ("sync", sync.first().map(|run| run.due_at)),
             ("webhook", webhook),
             ("run", run),

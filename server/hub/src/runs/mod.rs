@@ -14,6 +14,8 @@ pub mod policies;
 mod resume;
 mod stop;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 
@@ -41,6 +43,11 @@ const LONGEST_ACTION: usize = 100;
 const LONGEST_CORRELATION: usize = 200;
 /// The most scopes a run may need.
 const MOST_SCOPES: usize = 50;
+/// How many runs of one tenant may wait. Beyond that a host application hears
+/// that no more are taken, instead of filling the hub with what is not done.
+const MOST_WAITING: u64 = 10_000;
+/// After how long it is worth asking again then.
+const FULL: Duration = Duration::from_secs(60);
 /// When a run that was just paused is looked at first, should nothing be heard of
 /// its connection.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(5);
@@ -167,6 +174,13 @@ impl Hub {
         listed: &Listed,
         run: run::Model,
     ) -> Result<Ran> {
+        let waiting = run::waiting(self.store.db(), run.tenant_id, MOST_WAITING).await?;
+        if waiting >= MOST_WAITING {
+            return Err(Error::TooMuch {
+                why: "Ten thousand runs of your organisation wait already: mend what they wait for, or cancel some",
+                wait: FULL,
+            });
+        }
         let transaction = self.store.begin().await?;
         if !run::insert(&transaction, run.clone()).await? {
             transaction.rollback().await?;

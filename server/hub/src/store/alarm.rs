@@ -14,7 +14,7 @@ use super::{
     AlarmId, ConnectionId, PersonId, TenantId, connect_link, connection, event, mail, member,
     notice, watcher,
 };
-use crate::failure::Failure;
+use crate::{certificate::Whose, failure::Failure};
 
 /// How long the mail about an alarm waits: what heals meanwhile needs none.
 pub const MAIL_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -140,7 +140,12 @@ async fn raise(
     if !matches!(added, TryInsertResult::Inserted(1)) || cause == Cause::Degraded {
         return Ok(());
     }
-    for person in concerned(db, new.tenant, connection).await? {
+    let people = match new.data.certificate {
+        // Nobody else can replace it.
+        Some(Whose::App) => admins(db, new.tenant).await?,
+        _ => concerned(db, new.tenant, connection).await?,
+    };
+    for person in people {
         notice::add(db, &row, person, notice::Reason::Trouble, None, now).await?;
         mail::queue(
             db,
@@ -179,6 +184,53 @@ pub async fn admins(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<P
         .into_iter()
         .filter(|(_, _, role)| matches!(role, Admin | Owner));
     Ok(admins.map(|(person, ..)| person).collect())
+}
+
+/// Raises what nobody is told of: a member wants to know when a provider works
+/// again that is in trouble as a whole, while nothing is told of its connections.
+pub async fn raise_wish(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    connection: ConnectionId,
+    failure: Failure,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let new = event::New {
+        tenant,
+        kind: event::Kind::ProviderDegraded,
+        connection: Some(connection),
+        person: None,
+        data: event::Data {
+            failure: Some(failure),
+            ..Default::default()
+        },
+    };
+    raise(db, &new, connection, Cause::Degraded, now).await
+}
+
+/// A provider works again: ends what was raised for wishes only.
+pub async fn withdraw_wishes(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let of_provider = connection::Entity::find()
+        .select_only()
+        .column(connection::Column::Id)
+        .filter(connection::Column::Provider.eq(provider))
+        .filter(connection::Column::Alarm.is_null())
+        .into_query();
+    let open = Entity::find()
+        .filter(Column::ConnectionId.in_subquery(of_provider))
+        .filter(Column::Cause.eq(Cause::Degraded))
+        .filter(Column::EndedAt.is_null())
+        .all(db)
+        .await?;
+    for alarm in open {
+        let id = alarm.connection_id;
+        withdraw(db, id, &[Cause::Degraded], Ending::Works, now).await?;
+    }
+    Ok(())
 }
 
 /// Ends alarms of a connection: nobody is told of them any more, links to repair

@@ -9,7 +9,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectionId, PersonId, TenantId, credential};
-use crate::failure::Failure;
+use crate::{certificate::Certificate, failure::Failure};
 
 /// What fills an entry's `{variables}`: a shop's name, a realm, an API host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -154,6 +154,8 @@ pub struct Model {
     pub alarm: Option<Alarm>,
     /// Since when a person lets it rest.
     pub paused_at: Option<DateTime<Utc>>,
+    /// What the last answer stood on.
+    pub certificate: Option<Certificate>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, Condition, ExprTrait, FromQueryResult, JoinType, QueryOrder, QuerySelect,
-    entity::prelude::*,
+    ActiveValue::Set, Condition, ExprTrait, FromQueryResult, JoinType, Order, QueryOrder,
+    QuerySelect, entity::prelude::*, sea_query::NullOrdering,
 };
 
 use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection};
@@ -97,7 +97,7 @@ pub struct Due {
     pub provider: String,
 }
 
-/// Which credentials are due, the longest due first, but none of the providers
+/// Which credentials are due, those that end first at the front, but none of the providers
 /// in `resting`. Nothing is claimed here: [`take_lease`] lets one process at a
 /// time act on a row.
 pub async fn due(
@@ -109,6 +109,8 @@ pub async fn due(
     let mut query = of_providers()
         .filter(Column::NextRefreshAt.lte(now))
         .filter(unleased(now))
+        // Where not all can be renewed at once, those that end first are.
+        .order_by_with_nulls(Column::ExpiresAt, Order::Asc, NullOrdering::Last)
         .order_by_asc(Column::NextRefreshAt)
         .limit(limit);
     if !resting.is_empty() {

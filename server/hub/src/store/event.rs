@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, RunId, SyncRunId, TenantId, tenant,
 };
-use crate::failure::Failure;
+use crate::{certificate::Whose, failure::Failure};
 
 /// What happened, one per transition and never per attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -141,6 +141,9 @@ pub struct Data {
     /// When the access ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<DateTime<Utc>>,
+    /// Whose certificate it is that ends, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Whose>,
     /// The permissions that came and went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes_gained: Vec<String>,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{IntoActiveModel, entity::prelude::*};
 
 use super::{TenantId, connection::Variables};
+use crate::certificate::Certificate;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "provider_app")]
@@ -23,6 +24,8 @@ pub struct Model {
     /// What the entry wants from the operator besides: `variable`s that are
     /// `from = "app"`.
     pub settings: Variables,
+    /// The certificate in the secret, where it has one.
+    pub certificate: Option<Certificate>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -77,6 +80,7 @@ pub async fn replace(db: &impl ConnectionTrait, row: Model, version: i32) -> Res
         .col_expr(Column::Version, Expr::value(row.version))
         .col_expr(Column::Settings, Expr::value(row.settings))
         .col_expr(Column::UpdatedAt, Expr::value(row.updated_at))
+        .col_expr(Column::Certificate, Expr::value(row.certificate))
         .filter(Column::TenantId.eq(row.tenant_id))
         .filter(Column::App.eq(row.app))
         .filter(Column::Version.eq(version))

@@ -289,6 +289,21 @@ pub async fn go(
     Ok(moved.rows_affected == 1)
 }
 
+/// How many runs of a tenant are paused, as far as `enough`.
+pub async fn waiting(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    enough: u64,
+) -> Result<u64, DbErr> {
+    let some = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Status.eq(Status::Paused))
+        .limit(enough);
+    some.count(db).await
+}
+
 /// How many runs of each connection of a tenant are paused.
 pub async fn paused_counts(
     db: &impl ConnectionTrait,

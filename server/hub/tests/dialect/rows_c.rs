@@ -566,6 +566,7 @@ async fn c14_calls_are_signed_as_in_tiktok_shops_own_example() {
         label: "Mia's".into(),
         granted_scopes: None,
         variables: Variables::new(),
+        certificate: None,
     };
     bench.will_answer(json(r#"{"code":0,"data":{"shops":[]}}"#));
     let asked = bench

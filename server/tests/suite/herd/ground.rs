@@ -437,6 +437,7 @@ impl Ground {
                     check_failures: 0,
                     alarm: None,
                     paused_at: None,
+                    certificate: None,
                 }
                 .into_active_model()
                 .reset_all(),

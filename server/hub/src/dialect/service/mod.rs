@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     catalog::{Place, Provider, Variables, keys::Protocol},
+    certificate::{self, Certificate},
     failure::{Failure, FailureCode},
     outbound::{Connection, NotSent, SendError},
 };
@@ -35,6 +36,8 @@ struct Talk<'a, 'w> {
     provider: &'a Provider,
     entered: &'a Entered,
     progress: &'a mut Progress<'w>,
+    /// What the encryption stands on, once there is one.
+    certificate: Option<Certificate>,
 }
 
 impl Dialect {
@@ -49,6 +52,7 @@ impl Dialect {
             provider,
             entered,
             progress,
+            certificate: None,
         };
         let tried = talk.try_out().await;
         match tried {
@@ -70,6 +74,7 @@ impl Dialect {
             provider,
             entered,
             progress: &mut Progress::unseen(),
+            certificate: None,
         };
         talk.try_out().await
     }
@@ -85,6 +90,7 @@ impl Dialect {
             provider,
             entered,
             progress: &mut Progress::unseen(),
+            certificate: None,
         };
         let protocol = talk.protocol();
         let limit = self.outbound.timeouts().total;
@@ -145,6 +151,7 @@ impl Talk<'_, '_> {
             label,
             granted_scopes: None,
             variables: Variables::new(),
+            certificate: self.certificate,
         })
     }
 
@@ -175,6 +182,7 @@ impl Talk<'_, '_> {
         let (outbound, host) = (&self.dialect.outbound, self.get("host"));
         let secured = outbound.secure(connection, host, self.ca()).await;
         let secured = secured.map_err(not_sent)?;
+        self.certificate = certificate::of_server(secured.shown(), self.ca());
         self.progress.passed(Step::Encryption, None);
         Ok(secured)
     }

@@ -132,6 +132,7 @@ impl Walk<'_> {
                 id,
                 granted_scopes: None,
                 variables: Variables::new(),
+                certificate: None,
             }));
             variables.extend(callback.variables);
         }

@@ -1,0 +1,345 @@
+//! Certificates that connections stand on are counted down: told a week before
+//! they end, once, and withdrawn when they are replaced.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hub::{
+    Error,
+    connect::Typed,
+    secret::Secret,
+    store::{ConnectionId, connection},
+};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use reqwest::StatusCode;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use sandbox::ACCOUNTS;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    harness::{HostApp, PASSWORD, Setup, TENANT, World, changed_entries},
+    redis::{RIGHT, Redis},
+};
+
+fn until(mut params: CertificateParams, end: DateTime<Utc>) -> CertificateParams {
+    let at = |at: DateTime<Utc>| time::OffsetDateTime::from_unix_timestamp(at.timestamp()).unwrap();
+    params.not_before = at(end - TimeDelta::days(400));
+    params.not_after = at(end);
+    params
+}
+
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn until(end: DateTime<Utc>) -> Self {
+        let mut params = until(CertificateParams::new(Vec::new()).unwrap(), end);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        Self { pem, issuer }
+    }
+
+    /// What a server shows whose certificate ends then.
+    fn certify(&self, end: DateTime<Utc>) -> TlsAcceptor {
+        let params = until(
+            CertificateParams::new(vec!["localhost".to_owned()]).unwrap(),
+            end,
+        );
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![CertificateDer::from(certificate)], key)
+            .unwrap();
+        Arc::new(config).into()
+    }
+}
+
+/// Redis with the authority that other databases are entered with.
+fn redis_with_authority() -> Setup {
+    let field = r#"[[field]]
+name = "ca"
+label = "CA certificate"
+why = "Linkwell checks the server by it."
+steps = ["Paste the whole text."]
+pattern = '(?s)-----BEGIN CERTIFICATE-----\s.*-----END CERTIFICATE-----'
+example = "-----BEGIN CERTIFICATE-----\nMIIB=\n-----END CERTIFICATE-----"
+secret = false
+optional = true
+multiline = true
+
+[[field]]
+name = "password""#;
+    let catalog = changed_entries(&[("redis", "[[field]]\nname = \"password\"", field)]);
+    Setup {
+        catalog: Some(catalog),
+        ..Setup::default()
+    }
+}
+
+struct Service {
+    world: World,
+    host: HostApp,
+    redis: Redis,
+    tls: Arc<Mutex<TlsAcceptor>>,
+}
+
+impl Service {
+    async fn showing(tls: TlsAcceptor) -> Self {
+        let tls = Arc::new(Mutex::new(tls));
+        let redis = Redis::encrypted(tls.clone()).await;
+        let world = World::with(Setup {
+            peers: vec![redis.address],
+            ..redis_with_authority()
+        })
+        .await;
+        let host = world.any_host().await;
+        Self {
+            world,
+            host,
+            redis,
+            tls,
+        }
+    }
+
+    async fn enter(&self, ca: &str) -> ConnectionId {
+        let port = self.redis.port();
+        let fields = [
+            ("host", "localhost"),
+            ("port", &port),
+            ("user", "default"),
+            ("password", RIGHT),
+            ("ca", ca),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), Secret::new(value)));
+        let typed = Typed {
+            fields: fields.into(),
+            ..Typed::default()
+        };
+        let hub = &self.world.app.hub;
+        let entered = hub.enter(self.world.member(), "redis", typed).await;
+        entered.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+}
+
+/// So many days later, checked as often as it is due on the way.
+async fn days(world: &World, days: i64) {
+    for _ in 0..days * 2 {
+        world.advance(TimeDelta::hours(12));
+        world.app.hub.check_due().await.unwrap();
+    }
+}
+
+async fn seen(host: &HostApp, id: ConnectionId) -> Value {
+    host.json(&format!("/v1/connections/{id}")).await
+}
+
+async fn told(host: &HostApp) -> Vec<String> {
+    let events = host.json("/v1/events").await;
+    let kinds = events["data"].as_array().unwrap().iter();
+    kinds
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .filter(|kind| kind != "connection.created")
+        .collect()
+}
+
+/// A time as it is answered, to the second.
+fn at(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+fn to_the_second(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap()
+}
+
+#[tokio::test]
+async fn a_servers_certificate_is_counted_down_and_its_renewal_seen() {
+    let now = to_the_second(hub::clock::Clock::system().now());
+    let (far, end) = (now + TimeDelta::days(3_000), now + TimeDelta::days(30));
+    let authority = Authority::until(far);
+    let service = Service::showing(authority.certify(end)).await;
+    let (world, host) = (&service.world, &service.host);
+    let id = service.enter(&authority.pem).await;
+    let shown = seen(host, id).await;
+    assert_eq!(shown["status"], "connected");
+    assert_eq!(at(&shown["ends_at"]), end);
+    assert_eq!(shown["ends_because"], "server_certificate");
+    assert_eq!(shown["prompt"], Value::Null, "not yet");
+    days(world, 22).await;
+    assert_eq!(told(host).await, Vec::<String>::new());
+    days(world, 4).await;
+    assert_eq!(told(host).await, ["connection.expiring"], "once");
+    let events = host.json("/v1/events").await;
+    let event = events["data"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(at(&event["data"]["ends_at"]), end);
+    let shown = seen(host, id).await;
+    assert_eq!(shown["status"], "connected", "it works");
+    let what = shown["prompt"]["what"].as_str().unwrap();
+    assert!(what.starts_with("The certificate of the Redis server ends on"));
+    assert_eq!(shown["prompt"]["action"]["kind"], "check");
+    let page = world.signed_in().await;
+    let page = page.get(format!("/connections/{id}")).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("The certificate of the Redis server ends on"));
+    assert!(page.contains("Server's certificate ends") || page.contains("Server&#x27;s"));
+
+    // Renewed there: nobody has to do anything here.
+    *service.tls.lock().unwrap() = authority.certify(now + TimeDelta::days(120));
+    days(world, 1).await;
+    assert_eq!(
+        told(host).await,
+        ["connection.expiring", "connection.healed"]
+    );
+    let shown = seen(host, id).await;
+    assert_eq!(at(&shown["ends_at"]), now + TimeDelta::days(120));
+    assert_eq!(shown["prompt"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_entered_authority_is_counted_down_until_another_is_entered() {
+    let now = to_the_second(hub::clock::Clock::system().now());
+    let end = now + TimeDelta::days(10);
+    let old = Authority::until(end);
+    let service = Service::showing(old.certify(now + TimeDelta::days(200))).await;
+    let (world, host) = (&service.world, &service.host);
+    let id = service.enter(&old.pem).await;
+    let shown = seen(host, id).await;
+    assert_eq!(at(&shown["ends_at"]), end);
+    assert_eq!(shown["ends_because"], "authority_certificate");
+    days(world, 4).await;
+    assert_eq!(told(host).await, ["connection.expiring"]);
+    let shown = seen(host, id).await;
+    let label = &shown["prompt"]["action"]["label"];
+    assert_eq!(label, "Enter the new certificate");
+
+    let new = Authority::until(now + TimeDelta::days(3_000));
+    *service.tls.lock().unwrap() = new.certify(now + TimeDelta::days(200));
+    assert_eq!(service.enter(&new.pem).await, id, "the same connection");
+    days(world, 7).await;
+    let told = told(host).await;
+    let expiring = |kind: &&String| *kind == "connection.expiring";
+    assert_eq!(told.iter().filter(expiring).count(), 1, "{told:?}");
+    let shown = seen(host, id).await;
+    assert_eq!(shown["prompt"], Value::Null);
+    assert_eq!(shown["ends_because"], "server_certificate");
+    let unread = world.app.hub.unread_notices(world.member()).await.unwrap();
+    assert_eq!(unread, 0, "the notice went with it");
+}
+
+/// A private key with a certificate of its own, as an app's secret.
+fn secret_until(end: DateTime<Utc>) -> Secret {
+    let params = until(
+        CertificateParams::new(vec!["linkwell".to_owned()]).unwrap(),
+        end,
+    );
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    Secret::new(key.serialize_pem() + &certificate)
+}
+
+#[tokio::test]
+async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
+    let (from, to) = (
+        "client_auth = \"basic\"",
+        "client_auth = \"tls_client_auth\"",
+    );
+    let world = World::with(Setup {
+        catalog: Some(changed_entries(&[("sandbox", from, to)])),
+        ..Setup::default()
+    })
+    .await;
+    world.rules(|rules| rules.access_lifetime_s = 400 * 24 * 60 * 60);
+    let host = world.any_host().await;
+    let (hub, member) = (&world.app.hub, world.member());
+    let now = to_the_second(world.clock.now());
+    let end = now + TimeDelta::days(30);
+    let set = async |secret| {
+        let none = Default::default();
+        hub.set_provider_app(member, "sandbox", "linkwell", Some(secret), &none)
+            .await
+    };
+    set(secret_until(end)).await.unwrap();
+    let mut ids: Vec<ConnectionId> = Vec::new();
+    for account in &ACCOUNTS[..2] {
+        let granted = world
+            .shop
+            .grant("linkwell", account.id, &sandbox::Scope::ALL)
+            .expect("a grant");
+        let body = json!({ "provider": "sandbox",
+            "credential": { "access_token": granted.access_token } });
+        let answer = host.post("/v1/connections", body).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let body: Value = answer.json().await.unwrap();
+        ids.push(body["id"].as_str().unwrap().parse().unwrap());
+    }
+    // Whoever connected it cannot replace the app's certificate.
+    let password = || Secret::new(PASSWORD);
+    let dee = hub.create_user(TENANT, "dee@example.com", "Dee", password());
+    let dee = dee.await.unwrap();
+    for id in &ids {
+        let row = connection::Entity::find_by_id(*id)
+            .one(hub.store.db())
+            .await;
+        let mut change = row.unwrap().unwrap().into_active_model();
+        change.created_by = Set(Some(dee.person()));
+        change.update(hub.store.db()).await.unwrap();
+    }
+    days(&world, 22).await;
+    for id in &ids {
+        let shown = seen(&host, *id).await;
+        assert_eq!(shown["status"], "connected");
+        assert_eq!(at(&shown["ends_at"]), end);
+        assert_eq!(shown["ends_because"], "app_certificate");
+    }
+    assert_eq!(told(&host).await, Vec::<String>::new());
+    days(&world, 2).await;
+    assert_eq!(told(&host).await, ["connection.expiring"; 2], "one each");
+    let shown = seen(&host, ids[0]).await;
+    assert_eq!(shown["prompt"]["who"], "admin");
+    assert_eq!(shown["prompt"]["action"]["kind"], "set_up");
+    assert_eq!(hub.unread_notices(member).await.unwrap(), 2);
+    assert_eq!(hub.unread_notices(&dee).await.unwrap(), 0);
+    let browser = world.signed_in().await;
+    let page = browser.get("/settings/provider-apps/sandbox").await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Its certificate ends on"), "{page}");
+
+    for (wrong, words) in [
+        (secret_until(now), "has ended"),
+        (Secret::new("hush"), "private key and its certificate"),
+    ] {
+        match set(wrong).await {
+            Err(Error::Invalid(problems)) => {
+                assert_eq!(problems[0].field, "client_secret");
+                assert!(problems[0].problem.contains(words), "{problems:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    set(secret_until(now + TimeDelta::days(400))).await.unwrap();
+    assert_eq!(
+        told(&host).await[2..],
+        ["connection.healed", "connection.healed"],
+        "at once, for all"
+    );
+    let rows = connection::Entity::find()
+        .all(hub.store.db())
+        .await
+        .unwrap();
+    assert!(rows.iter().all(|row| row.alarm.is_none()));
+    days(&world, 2).await;
+    assert_eq!(told(&host).await.len(), 4, "and never again");
+}

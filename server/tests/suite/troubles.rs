@@ -1,0 +1,133 @@
+//! While a provider is in trouble as a whole, every page of those whom it
+//! concerns says so, and says no more once it works.
+
+use chrono::TimeDelta;
+use hub::{
+    secret::Secret,
+    store::{ConnectionId, TenantId, connection},
+};
+use reqwest::StatusCode;
+use sandbox::{Endpoint, Fault};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+
+use crate::harness::{Browser, HostApp, PASSWORD, World};
+
+const WORDS: &str = "Sandbox Shop is having trouble: nothing to do.";
+
+async fn page(browser: &Browser, path: &str) -> String {
+    let answer = browser.get(path).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    answer.text().await.unwrap()
+}
+
+async fn round(world: &World, seconds: i64) {
+    world.advance(TimeDelta::seconds(seconds));
+    world.app.hub.refresh_due().await.unwrap();
+    world.app.hub.check_due().await.unwrap();
+}
+
+/// Makes one connection another tenant's, and of another provider.
+async fn elsewhere(world: &World, tenant: TenantId) {
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let db = world.app.hub.store.db();
+    let row = connection::Entity::find_by_id(id).one(db).await.unwrap();
+    let mut change = row.unwrap().into_active_model();
+    change.tenant_id = Set(tenant);
+    change.provider = Set("github".to_owned());
+    change.update(db).await.unwrap();
+}
+
+/// Asks to be told, as a form does without scripts.
+async fn press(browser: &Browser, id: &str) {
+    let answer = browser
+        .http
+        .post(browser.base.join("/api/tell_when_it_works").unwrap())
+        .header("origin", browser.origin())
+        .header("accept", "text/html")
+        .form(&[("id", id)])
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().is_redirection(), "{}", answer.status());
+}
+
+/// So many connections, proven.
+async fn connections(world: &World, hosts: &[&HostApp]) -> Vec<ConnectionId> {
+    let mut ids = Vec::new();
+    for nth in 0..8 {
+        ids.push(world.import_living(hosts[nth % hosts.len()]).await);
+    }
+    world.advance(TimeDelta::minutes(5));
+    for _ in 0..4 {
+        round(world, 1).await;
+    }
+    ids
+}
+
+#[tokio::test]
+async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
+    let world = World::new().await;
+    world.rules(|rules| rules.access_lifetime_s = 400 * 24 * 60 * 60);
+    let (host, theirs) = (world.any_host().await, world.stranger().await);
+    connections(&world, &[&host, &theirs]).await;
+    let hub = &world.app.hub;
+    let secret = || Secret::new(PASSWORD);
+    let cy = hub
+        .create_user("Elsewhere", "cy@example.com", "Cy", secret())
+        .await
+        .unwrap();
+    elsewhere(&world, cy.tenant()).await;
+    let ana = world.signed_in().await;
+    let (bo, cy) = (world.browser(), world.browser());
+    bo.sign_in("bo@example.com", PASSWORD).await;
+    cy.sign_in("cy@example.com", PASSWORD).await;
+    let pages = ["/", "/runs", "/settings/account", "/notices"];
+    for path in pages {
+        assert!(!page(&ana, path).await.contains(WORDS), "{path}");
+    }
+
+    let down = Fault::server_error(503).at(Endpoint::Api);
+    world.shop.set_faults(down.into());
+    world.advance(TimeDelta::hours(1));
+    for _ in 0..4 {
+        round(&world, 1).await;
+    }
+    assert_eq!(hub.troubles().await.unwrap().len(), 1);
+    for browser in [&ana, &bo] {
+        for path in pages {
+            let page = page(browser, path).await;
+            let (_, lines) = page.split_once("id=\"troubles\"").expect("the lines");
+            let (lines, _) = lines.split_once("</main>").unwrap();
+            assert!(lines.contains(WORDS), "{path}");
+        }
+    }
+    assert!(!page(&cy, "/settings/account").await.contains(WORDS));
+    assert!(!page(&world.browser(), "/sign-in").await.contains(WORDS));
+
+    // Ana wants to know; Bo does not.
+    let shown = page(&ana, "/settings/account").await;
+    assert!(shown.contains("Tell me when it works"));
+    let (_, form) = shown.split_once("name=\"id\" value=\"").unwrap();
+    let id = form.split('"').next().unwrap();
+    press(&ana, id).await;
+    let shown = page(&ana, "/settings/account").await;
+    assert!(shown.contains("You are told when it works"));
+    assert!(!shown.contains("Tell me when it works"));
+    // It is none of Bo's.
+    press(&bo, id).await;
+    let unread = async |member| hub.unread_notices(member).await.unwrap();
+    assert_eq!(unread(world.member()).await, 0, "nothing is told of it yet");
+
+    world.shop.set_faults(Default::default());
+    for _ in 0..6 {
+        round(&world, 10).await;
+    }
+    for path in pages {
+        assert!(!page(&ana, path).await.contains(WORDS), "{path}");
+    }
+    assert_eq!(unread(world.member()).await, 1, "it works");
+    assert!(page(&ana, "/notices").await.contains("works again"));
+    let shown = page(&bo, "/notices").await;
+    assert!(!shown.contains("works again"), "Bo did not ask");
+}
