@@ -97,9 +97,9 @@ test('an owner changes a role and removes a member, and cannot leave alone', asy
   const row = page.getByRole('listitem').filter({ hasText: 'kim@alder.example' });
   await expect(row).toContainText('Admin');
   await page.getByRole('link', { name: 'Change Kim' }).click();
-  await page.getByRole('link', { name: 'Remove…' }).click();
+  await page.getByRole('link', { name: 'Remove Kim…' }).click();
   await expect(page.getByRole('heading', { name: 'Remove Kim?' })).toBeVisible();
-  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('button', { name: 'Remove Kim' }).click();
   await expect(page.getByText('They were signed out everywhere here.')).toBeVisible();
   await expect(page.getByText('kim@alder.example')).toHaveCount(0);
 });
@@ -123,9 +123,9 @@ test('what is grave asks for the password once, and keeps what was typed', async
   // For a while it is not asked again.
   await page.getByRole('link', { name: 'Change Kim' }).click();
   await expect(page.getByLabel('Your password')).toHaveCount(0);
-  await page.getByRole('link', { name: 'Remove…' }).click();
-  await page.getByRole('checkbox', { name: /^Erase it, too/ }).check();
-  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('link', { name: 'Remove Kim…' }).click();
+  await page.getByRole('checkbox', { name: /^Erase it as well/ }).check();
+  await page.getByRole('button', { name: 'Remove Kim' }).click();
   await expect(page.getByText('Removed and erased.')).toBeVisible();
   await page.goto('/settings/audit');
   const newest = page.getByRole('list', { name: 'Entries, newest first' }).getByRole('listitem').first();

@@ -12,6 +12,8 @@ use crate::{
     site::Visit,
 };
 
+const LEAVE: &str = "Leave organisation";
+
 /// What each role may do.
 const MEANINGS: [(&str, &str); 4] = [
     ("Owner", "Everything, and the organisation itself"),
@@ -119,8 +121,8 @@ pub fn MemberView(
         })
         .collect_view();
     let (out, said) = match is_you {
-        true => ("Leave", "You come in here no more.".to_owned()),
-        false => ("Remove", format!("{name} comes in here no more.")),
+        true => (LEAVE.to_owned(), "You lose access at once."),
+        false => (format!("Remove {name}"), "They lose access at once."),
     };
     let remove = paths::remove_member(&id);
     view! {
@@ -149,7 +151,7 @@ pub fn MemberView(
                 <section class="card" aria-labelledby="out">
                     <div class="manage-row">
                         <div>
-                            <h2 id="out">{out}</h2>
+                            <h2 id="out">{out.clone()}</h2>
                             <p>{said}</p>
                         </div>
                         <a class="btn" data-kind="danger" href=remove>{format!("{out}…")}</a>
@@ -170,8 +172,16 @@ pub fn RemoveMemberView(
         id, name, is_you, ..
     } = row;
     let (title, question, button) = match is_you {
-        true => ("Leave", "Leave the organisation?".to_owned(), "Leave"),
-        false => ("Remove", format!("Remove {name}?"), "Remove"),
+        true => (
+            LEAVE,
+            "Leave the organisation?".to_owned(),
+            LEAVE.to_owned(),
+        ),
+        false => (
+            "Remove",
+            format!("Remove {name}?"),
+            format!("Remove {name}"),
+        ),
     };
     let ended = match is_you {
         true => "You are signed out everywhere here, at once.".to_owned(),
@@ -200,13 +210,13 @@ pub fn RemoveMemberView(
                 <form class="form" method="post" action="/api/remove_member">
                     <input type="hidden" name="id" value=id/>
                     <fieldset class="choices">
-                        <legend>"What we know of them"</legend>
+                        <legend>"Their personal data"</legend>
                         <label class="choice">
                             <input type="checkbox" name="erase" value="on" checked=erase autocomplete="off"/>
                             <span>
-                                "Erase it, too "
+                                "Erase it as well "
                                 <span class="help">
-                                    "Their name, address and settings are deleted for good. The audit log keeps what was done, by somebody who left. Who is in no other organisation has no account any more."
+                                    "Name, e-mail address and settings are deleted for good. The audit log keeps what was done, by somebody who left. If they are in no other organisation, their account is deleted, too."
                                 </span>
                             </span>
                         </label>

@@ -908,3 +908,20 @@ async fn who_is_asked_sees_it_at_once_on_an_open_page_and_nobody_else_does() {
         "Otto hears of the name first"
     );
 }
+
+#[tokio::test]
+async fn a_mail_that_waits_is_taken_back_when_it_heals() {
+    let (world, postbox) = world().await;
+    let id = world.connect().await;
+    let states = async || {
+        let all = mail::Entity::find().all(world.app.hub.store.db()).await;
+        let rows = all.unwrap().into_iter();
+        rows.map(|row| row.state).collect::<Vec<_>>()
+    };
+    revoke(&world, id).await;
+    assert_eq!(states().await, [mail::State::Waiting]);
+    reconnect(&world.signed_in().await, id).await;
+    assert_eq!(states().await, [mail::State::Withdrawn]);
+    world.advance(TimeDelta::hours(1));
+    assert!(round(&world, &postbox).await.is_empty());
+}
