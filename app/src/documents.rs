@@ -455,6 +455,7 @@ pub fn sign_in_again(site: &Site, theme: Theme, prompt: Prompt, email: &str, nex
             <main class="gate">
                 <div class="callout" role="alert"><PromptLines prompt/></div>
                 <h1>"Sign in"</h1>
+                <p class="muted">"Enter your password once more."</p>
                 <form class="card form" method="post" action="/api/sign_in">
                     <input type="hidden" name="next" value=next/>
                     <Field name="email" label="E-mail" kind="email" autocomplete="username" value=email/>
