@@ -4,6 +4,7 @@ use hub::{
     Error, Hub, Result,
     failure::{Failure, FailureCode},
     people::Action,
+    store::Reach,
 };
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -534,6 +535,9 @@ fn page<T: Send + 'static, V: IntoView + 'static>(
     load: impl Future<Output = Result<T>> + Send + 'static,
     view: impl FnOnce(T) -> V + Send + 'static,
 ) -> impl IntoView {
+    // A boundary is also tried by a task of its own, which reaches what the request
+    // does.
+    let load = Reach::along(load);
     view! {
         <Suspense>
             {Suspend::new(async move { drawn(load.await, view) })}
