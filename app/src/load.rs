@@ -35,7 +35,7 @@ pub use settings::{api_keys, provider_app_page, provider_apps, wishes};
 pub use trouble::troubles;
 pub use views::routes;
 pub use webhooks::webhooks;
-pub use wizard::{problem, step};
+pub use wizard::{problem, step, too_many_tests};
 
 use chrono::{DateTime, Utc};
 use hub::{

@@ -23,9 +23,9 @@ mod m20261122_300001_ledger;
 mod m20261122_400001_run;
 mod m20261122_400002_attempt;
 mod m20261123_100001_row_security;
-pub mod row_security;
 mod m20261123_200001_erased_person;
 mod m20261123_300001_certificate;
+pub mod row_security;
 
 /// Every migration, oldest first.
 pub struct Migrator;

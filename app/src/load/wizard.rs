@@ -10,7 +10,7 @@ use hub::{
     store::draft::{self, Skin, TestLine},
 };
 
-use super::{drawn, moment, prompt_of_entering};
+use super::{drawn, moment, plain_prompt, prompt_of_entering};
 use crate::{
     model::{Asked, Begun, Remark, Remedy, TestProblem, TestStep, Went, Wizard, WizardStep},
     paths, words as say,
@@ -128,6 +128,21 @@ fn drawn_step(key: &str, went: Went, note: Option<String>) -> TestStep {
     }
 }
 
+/// A test that was not begun, because there were too many.
+pub fn too_many_tests(why: &str) -> TestProblem {
+    TestProblem {
+        prompt: plain_prompt(why, "Wait a moment and test again."),
+        remedy: Some(again()),
+    }
+}
+
+fn again() -> Remedy {
+    Remedy {
+        label: "Test again".to_owned(),
+        question: None,
+    }
+}
+
 /// What a test failed with, and the one thing to do about it: where a value is
 /// wrong the way leads to its question, else the test is taken once more.
 pub fn problem(hub: &Hub, provider: &str, failure: &Failure) -> TestProblem {
@@ -158,10 +173,6 @@ pub fn problem(hub: &Hub, provider: &str, failure: &Failure) -> TestProblem {
             own.or(keys.first()).cloned()
         }
         _ => None,
-    };
-    let again = || Remedy {
-        label: "Test again".to_owned(),
-        question: None,
     };
     let remedy = match (&prompt.action, wrong) {
         (Some(action), Some(question)) => Some(Remedy {

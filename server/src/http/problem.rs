@@ -42,9 +42,9 @@ pub struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after_s: Option<i64>,
-    /// How old the password may be at the most that was given too long ago.
+    /// Whether the password has to be given again first.
     #[serde(skip)]
-    max_age_s: Option<i64>,
+    needs_proof: bool,
 }
 
 fn as_urn<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -99,7 +99,7 @@ impl Problem {
             connection: None,
             errors: Vec::new(),
             retry_after_s: None,
-            max_age_s: None,
+            needs_proof: false,
         }
     }
 
@@ -118,7 +118,7 @@ impl Problem {
     /// The token's person gave their password too long ago for this (RFC 9470).
     fn unproven() -> Self {
         Self {
-            max_age_s: Some(RECENT.num_seconds()),
+            needs_proof: true,
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
                 "sign-in-again",
@@ -352,7 +352,7 @@ fn internal(error: &dyn std::error::Error) -> Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (retry_after, max_age) = (self.retry_after_s, self.max_age_s);
+        let (retry_after, needs_proof) = (self.retry_after_s, self.needs_proof);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -364,10 +364,11 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = "Bearer realm=\"Linkwell\"";
-            let scheme = match max_age {
-                None => scheme.to_owned(),
-                Some(max_age) => format!(
-                    "{scheme}, error=\"insufficient_user_authentication\", max_age={max_age}"
+            let scheme = match needs_proof {
+                false => scheme.to_owned(),
+                true => format!(
+                    "{scheme}, error=\"insufficient_user_authentication\", max_age={}",
+                    RECENT.num_seconds()
                 ),
             };
             let scheme = HeaderValue::from_str(&scheme).expect("words and a number");

@@ -259,6 +259,9 @@ impl Showing {
                     },
                 });
             }
+            Err(Error::TooMuch { why, .. }) => {
+                return self.page.failed(Some(load::too_many_tests(why)));
+            }
             Err(Error::Failed(failure)) => *failure,
             Err(error) => {
                 tracing::error!(%error, "what was entered could not be tested");

@@ -170,6 +170,15 @@ async fn row_39_tests_of_what_was_entered_have_an_end() {
     let (tested, why) = until_refused(async || test(&host).await).await;
     assert!(tested <= 20, "{tested}");
     assert!(why.contains("tested very many keys or passwords"), "{why}");
+    let typed = [("field.host", "localhost"), ("field.password", "x")];
+    let browser = world.signed_in().await;
+    let page = browser.post("/connect/redis", &typed).await;
+    let page = page.text().await.unwrap();
+    assert!(
+        page.contains("tested very many keys or passwords"),
+        "{page}"
+    );
+    assert!(page.contains("Nothing you entered is lost"), "{page}");
     assert_ne!(
         test(&theirs).await.status(),
         StatusCode::TOO_MANY_REQUESTS,

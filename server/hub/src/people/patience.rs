@@ -4,11 +4,11 @@
 use std::future::Future;
 
 use chrono::TimeDelta;
-use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::{
     Error, Hub, Result,
     failure::{Failure, FailureCode},
+    store::is_away,
 };
 
 /// How long a try may take.
@@ -53,19 +53,5 @@ impl Hub {
             };
             self.clock.sleep(wait).await;
         }
-    }
-}
-
-/// Whether the database was not reached at all, so that it may be a moment later.
-fn is_away(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            matches!(
-                &**error,
-                SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::WorkerCrashed
-            )
-        }
-        _ => false,
     }
 }

@@ -198,11 +198,10 @@ async fn refresh_answers_are_sorted_with_care() {
 #[tokio::test]
 async fn a_refresh_that_never_left_is_told_from_one_that_may_have_worked() {
     let bench = Bench::start().await;
-    let unused = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound, so that nobody else gets the port, and not listening.
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let unused = deaf.local_addr().unwrap();
     let cutting = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let cutting_address = cutting.local_addr().unwrap();
     tokio::spawn(async move {
