@@ -55,7 +55,7 @@ test('signing out everywhere reaches another browser', async ({ page, browser, h
     await signIn(hub, elsewhere);
     const other = await elsewhere.newPage();
     await other.goto('/settings/account');
-    await expect(other.getByRole('heading', { name: 'Your account' })).toBeVisible();
+    await expect(other.getByRole('heading', { name: 'Your account', exact: true })).toBeVisible();
 
     await page.goto('/settings/account');
     await page.getByRole('main').getByRole('button', { name: 'Sign out everywhere' }).click();

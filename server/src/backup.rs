@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages are the documentation")]
 pub enum BackupError {
-    #[error("the database is PostgreSQL: use pg_dump and pg_restore, see the README")]
+    #[error("the database is PostgreSQL: use pg_dump and pg_restore, see docs/operating.md")]
     NotInside,
     #[error("there is no database in {0}")]
     Nothing(PathBuf),

@@ -752,7 +752,7 @@ async fn row_58_a_full_disk_begins_nothing_and_spoils_nothing() {
         }
         assert!(begun < 10_000, "it is never full");
     };
-    assert_eq!(refused.0, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(refused.0, StatusCode::SERVICE_UNAVAILABLE);
     assert!(!refused.1.contains("access_token"), "{}", refused.1);
     db.execute_unprepared("PRAGMA max_page_count = 1000000")
         .await
