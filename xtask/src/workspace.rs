@@ -41,6 +41,18 @@ impl Workspace {
         // Compiled into leptos when set, and then the pages ask for a WASM file
         // under another name than the one the site gives it.
         cargo.env_remove("LEPTOS_OUTPUT_NAME");
+        // What the cargo that runs this tool says of it. Build scripts that look at
+        // those (ring's) would run again, and with them all that stands on them,
+        // whenever cargo is called by hand in between.
+        for (name, _) in std::env::vars_os() {
+            let said_of_us = |start| name.to_string_lossy().starts_with(start);
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .into_iter()
+                .any(said_of_us)
+            {
+                cargo.env_remove(&name);
+            }
+        }
         cargo
     }
 
