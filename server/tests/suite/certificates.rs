@@ -143,19 +143,6 @@ async fn days(world: &World, days: i64) {
     }
 }
 
-async fn seen(host: &HostApp, id: ConnectionId) -> Value {
-    host.json(&format!("/v1/connections/{id}")).await
-}
-
-async fn told(host: &HostApp) -> Vec<String> {
-    let events = host.json("/v1/events").await;
-    let kinds = events["data"].as_array().unwrap().iter();
-    kinds
-        .map(|event| event["type"].as_str().unwrap().to_owned())
-        .filter(|kind| kind != "connection.created")
-        .collect()
-}
-
 /// A time as it is answered, to the second.
 fn at(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
@@ -173,19 +160,19 @@ async fn a_servers_certificate_is_counted_down_and_its_renewal_seen() {
     let service = Service::showing(authority.certify(end)).await;
     let (world, host) = (&service.world, &service.host);
     let id = service.enter(&authority.pem).await;
-    let shown = seen(host, id).await;
+    let shown = host.seen(id).await;
     assert_eq!(shown["status"], "connected");
     assert_eq!(at(&shown["ends_at"]), end);
     assert_eq!(shown["ends_because"], "server_certificate");
     assert_eq!(shown["prompt"], Value::Null, "not yet");
     days(world, 22).await;
-    assert_eq!(told(host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
     days(world, 4).await;
-    assert_eq!(told(host).await, ["connection.expiring"], "once");
+    assert_eq!(host.told().await, ["connection.expiring"], "once");
     let events = host.json("/v1/events").await;
     let event = events["data"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(at(&event["data"]["ends_at"]), end);
-    let shown = seen(host, id).await;
+    let shown = host.seen(id).await;
     assert_eq!(shown["status"], "connected", "it works");
     let what = shown["prompt"]["what"].as_str().unwrap();
     assert!(what.starts_with("The certificate of the Redis server ends on"));
@@ -200,10 +187,10 @@ async fn a_servers_certificate_is_counted_down_and_its_renewal_seen() {
     *service.tls.lock().unwrap() = authority.certify(now + TimeDelta::days(120));
     days(world, 1).await;
     assert_eq!(
-        told(host).await,
+        host.told().await,
         ["connection.expiring", "connection.healed"]
     );
-    let shown = seen(host, id).await;
+    let shown = host.seen(id).await;
     assert_eq!(at(&shown["ends_at"]), now + TimeDelta::days(120));
     assert_eq!(shown["prompt"], Value::Null);
 }
@@ -216,12 +203,12 @@ async fn an_entered_authority_is_counted_down_until_another_is_entered() {
     let service = Service::showing(old.certify(now + TimeDelta::days(200))).await;
     let (world, host) = (&service.world, &service.host);
     let id = service.enter(&old.pem).await;
-    let shown = seen(host, id).await;
+    let shown = host.seen(id).await;
     assert_eq!(at(&shown["ends_at"]), end);
     assert_eq!(shown["ends_because"], "authority_certificate");
     days(world, 4).await;
-    assert_eq!(told(host).await, ["connection.expiring"]);
-    let shown = seen(host, id).await;
+    assert_eq!(host.told().await, ["connection.expiring"]);
+    let shown = host.seen(id).await;
     let label = &shown["prompt"]["action"]["label"];
     assert_eq!(label, "Enter the new certificate");
 
@@ -229,10 +216,10 @@ async fn an_entered_authority_is_counted_down_until_another_is_entered() {
     *service.tls.lock().unwrap() = new.certify(now + TimeDelta::days(200));
     assert_eq!(service.enter(&new.pem).await, id, "the same connection");
     days(world, 7).await;
-    let told = told(host).await;
+    let told = host.told().await;
     let expiring = |kind: &&String| *kind == "connection.expiring";
     assert_eq!(told.iter().filter(expiring).count(), 1, "{told:?}");
-    let shown = seen(host, id).await;
+    let shown = host.seen(id).await;
     assert_eq!(shown["prompt"], Value::Null);
     assert_eq!(shown["ends_because"], "server_certificate");
     let unread = world.app.hub.unread_notices(world.member()).await.unwrap();
@@ -299,15 +286,15 @@ async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
     }
     days(&world, 22).await;
     for id in &ids {
-        let shown = seen(&host, *id).await;
+        let shown = host.seen(*id).await;
         assert_eq!(shown["status"], "connected");
         assert_eq!(at(&shown["ends_at"]), end);
         assert_eq!(shown["ends_because"], "app_certificate");
     }
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
     days(&world, 2).await;
-    assert_eq!(told(&host).await, ["connection.expiring"; 2], "one each");
-    let shown = seen(&host, ids[0]).await;
+    assert_eq!(host.told().await, ["connection.expiring"; 2], "one each");
+    let shown = host.seen(ids[0]).await;
     assert_eq!(shown["prompt"]["who"], "admin");
     assert_eq!(shown["prompt"]["action"]["kind"], "set_up");
     assert_eq!(hub.unread_notices(member).await.unwrap(), 2);
@@ -331,7 +318,7 @@ async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
     }
     set(secret_until(now + TimeDelta::days(400))).await.unwrap();
     assert_eq!(
-        told(&host).await[2..],
+        host.told().await[2..],
         ["connection.healed", "connection.healed"],
         "at once, for all"
     );
@@ -341,5 +328,5 @@ async fn an_apps_certificate_is_told_and_replaced_for_every_connection() {
         .unwrap();
     assert!(rows.iter().all(|row| row.alarm.is_none()));
     days(&world, 2).await;
-    assert_eq!(told(&host).await.len(), 4, "and never again");
+    assert_eq!(host.told().await.len(), 4, "and never again");
 }

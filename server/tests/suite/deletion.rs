@@ -16,7 +16,7 @@ use hub::{
     vault::Place,
 };
 use reqwest::StatusCode;
-use sea_orm::{ConnectionTrait, DatabaseBackend, EntityTrait, IntoActiveModel, Statement};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
 use crate::{
@@ -475,13 +475,7 @@ async fn row_60_nothing_is_left_in_the_files_either() {
     );
     let host = world.any_host().await;
     host.delete(&format!("/v1/connections/{id}")).await;
-    let backup = world.directory().join("backup.db");
-    let into = Statement::from_sql_and_values(
-        DatabaseBackend::Sqlite,
-        "VACUUM INTO ?",
-        [backup.to_string_lossy().into_owned().into()],
-    );
-    hub.store.db().execute_raw(into).await.unwrap();
+    world.copied("backup.db").await;
     // The database, its log, the backup, the spool, what stands beside it.
     let left = bytes(world.directory());
     assert!(left.len() > 100_000);
@@ -502,13 +496,7 @@ async fn row_60_what_was_deleted_does_not_come_back_with_a_backup() {
     let hub = &world.app.hub;
     let bo = world.neighbour().await;
     hub.sign_checkpoints().await.unwrap();
-    let backup = world.directory().join("monday.db");
-    let copy = Statement::from_sql_and_values(
-        DatabaseBackend::Sqlite,
-        "VACUUM INTO ?",
-        [backup.to_string_lossy().into_owned().into()],
-    );
-    hub.store.db().execute_raw(copy).await.unwrap();
+    let backup = world.copied("monday.db").await;
     hub.remove(world.member(), id).await.unwrap();
     hub.delete_tenant(&bo, "Next door").await.unwrap();
 

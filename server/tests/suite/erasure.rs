@@ -274,13 +274,7 @@ async fn row_60_who_was_erased_does_not_come_back_with_a_backup() {
     let made = kim_was_here(&world).await;
     let hub = &world.app.hub;
     hub.sign_checkpoints().await.unwrap();
-    let backup = world.directory().join("monday.db");
-    let copy = Statement::from_sql_and_values(
-        DatabaseBackend::Sqlite,
-        "VACUUM INTO ?",
-        [backup.to_string_lossy().into_owned().into()],
-    );
-    hub.store.db().execute_raw(copy).await.unwrap();
+    let backup = world.copied("monday.db").await;
     hub.erase_member(world.member(), made.kim.person())
         .await
         .unwrap();

@@ -242,6 +242,18 @@ impl World {
             .expect("another tenant")
     }
 
+    /// A copy of this moment's database, under `name` beside it. SQLite only.
+    pub async fn copied(&self, name: &str) -> PathBuf {
+        let copy = self.directory().join(name);
+        let into = sea_orm::Statement::from_sql_and_values(
+            sea_orm::DatabaseBackend::Sqlite,
+            "VACUUM INTO ?",
+            [copy.to_string_lossy().into_owned().into()],
+        );
+        self.app.hub.store.db().execute_raw(into).await.unwrap();
+        copy
+    }
+
     /// Another process on the same database, with a data directory of its own.
     pub async fn another(&self) -> Self {
         let seed = Seed {
@@ -715,6 +727,21 @@ impl HostApp {
     /// What an address answers, as JSON.
     pub async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.expect("JSON")
+    }
+
+    /// A connection as it is answered.
+    pub async fn seen(&self, id: ConnectionId) -> Value {
+        self.json(&format!("/v1/connections/{id}")).await
+    }
+
+    /// What was told, but for accounts that were connected.
+    pub async fn told(&self) -> Vec<String> {
+        let events = self.json("/v1/events").await;
+        let kinds = events["data"].as_array().unwrap().iter();
+        kinds
+            .map(|event| event["type"].as_str().unwrap().to_owned())
+            .filter(|kind| kind != "connection.created")
+            .collect()
     }
 
     pub async fn token(&self, id: ConnectionId) -> (StatusCode, Value) {

@@ -40,22 +40,8 @@ async fn endless(world: &World, host: &HostApp) -> ConnectionId {
 async fn proven(world: &World, host: &HostApp) -> ConnectionId {
     let id = endless(world, host).await;
     minutes(world, 5).await;
-    assert_eq!(seen(host, id).await["status"], "connected");
+    assert_eq!(host.seen(id).await["status"], "connected");
     id
-}
-
-async fn seen(host: &HostApp, id: ConnectionId) -> Value {
-    host.json(&format!("/v1/connections/{id}")).await
-}
-
-/// What was told of connections, but for what a person did.
-async fn told(host: &HostApp) -> Vec<String> {
-    let events = host.json("/v1/events").await;
-    let kinds = events["data"].as_array().unwrap().iter();
-    kinds
-        .map(|event| event["type"].as_str().unwrap().to_owned())
-        .filter(|kind| kind != "connection.created")
-        .collect()
 }
 
 async fn minutes(world: &World, minutes: i64) {
@@ -68,11 +54,11 @@ async fn a_connection_is_checked_every_hour_and_once() {
     let world = calm().await;
     let host = world.any_host().await;
     let id = endless(&world, &host).await;
-    assert_eq!(seen(&host, id).await["status"], "not_checked");
+    assert_eq!(host.seen(id).await["status"], "not_checked");
     let hub = &world.app.hub;
     world.advance(TimeDelta::minutes(5));
     assert_eq!(hub.check_due().await.unwrap().seen, 1);
-    assert_eq!(seen(&host, id).await["status"], "connected");
+    assert_eq!(host.seen(id).await["status"], "connected");
     assert_eq!(hub.check_due().await.unwrap().seen, 0, "not again");
     let mut calls = world.shop.calls().api_calls;
     for hour in 1..=5 {
@@ -87,7 +73,7 @@ async fn a_connection_is_checked_every_hour_and_once() {
         assert_eq!(world.shop.calls().api_calls, calls, "hour {hour}");
     }
     // Nobody hears of what stays as it is, and history is not filled with it.
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
     let history = hub.history(world.member(), id, 50).await.unwrap();
     assert_eq!(history.len(), 1, "{history:?}");
 }
@@ -152,7 +138,7 @@ async fn what_was_renewed_or_read_is_not_asked_again() {
         world.advance(TimeDelta::minutes(4));
         world.app.hub.refresh_due().await.unwrap();
         world.app.hub.check_due().await.unwrap();
-        assert_eq!(seen(&host, id).await["status"], "connected");
+        assert_eq!(host.seen(id).await["status"], "connected");
     }
     assert!(world.shop.calls().refreshes_ok > 150);
     assert_eq!(world.shop.calls().api_calls, before, "renewing is proof");
@@ -172,13 +158,13 @@ async fn what_was_ended_there_is_known_within_one_interval() {
     let id = proven(&world, &host).await;
     world.shop.revoke_all();
     minutes(&world, 60).await;
-    let now = seen(&host, id).await;
+    let now = host.seen(id).await;
     assert_eq!(now["status"], "action_needed");
     assert_eq!(now["code"], "GRANT_REVOKED_OR_EXPIRED");
     for _ in 0..5 {
         minutes(&world, 600).await;
     }
-    assert_eq!(told(&host).await, ["connection.action_required"], "once");
+    assert_eq!(host.told().await, ["connection.action_required"], "once");
     let refused = world.shop.calls().api_calls_refused;
     minutes(&world, 600).await;
     assert_eq!(
@@ -198,9 +184,9 @@ async fn a_hiccup_is_asked_about_at_once_and_never_seen() {
             .shop
             .set_faults(fault.at(Endpoint::Api).times(1).into());
         minutes(&world, 60).await;
-        assert_eq!(seen(&host, id).await["status"], "connected");
+        assert_eq!(host.seen(id).await["status"], "connected");
     }
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -212,7 +198,7 @@ async fn trouble_that_passes_is_drawn_and_not_told() {
         .shop
         .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
     minutes(&world, 60).await;
-    let now = seen(&host, id).await;
+    let now = host.seen(id).await;
     assert_eq!(now["status"], "retrying");
     assert_eq!(now["code"], "PROVIDER_LIMITED_OR_DOWN");
     assert_eq!(now["prompt"]["action"], Value::Null);
@@ -222,8 +208,8 @@ async fn trouble_that_passes_is_drawn_and_not_told() {
     minutes(&world, 1).await;
     world.shop.set_faults(Default::default());
     minutes(&world, 2).await;
-    assert_eq!(seen(&host, id).await["status"], "connected");
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.seen(id).await["status"], "connected");
+    assert_eq!(host.told().await, Vec::<String>::new());
     // Whoever watches sees it come and go; its history does not.
     let hub = &world.app.hub;
     let events = hub.events_after(world.member(), 0).await.unwrap();
@@ -253,7 +239,7 @@ async fn trouble_is_told_after_three_in_a_row_once_and_withdrawn() {
             json!({ "label": "Check now", "kind": "check" }),
         ),
     ] {
-        let before = told(&host).await.len();
+        let before = host.told().await.len();
         world.shop.set_faults(fault.at(Endpoint::Api).into());
         for (wait, status, alarms) in [
             (60, "retrying", 0),
@@ -262,12 +248,12 @@ async fn trouble_is_told_after_three_in_a_row_once_and_withdrawn() {
             (30, lasting, 1),
         ] {
             minutes(&world, wait).await;
-            let now = seen(&host, id).await;
+            let now = host.seen(id).await;
             assert_eq!(
                 (&now["status"], &now["code"]),
                 (&json!(status), &json!(code))
             );
-            let told = told(&host).await;
+            let told = host.told().await;
             assert_eq!(told.len() - before, alarms, "{told:?}");
             if alarms == 1 {
                 assert_eq!(told[before], "connection.degraded");
@@ -276,8 +262,8 @@ async fn trouble_is_told_after_three_in_a_row_once_and_withdrawn() {
         }
         world.shop.set_faults(Default::default());
         minutes(&world, 30).await;
-        assert_eq!(seen(&host, id).await["status"], "connected");
-        assert_eq!(told(&host).await[before + 1..], ["connection.healed"]);
+        assert_eq!(host.seen(id).await["status"], "connected");
+        assert_eq!(host.told().await[before + 1..], ["connection.healed"]);
     }
 }
 
@@ -294,7 +280,7 @@ async fn a_renewal_that_fails_hurts_nobody_while_its_token_works() {
     world.advance(TimeDelta::minutes(41));
     for _ in 0..10 {
         world.app.hub.refresh_due().await.unwrap();
-        assert_eq!(seen(&host, id).await["status"], "retrying");
+        assert_eq!(host.seen(id).await["status"], "retrying");
         world.advance(TimeDelta::minutes(1));
     }
     let row = credential::get(world.app.hub.store.db(), id, credential::MAIN).await;
@@ -302,21 +288,21 @@ async fn a_renewal_that_fails_hurts_nobody_while_its_token_works() {
         row.unwrap().unwrap().failures >= 4,
         "four tries in ten minutes"
     );
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
     // Half an hour is too long, and so are three once it has ended.
     for _ in 0..25 {
         world.app.hub.refresh_due().await.unwrap();
         world.advance(TimeDelta::minutes(1));
     }
-    assert_eq!(told(&host).await, ["connection.degraded"]);
+    assert_eq!(host.told().await, ["connection.degraded"]);
     world.shop.set_faults(Default::default());
     world.advance(TimeDelta::minutes(30));
     world.app.hub.refresh_due().await.unwrap();
     assert_eq!(
-        told(&host).await,
+        host.told().await,
         ["connection.degraded", "connection.healed"]
     );
-    assert_eq!(seen(&host, id).await["status"], "connected");
+    assert_eq!(host.seen(id).await["status"], "connected");
 }
 
 #[tokio::test]
@@ -338,15 +324,15 @@ async fn what_a_renewal_cannot_know_stays_until_a_check() {
         .await
         .unwrap();
     hub.check(world.member(), id).await.unwrap();
-    assert_eq!(told(&host).await, ["connection.action_required"]);
+    assert_eq!(host.told().await, ["connection.action_required"]);
     for _ in 0..6 {
         world.advance(TimeDelta::minutes(5));
         hub.refresh_due().await.unwrap();
     }
     assert!(world.shop.calls().refreshes_ok >= 5);
-    let now = seen(&host, id).await;
+    let now = host.seen(id).await;
     assert_eq!(now["code"], "ACCOUNT_OR_TARGET_MISMATCH");
-    assert!(!told(&host).await.contains(&"connection.healed".to_owned()));
+    assert!(!host.told().await.contains(&"connection.healed".to_owned()));
 }
 
 #[tokio::test]
@@ -355,11 +341,11 @@ async fn what_was_not_proven_for_long_is_not_called_connected() {
     let host = world.any_host().await;
     let id = proven(&world, &host).await;
     world.advance(TimeDelta::minutes(119));
-    assert_eq!(seen(&host, id).await["status"], "connected");
+    assert_eq!(host.seen(id).await["status"], "connected");
     world.advance(TimeDelta::minutes(2));
-    assert_eq!(seen(&host, id).await["status"], "not_checked");
+    assert_eq!(host.seen(id).await["status"], "not_checked");
     minutes(&world, 0).await;
-    assert_eq!(seen(&host, id).await["status"], "connected");
+    assert_eq!(host.seen(id).await["status"], "connected");
 }
 
 #[tokio::test]
@@ -378,7 +364,7 @@ async fn a_person_lets_a_connection_rest() {
     assert!(paused["paused_at"].is_string());
     // Twice is once.
     host.post(&format!("{path}/pause"), json!({})).await;
-    assert_eq!(told(&host).await, ["connection.paused"]);
+    assert_eq!(host.told().await, ["connection.paused"]);
 
     let (status, answer) = host.token(id).await;
     assert_eq!(status, StatusCode::CONFLICT);
@@ -395,20 +381,20 @@ async fn a_person_lets_a_connection_rest() {
     }
     assert!(world.shop.calls().refreshes_ok > 30);
     assert_eq!(world.shop.calls().api_calls, calls);
-    assert_eq!(seen(&host, id).await["status"], "paused");
+    assert_eq!(host.seen(id).await["status"], "paused");
 
     // What goes wrong meanwhile is nobody's alarm.
     world.shop.revoke_all();
     world.advance(TimeDelta::minutes(6));
     hub.refresh_due().await.unwrap();
     let alarm = "connection.action_required".to_owned();
-    assert!(!told(&host).await.contains(&alarm));
+    assert!(!host.told().await.contains(&alarm));
     let resumed = host.post(&format!("{path}/resume"), json!({})).await;
     assert_eq!(
         resumed.json::<Value>().await.unwrap()["status"],
         "action_needed"
     );
-    let told = told(&host).await;
+    let told = host.told().await;
     assert_eq!(
         told[told.len() - 2..],
         ["connection.resumed".to_owned(), alarm]
@@ -442,7 +428,7 @@ async fn an_alarm_is_withdrawn_by_pausing_and_raised_again_by_resuming() {
         .post("/api/resume_connection", &[("id", &text)])
         .await;
     assert_eq!(
-        told(&host).await,
+        host.told().await,
         [
             "connection.degraded",
             "connection.paused",
@@ -452,7 +438,7 @@ async fn an_alarm_is_withdrawn_by_pausing_and_raised_again_by_resuming() {
     );
     world.shop.set_faults(Default::default());
     minutes(&world, 0).await;
-    assert_eq!(told(&host).await.last().unwrap(), "connection.healed");
+    assert_eq!(host.told().await.last().unwrap(), "connection.healed");
 }
 
 /// Connections of two tenants, all of one provider, all proven.
@@ -469,7 +455,7 @@ async fn many(world: &World) -> (HostApp, HostApp, Vec<ConnectionId>) {
         world.advance(TimeDelta::seconds(1));
     }
     for id in &ids {
-        assert_eq!(seen(&host, *id).await["status"], "connected");
+        assert_eq!(host.seen(*id).await["status"], "connected");
     }
     (host, next_door, ids)
 }
@@ -488,7 +474,7 @@ async fn a_provider_in_trouble_is_told_once_and_tried_gently() {
         world.advance(TimeDelta::seconds(1));
     }
     for host in [&host, &next_door] {
-        assert_eq!(told(host).await, ["provider.degraded"]);
+        assert_eq!(host.told().await, ["provider.degraded"]);
     }
     let troubled = hub.troubles().await.unwrap();
     assert_eq!(troubled.keys().collect::<Vec<_>>(), ["sandbox"]);
@@ -502,11 +488,11 @@ async fn a_provider_in_trouble_is_told_once_and_tried_gently() {
     let tries = world.shop.calls().api_calls - before;
     assert!((100..=240).contains(&tries), "{tries} calls in an hour");
     assert_eq!(
-        told(&host).await,
+        host.told().await,
         ["provider.degraded"],
         "and no alarm of each"
     );
-    let failing = ids.iter().map(async |id| seen(&host, *id).await);
+    let failing = ids.iter().map(async |id| host.seen(*id).await);
     let failing = futures::future::join_all(failing).await;
     let says =
         |row: &Value| row["prompt"]["what"] == "Sandbox Shop is having trouble: nothing to do.";
@@ -524,10 +510,10 @@ async fn a_provider_in_trouble_is_told_once_and_tried_gently() {
         hub.check_due().await.unwrap();
     }
     for host in [&host, &next_door] {
-        assert_eq!(told(host).await, ["provider.degraded", "provider.healed"]);
+        assert_eq!(host.told().await, ["provider.degraded", "provider.healed"]);
     }
     for id in &ids {
-        assert_eq!(seen(&host, *id).await["status"], "connected");
+        assert_eq!(host.seen(*id).await["status"], "connected");
     }
     assert!(
         provider_trouble::all(hub.store.db())
@@ -552,7 +538,7 @@ async fn a_few_that_fail_are_their_own_trouble() {
         minutes(&world, wait).await;
     }
     assert!(world.app.hub.troubles().await.unwrap().is_empty());
-    assert_eq!(told(&host).await, ["connection.degraded"; 4]);
+    assert_eq!(host.told().await, ["connection.degraded"; 4]);
 }
 
 #[tokio::test]
@@ -597,13 +583,13 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
         .parse()
         .unwrap();
     minutes(&world, 5).await;
-    let now = seen(&host, id).await;
+    let now = host.seen(id).await;
     assert_eq!(now["ends_because"], "token");
     assert_eq!(now["prompt"], Value::Null, "it is far");
     for _ in 0..(12 * 24) {
         minutes(&world, 60).await;
     }
-    assert_eq!(told(&host).await, Vec::<String>::new());
+    assert_eq!(host.told().await, Vec::<String>::new());
     for _ in 0..(3 * 24) {
         minutes(&world, 60).await;
     }
@@ -611,20 +597,20 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
     let event = events["data"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(event["type"], "connection.expiring");
     assert_eq!(event["data"]["ends_at"], now["ends_at"]);
-    assert_eq!(told(&host).await.len(), 1, "once");
-    let now = seen(&host, id).await;
+    assert_eq!(host.told().await.len(), 1, "once");
+    let now = host.seen(id).await;
     assert_eq!(now["status"], "connected");
     assert_eq!(now["prompt"]["action"]["label"], "Reconnect Sandbox Shop");
     // When it has come, that is told at once.
     world.advance(TimeDelta::days(5) - TimeDelta::minutes(7));
     minutes(&world, 0).await;
-    assert_eq!(told(&host).await.len(), 1);
+    assert_eq!(host.told().await.len(), 1);
     minutes(&world, 2).await;
     assert_eq!(
-        told(&host).await,
+        host.told().await,
         ["connection.expiring", "connection.action_required"]
     );
-    assert_eq!(seen(&host, id).await["status"], "action_needed");
+    assert_eq!(host.seen(id).await["status"], "action_needed");
 }
 
 #[tokio::test]
@@ -653,20 +639,21 @@ async fn an_approval_that_lasts_so_long_is_warned_of_until_it_is_given_again() {
             hub.check_due().await.unwrap();
         }
     };
-    let end = seen(&host, id).await["ends_at"].clone();
+    let end = host.seen(id).await["ends_at"].clone();
     for _ in 0..22 {
         day().await;
     }
     let warning = "connection.expiring".to_owned();
-    assert!(!told(&host).await.contains(&warning));
+    assert!(!host.told().await.contains(&warning));
     day().await;
     day().await;
-    let now = seen(&host, id).await;
+    let now = host.seen(id).await;
     assert_eq!(
         (&now["ends_at"], &now["ends_because"]),
         (&end, &json!("approval"))
     );
-    let warnings = told(&host)
+    let warnings = host
+        .told()
         .await
         .into_iter()
         .filter(|kind| *kind == warning);
@@ -676,12 +663,12 @@ async fn an_approval_that_lasts_so_long_is_warned_of_until_it_is_given_again() {
     browser
         .run_flow("sandbox", json!({ "connection": id.to_string() }))
         .await;
-    let told = told(&host).await;
+    let told = host.told().await;
     assert_eq!(
         told[told.len() - 2..],
         ["connection.reconnected", "connection.healed"]
     );
-    assert_eq!(seen(&host, id).await["prompt"], Value::Null);
+    assert_eq!(host.seen(id).await["prompt"], Value::Null);
 }
 
 #[tokio::test]
@@ -693,7 +680,7 @@ async fn retry_after_is_kept_to_in_seconds_and_as_a_date() {
         let limited = Fault::new(FaultKind::RateLimit { retry_after: told });
         world.shop.set_faults(limited.at(Endpoint::Api).into());
         minutes(&world, 60).await;
-        assert_eq!(seen(&host, id).await["status"], "retrying");
+        assert_eq!(host.seen(id).await["status"], "retrying");
         let calls = world.shop.calls().api_calls;
         for _ in 0..19 {
             minutes(&world, 1).await;
@@ -701,7 +688,7 @@ async fn retry_after_is_kept_to_in_seconds_and_as_a_date() {
         assert_eq!(world.shop.calls().api_calls, calls, "{told:?}");
         world.shop.set_faults(Default::default());
         minutes(&world, 2).await;
-        assert_eq!(seen(&host, id).await["status"], "connected", "{told:?}");
+        assert_eq!(host.seen(id).await["status"], "connected", "{told:?}");
     }
 }
 
@@ -755,8 +742,8 @@ async fn row_57_clocks_that_differ_by_ten_minutes_change_nothing() {
         world.shop.set_faults(Default::default());
         world.advance(TimeDelta::minutes(12));
         world.app.hub.refresh_due().await.unwrap();
-        assert_eq!(seen(&host, id).await["status"], "connected");
-        assert_eq!(told(&host).await.last().unwrap(), "connection.refreshed");
+        assert_eq!(host.seen(id).await["status"], "connected");
+        assert_eq!(host.told().await.last().unwrap(), "connection.refreshed");
     }
 }
 
