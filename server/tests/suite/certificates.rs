@@ -1,7 +1,10 @@
 //! Certificates that connections stand on are counted down: told a week before
 //! they end, once, and withdrawn when they are replaced.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hub::{
@@ -19,6 +22,10 @@ use rustls::{
 use sandbox::ACCOUNTS;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -124,15 +131,57 @@ impl Service {
             ("password", RIGHT),
             ("ca", ca),
         ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), Secret::new(value)));
-        let typed = Typed {
-            fields: fields.into(),
-            ..Typed::default()
-        };
-        let hub = &self.world.app.hub;
-        let entered = hub.enter(self.world.member(), "redis", typed).await;
-        entered.unwrap_or_else(|error| panic!("{error:?}"))
+        enter(&self.world, "redis", &[], &fields).await
     }
+}
+
+async fn enter(
+    world: &World,
+    provider: &str,
+    variables: &[(&str, &str)],
+    fields: &[(&str, &str)],
+) -> ConnectionId {
+    let fields = fields.iter();
+    let typed = Typed {
+        fields: fields
+            .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+            .collect(),
+        variables: variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..Typed::default()
+    };
+    let entered = world.app.hub.enter(world.member(), provider, typed).await;
+    entered.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// A web service and an object storage that are spoken to encrypted only, and show
+/// what `tls` holds then.
+async fn web(tls: Arc<Mutex<TlsAcceptor>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let tls = tls.lock().unwrap().clone();
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(tls.accept(stream).await?);
+                let (mut asked, mut line) = (String::new(), String::new());
+                while stream.read_line(&mut line).await? > 2 {
+                    asked.push_str(&std::mem::take(&mut line));
+                }
+                let body = match asked.starts_with("GET /orders?") {
+                    true => "<ListBucketResult><Name>orders</Name></ListBucketResult>",
+                    false => r#"{"id":"me"}"#,
+                };
+                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length";
+                let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).await?;
+                stream.shutdown().await
+            });
+        }
+    });
+    address
 }
 
 /// So many days later, checked as often as it is due on the way.
@@ -193,6 +242,65 @@ async fn a_servers_certificate_is_counted_down_and_its_renewal_seen() {
     let shown = host.seen(id).await;
     assert_eq!(at(&shown["ends_at"]), now + TimeDelta::days(120));
     assert_eq!(shown["prompt"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_web_servers_certificate_is_counted_down_as_a_databases_is() {
+    let now = to_the_second(hub::clock::Clock::system().now());
+    let end = now + TimeDelta::days(30);
+    let authority = Authority::until(now + TimeDelta::days(3_000));
+    let tls = Arc::new(Mutex::new(authority.certify(end)));
+    let address = web(tls.clone()).await;
+    let root = CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap();
+    let origin = format!("https://localhost:{}", address.port());
+    let world = World::with(Setup {
+        peers: vec![address],
+        roots: vec![root.to_vec()],
+        catalog: Some(changed_entries(&[(
+            "mistral",
+            "https://api.mistral.ai/v1",
+            &origin,
+        )])),
+        ..Setup::default()
+    })
+    .await;
+    let host = world.any_host().await;
+    let variables = [("base_url", &*origin), ("test_path", "/me")];
+    let key = [("authorization", "Bearer 3f9a1c7e5b2d4860")];
+    let rest = enter(&world, "rest-api", &variables, &key).await;
+    let bucket = [
+        ("endpoint", &*origin),
+        ("region", "eu-central-1"),
+        ("bucket", "orders"),
+        ("access_key_id", "AKIAIOSFODNN7EXAMPLE"),
+        (
+            "secret_access_key",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ),
+    ];
+    let storage = enter(&world, "s3", &[], &bucket).await;
+    for id in [rest, storage] {
+        let shown = host.seen(id).await;
+        assert_eq!(at(&shown["ends_at"]), end, "{shown}");
+        assert_eq!(shown["ends_because"], "server_certificate");
+    }
+    days(&world, 22).await;
+    assert_eq!(host.told().await, Vec::<String>::new());
+    days(&world, 4).await;
+    assert_eq!(host.told().await, ["connection.expiring"; 2], "one each");
+    let shown = host.seen(rest).await;
+    let what = shown["prompt"]["what"].as_str().unwrap();
+    assert!(what.starts_with("The certificate of the REST API server ends on"));
+
+    *tls.lock().unwrap() = authority.certify(now + TimeDelta::days(120));
+    days(&world, 1).await;
+    let told = host.told().await;
+    assert_eq!(told[2..], ["connection.healed"; 2], "and withdrawn");
+
+    // What a provider's own servers show is not the owner's to renew.
+    let key = [("api_key", "0123456789abcdefABCDEF0123456789")];
+    let mistral = enter(&world, "mistral", &[], &key).await;
+    assert_eq!(host.seen(mistral).await["ends_because"], Value::Null);
 }
 
 #[tokio::test]

@@ -85,6 +85,8 @@ pub struct Setup {
     pub public_url: Option<Url>,
     /// Other providers on this machine that the hub may reach.
     pub peers: Vec<SocketAddr>,
+    /// Authorities (DER) that the operator trusts.
+    pub roots: Vec<Vec<u8>>,
     /// What the operator decided.
     pub choices: Choices,
     /// How far the sandbox's clock is ahead of the hub's.
@@ -500,6 +502,7 @@ impl Seed {
             catalog: catalog.with_global("sandbox_origin", &shop_origin),
             outbound: OutboundPolicy {
                 allow_exact: [&[shop][..], &setup.peers].concat(),
+                roots: setup.roots.clone(),
                 ..OutboundPolicy::default()
             },
             public_url,

@@ -17,6 +17,7 @@ use crate::{
         entry::{Call, Identify},
         value::Source,
     },
+    certificate::{self, Certificate},
     failure::{Failure, FailureCode},
     outbound::Answer,
     secret::Secret,
@@ -116,7 +117,7 @@ impl Dialect {
                 .and_then(find)
                 .map(|scopes| split_scopes(provider, &scopes)),
             variables: told,
-            certificate: caller.app.and_then(|app| app.certificate(provider)),
+            certificate: certificate_behind(provider, caller, &answer),
         })
     }
 
@@ -260,6 +261,22 @@ impl Dialect {
             secrets,
         )
     }
+}
+
+/// The certificate that ends first of those a connection stands on: ours, where
+/// the provider knows the app by one, and that of a server its owner runs. What
+/// a provider's own servers show is the provider's to renew.
+fn certificate_behind(
+    provider: &Provider,
+    caller: Caller<'_>,
+    answer: &Answer,
+) -> Option<Certificate> {
+    let ours = caller.app.and_then(|app| app.certificate(provider));
+    let theirs = match provider.is_one_place() {
+        true => None,
+        false => certificate::of_server(answer.shown.as_slice(), None),
+    };
+    ours.into_iter().chain(theirs).min_by_key(|one| one.ends_at)
 }
 
 /// The values of a JSON body, as they stand between quotation marks.

@@ -21,7 +21,11 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    dns::{Addrs, Name, Resolve, Resolving},
+    tls::TlsInfo,
+};
+use rustls::pki_types::CertificateDer;
 use url::{Host, Url};
 
 pub use connection::{Connection, MAX_READ};
@@ -143,6 +147,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// At most [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
+    /// The certificate the server showed; none without TLS.
+    pub shown: Option<CertificateDer<'static>>,
 }
 
 /// Why there is no answer. It names no address and no header, so it may be logged.
@@ -424,6 +430,7 @@ fn client(policy: &OutboundPolicy) -> Result<reqwest::ClientBuilder, reqwest::Er
         .tls_certs_merge(roots)
         .connect_timeout(policy.timeouts.connect)
         .timeout(policy.timeouts.total)
+        .tls_info(true)
         .redirect(reqwest::redirect::Policy::none())
         // A code or a rotating token must never be sent twice.
         .retry(reqwest::retry::never()))
@@ -500,8 +507,11 @@ async fn read(mut response: reqwest::Response) -> Result<Answer, SendError> {
         }
         body.extend_from_slice(&chunk);
     }
+    let shown = response.extensions().get::<TlsInfo>();
+    let shown = shown.and_then(TlsInfo::peer_certificate);
     Ok(Answer {
         status: response.status(),
+        shown: shown.map(|der| CertificateDer::from(der).into_owned()),
         headers: std::mem::take(response.headers_mut()),
         body,
     })

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{Talk, count, note, unreadable};
 use crate::{
+    certificate,
     dialect::{Sample, sample::ROWS, trial::Step},
     failure::{Failure, FailureCode},
     outbound::{NotSent, Request, SendError},
@@ -51,9 +52,12 @@ pub(super) async fn sample(talk: &mut Talk<'_, '_>) -> Result<Sample, Failure> {
 
 /// The first objects in the bucket.
 async fn list(talk: &mut Talk<'_, '_>) -> Result<Vec<Object>, Failure> {
-    let endpoint = match talk.get("endpoint") {
-        "" => format!("https://s3.{}.amazonaws.com", talk.get("region")),
-        endpoint => endpoint.to_owned(),
+    let (endpoint, is_amazons) = match talk.get("endpoint") {
+        "" => (
+            format!("https://s3.{}.amazonaws.com", talk.get("region")),
+            true,
+        ),
+        own => (own.to_owned(), false),
     };
     // The bucket stands in the path: a dot in its name would not fit into the
     // certificate of a host.
@@ -98,6 +102,9 @@ async fn list(talk: &mut Talk<'_, '_>) -> Result<Vec<Object>, Failure> {
         }
     }
     let answer = sent.map_err(SendError::failure)?;
+    if !is_amazons {
+        talk.certificate = certificate::of_server(answer.shown.as_slice(), None);
+    }
     let body = String::from_utf8_lossy(&answer.body);
     if !answer.status.is_success() {
         let status = answer.status.as_u16().to_string();
