@@ -271,6 +271,13 @@ impl Background {
         self.figures.abort();
         flush_reads(&application.hub).await;
         flush_figures(&application.hub).await;
+        // What is held in memory has its last chance.
+        let hub = &application.hub;
+        if !hub.spool.is_empty()
+            && let Err(error) = Reach::every().around(hub.drain_spool()).await
+        {
+            tracing::error!(%error, "renewed tokens could not be written before the end");
+        }
     }
 }
 

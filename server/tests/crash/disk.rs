@@ -1,6 +1,17 @@
 //! Row 58: the disk is full and has room again.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use axum::{
+    extract::Request,
+    middleware::{Next, from_fn},
+};
 
 use reqwest::StatusCode;
 use sandbox::{ACCOUNTS, Rotation, Scope};
@@ -8,13 +19,13 @@ use serde_json::json;
 
 use crate::{
     outage::{NOT_RENEWED, is_clear_problem},
-    process::{Hub, shop},
+    process::{Hub, shop, shop_behind},
 };
 
 /// Lets no file of a process be written beyond this size any more: what a full disk
 /// does, on every machine and for everybody.
-fn limit_files(hub: &Hub, bytes: &str) {
-    let process = hub.process().to_string();
+fn limit_files(process: u32, bytes: &str) {
+    let process = process.to_string();
     let limit = format!("--fsize={bytes}:");
     let mut prlimit = Command::new("prlimit");
     let limited = prlimit.args(["--pid", &process, &limit]).status();
@@ -35,9 +46,11 @@ async fn row_58_on_a_full_disk_no_token_is_spent_and_it_goes_on_once_there_is_ro
     let (status, body) = hub.get(&path).await.unwrap();
     assert_eq!(status, StatusCode::OK, "{body}");
 
-    limit_files(&hub, "1");
+    limit_files(hub.process(), "1");
     let away = Some(StatusCode::SERVICE_UNAVAILABLE);
     hub.until("/readyz", |status| status == away).await;
+    // What was on its way to the provider by then has arrived.
+    hub.logs(&NOT_RENEWED).await;
     let spent = shop.calls().refreshes;
     hub.logs(&NOT_RENEWED).await;
     is_clear_problem(hub.request("GET", &path).send().await.unwrap(), "a token").await;
@@ -49,7 +62,7 @@ async fn row_58_on_a_full_disk_no_token_is_spent_and_it_goes_on_once_there_is_ro
     let (status, _) = hub.get(&format!("/v1/connections/{id}")).await.unwrap();
     assert_eq!(status, StatusCode::OK);
 
-    limit_files(&hub, "unlimited");
+    limit_files(hub.process(), "unlimited");
     hub.until("/readyz", |status| status == Some(StatusCode::OK))
         .await;
     hub.until(&path, |status| status == Some(StatusCode::OK))
@@ -62,4 +75,50 @@ async fn row_58_on_a_full_disk_no_token_is_spent_and_it_goes_on_once_there_is_ro
     hub.say(&["audit", "verify"], "");
     let copy = hub.path("copy.db");
     hub.say(&["backup", &copy], "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_58_an_answer_that_finds_no_room_at_all_is_held_until_there_is_some() {
+    // The disk is full once the provider has renewed, before its answer arrives.
+    let process = Arc::new(AtomicU32::new(0));
+    let fills = {
+        let process = process.clone();
+        move |request: Request, next: Next| {
+            let process = process.clone();
+            async move {
+                let renews = request.uri().path().ends_with("/token");
+                let answer = next.run(request).await;
+                if renews {
+                    limit_files(process.load(Ordering::SeqCst), "1");
+                }
+                answer
+            }
+        }
+    };
+    let front = |router: axum::Router| router.layer(from_fn(fills));
+    let (shop, url) = shop_behind(Rotation::STRICT, front).await;
+    let mut hub = Hub::new(&url).await;
+    hub.start(None).await;
+    process.store(hub.process(), Ordering::SeqCst);
+    let tokens = shop.grant("crash", ACCOUNTS[0].id, &Scope::ALL).unwrap();
+    let id = hub.import(&tokens).await;
+    let path = format!("/v1/connections/{id}/token");
+    hub.get(&path).await.expect("an answer");
+    assert_eq!(shop.calls().refreshes, 1);
+    assert!(hub.logged("it is held in memory"));
+
+    limit_files(hub.process(), "unlimited");
+    hub.until("/readyz", |status| status == Some(StatusCode::OK))
+        .await;
+    // It is stored by now: another process goes on with it.
+    hub.stop();
+    hub.start(None).await;
+    let (status, body) = hub.get(&path).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(
+        shop.calls().refreshes,
+        1,
+        "the answer that was held is the one"
+    );
+    assert_eq!(shop.calls().families_revoked, 0);
 }

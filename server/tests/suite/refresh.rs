@@ -233,7 +233,7 @@ async fn nothing_is_sent_while_an_answer_waits_in_the_spool() {
         next_refresh_at: None,
     };
     let hub = &world.app.hub;
-    hub.spool.append(&entry).unwrap();
+    hub.spool.keep(&entry);
     world.advance(TimeDelta::minutes(6));
     hub.refresh_due().await.unwrap();
     assert_eq!(world.shop.calls().refreshes, 0);

@@ -51,7 +51,7 @@ impl Hub {
                     connection.id = %row.connection_id, %error,
                     "a renewed token could not be stored and goes to the spool"
                 );
-                self.spool.append(&entry).map_err(spool_failed)?;
+                self.spool.keep(&entry);
                 fail_point!("refresh::after_spool", |_| std::process::abort());
                 self.note_renewed(&row, &ready);
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
@@ -226,7 +226,7 @@ impl Hub {
             }
             Some(winner) if winner.version > row.version => Ok(Renewal::Current(Box::new(winner))),
             Some(_) => {
-                self.spool.append(&entry).map_err(spool_failed)?;
+                self.spool.keep(&entry);
                 self.drain_spool().await?;
                 Ok(Renewal::Current(Box::new(renewed(row, entry))))
             }

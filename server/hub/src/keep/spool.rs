@@ -1,6 +1,7 @@
 //! Renewed tokens that the database could not take: sealed, one JSON line
 //! each, flushed to disk before anything else happens, and written to the
-//! database as soon as it answers again.
+//! database as soon as it answers again. Where the disk takes nothing either, they
+//! are held in memory: the provider has ended the old ones already.
 //!
 //! Each process owns one file of the directory by a lock on it. A process that
 //! starts also adopts the files of those that died.
@@ -39,6 +40,8 @@ pub struct Entry {
 /// The spool of this process.
 pub struct Spool {
     files: Mutex<Vec<Owned>>,
+    /// What neither the database nor the disk has taken yet.
+    held: Mutex<Vec<Entry>>,
 }
 
 struct Owned {
@@ -72,6 +75,7 @@ impl Spool {
         }
         Ok(Self {
             files: Mutex::new(owned),
+            held: Mutex::default(),
         })
     }
 
@@ -99,8 +103,20 @@ impl Spool {
         self.files().iter().map(|owned| owned.node).collect()
     }
 
+    /// Keeps an entry: on disk, or in memory where the disk takes nothing.
+    pub fn keep(&self, entry: &Entry) {
+        if let Err(error) = self.append(entry) {
+            tracing::error!(
+                connection.id = %entry.connection, %error,
+                "neither the database nor the disk takes a renewed token: it is held in memory, \
+                 and lost if this process ends before there is room"
+            );
+            self.held().push(entry.clone());
+        }
+    }
+
     /// Adds an entry; it is on disk when this returns.
-    pub fn append(&self, entry: &Entry) -> io::Result<()> {
+    fn append(&self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         let files = self.files();
@@ -130,13 +146,16 @@ impl Spool {
     /// Everything that waits, oldest first within each file. A line cut short
     /// by a crash is skipped: its write was never reported as done.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        read_all(&self.files())
+        let mut entries = read_all(&self.files())?;
+        entries.extend(self.held().iter().cloned());
+        Ok(entries)
     }
 
     /// Empties the spool if `done` is all it holds. Entries are never cut out
     /// one by one: writing one to the database twice changes nothing, and a
     /// file that is rewritten could be lost half-way.
     pub fn clear(&self, done: &[Entry]) -> io::Result<()> {
+        self.held().retain(|entry| !done.contains(entry));
         let files = self.files();
         if read_all(&files)?.iter().any(|entry| !done.contains(entry)) {
             return Ok(());
@@ -150,9 +169,12 @@ impl Spool {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.files()
-            .iter()
-            .all(|owned| owned.file.metadata().is_ok_and(|meta| meta.len() == 0))
+        let is_empty = |owned: &Owned| owned.file.metadata().is_ok_and(|meta| meta.len() == 0);
+        self.held().is_empty() && self.files().iter().all(is_empty)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn files(&self) -> MutexGuard<'_, Vec<Owned>> {
