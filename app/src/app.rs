@@ -178,9 +178,12 @@ fn drawn<T: 'static, V: IntoView + 'static>(
             }
             expect_context::<ResponseOptions>().set_status(status);
             match error {
-                Error::Forbidden { .. } => view! { <ForbiddenView/> }.into_any(),
+                Error::Forbidden { needs } => {
+                    view! { <ForbiddenView prompt=load::not_allowed(needs)/> }.into_any()
+                }
                 Error::NotFound => view! { <MissingView/> }.into_any(),
-                _ => view! { <BrokenView/> }.into_any(),
+                _ => view! { <BrokenView prompt=load::our_side(&expect_context::<Viewer>().request)/> }
+                    .into_any(),
             }
         }
     }
@@ -232,18 +235,35 @@ fn HubPage() -> impl IntoView {
 #[component]
 fn SignInPage() -> impl IntoView {
     let next = query("next");
-    view! { <SignInView next prevented=prevented()/> }
+    view! { <SignInView next because=because()/> }
 }
 
 #[component]
 fn SetupPage() -> impl IntoView {
-    view! { <SetupView prevented=prevented()/> }
+    view! { <SetupView because=because()/> }
 }
 
-/// What keeps this browser from signing in, if something does.
-fn prevented() -> Option<model::Prompt> {
-    let failure = Failure::told(FailureCode::BrowserUnsupported, "cookies_off");
-    (query("cookies") == "off").then(|| load::prompt_of_failure(&hub(), &failure))
+/// Why a stranger is asked to sign in again, or cannot, where there is something
+/// to say of it. The address names one of these and nothing else.
+fn because() -> Option<Because> {
+    let asked = query("because");
+    let known = [
+        (
+            Failure::inferred(FailureCode::SignedOut, "session_ended"),
+            false,
+        ),
+        (
+            Failure::told(FailureCode::BrowserUnsupported, "cookies_off"),
+            true,
+        ),
+    ];
+    let found = known.iter().find(|(one, _)| one.code.as_str() == asked);
+    let (failure, elsewhere) = found?;
+    let hub = hub();
+    Some(Because {
+        prompt: load::prompt_of_failure(&hub, failure),
+        elsewhere: elsewhere.then(|| hub.public_url.to_string()),
+    })
 }
 
 #[component]

@@ -512,6 +512,10 @@ fn copy_now(
 
 /// A page for what no other page can say: the server refused or failed.
 pub fn error(site: &Site, theme: Theme, prompt: &Prompt) -> String {
+    let hub = || (paths::HUB.to_owned(), "Go to connections".to_owned());
+    let way = prompt.action.as_ref();
+    let way = way.and_then(|action| Some((action.kind.address()?, action.label.clone())));
+    let (address, label) = way.unwrap_or_else(hub);
     page(site, theme, &prompt.what, None, || {
         view! {
             <main class="lone">
@@ -520,7 +524,7 @@ pub fn error(site: &Site, theme: Theme, prompt: &Prompt) -> String {
                     <p>{prompt.why.clone()}</p>
                     {prompt.effect.clone().map(|effect| view! { <p>{effect}</p> })}
                 </div>
-                <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
+                <a class="btn" data-kind="primary" href=address>{label}</a>
             </main>
         }
     })

@@ -139,10 +139,8 @@ pub enum Problem {
     ClientSecretMissing,
     ScopesMissing,
     AlreadySetUp,
-    NotAllowed,
     Gone,
     Rests,
-    SignedOut,
     OurSide,
 }
 
@@ -162,10 +160,8 @@ impl Problem {
             Self::ClientSecretMissing => "Enter the client secret the provider shows",
             Self::ScopesMissing => "Choose at least one thing the key may do",
             Self::AlreadySetUp => "The first account exists already. Sign in with it",
-            Self::NotAllowed => "Your role does not include this. An admin can do it",
             Self::Gone => "This is not here any more. Somebody may have removed it",
             Self::Rests => "It is paused. Resume it first",
-            Self::SignedOut => "You were signed out. Sign in to go on",
             Self::OurSide => "Something failed on our side. Nothing was changed. Try again",
         }
     }

@@ -42,7 +42,7 @@ use hub::{
     Hub,
     catalog::Provider as Entry,
     connect::Listed,
-    failure::Failure,
+    failure::{Failure, FailureCode},
     prompt::{self, ActionKind as PromptAction, During, Subject},
 };
 
@@ -206,6 +206,41 @@ pub fn prompt_of_failure(hub: &Hub, failure: &Failure) -> Prompt {
         missing: &[],
     };
     worded(hub, "", None, failure, &subject)
+}
+
+/// AUTH_004: what somebody is told whose role does not reach; `needs` is the least
+/// role that does.
+pub fn not_allowed(needs: &str) -> Prompt {
+    said_of_hub(&Failure::told(FailureCode::NotAllowed, needs))
+}
+
+/// HUB_INTERNAL: what is told when we failed; `request` is what the log knows it by.
+pub fn our_side(request: &str) -> Prompt {
+    let failed = said_of_hub(&Failure::inferred(FailureCode::HubInternal, "page"));
+    Prompt {
+        why: format!("Nothing was changed. Load the page again in a moment. Reference {request}."),
+        effect: None,
+        ..failed
+    }
+}
+
+/// A failure of the hub itself, in the words of the table, without a button.
+fn said_of_hub(failure: &Failure) -> Prompt {
+    let subject = Subject {
+        provider_name: words::PRODUCT,
+        account: None,
+        at: DateTime::UNIX_EPOCH,
+        during: During::Connecting,
+        missing: &[],
+    };
+    let said = prompt::Prompt::of(failure, &subject);
+    Prompt {
+        what: said.what,
+        why: said.why,
+        effect: said.effect,
+        action: None,
+        secondary: None,
+    }
 }
 
 /// What a provider said to what was entered.

@@ -148,6 +148,19 @@ pub enum ActionKind {
     },
 }
 
+#[cfg(feature = "ssr")]
+impl ActionKind {
+    /// Where it leads, where an address is all it takes.
+    pub fn address(&self) -> Option<String> {
+        match self {
+            Self::SignIn => Some(crate::paths::SIGN_IN.to_owned()),
+            Self::SetUp { app } => Some(crate::paths::provider_app(app)),
+            Self::Open { url } => Some(url.clone()),
+            Self::Connect | Self::AddAccount | Self::Explain | Self::Check => None,
+        }
+    }
+}
+
 /// Facts for support, free of secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {

@@ -9,9 +9,10 @@ pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_IN_FORM: &str = "/api/sign_in";
 /// Making the first owner.
 pub const SETUP: &str = "/setup";
-/// The form again, for a browser that keeps no cookies.
-pub fn without_cookies(form: &str) -> String {
-    format!("{form}?cookies=off")
+/// A form for strangers that says first why they see it: the code of a failure.
+pub fn because(form: &str, code: &str) -> String {
+    let and = if form.contains('?') { '&' } else { '?' };
+    format!("{form}{and}because={code}")
 }
 
 /// One's own account.

@@ -23,6 +23,8 @@ use leptos_axum::ResponseOptions;
 
 use crate::{
     flash::{Flash, Notice, Problem},
+    load,
+    model::Prompt,
     paths,
     site::Viewer,
 };
@@ -78,7 +80,10 @@ pub fn explain(typed: Flash, error: Error) -> Flash {
         Error::WrongCredentials => typed.and("", Problem::SignInRefused),
         Error::Throttled(_) => typed.and("", Problem::TooManyTries),
         Error::TooMuch { why, .. } => typed.and("", format!("{why}. Wait a moment and try again")),
-        Error::Forbidden { .. } => typed.and("", Problem::NotAllowed),
+        Error::Forbidden { needs } => {
+            let Prompt { what, why, .. } = load::not_allowed(needs);
+            typed.and("", format!("{what} {why}"))
+        }
         Error::Unproven => typed.and("current", ASKED_ONCE_MORE),
         Error::NotFound => typed.and("", Problem::Gone),
         Error::Conflict(what) => typed.and("", what),

@@ -51,6 +51,8 @@ pub struct Viewer {
     pub person: Option<Person>,
     /// Light or dark.
     pub theme: Theme,
+    /// What the log knows the request by.
+    pub request: String,
     /// Whether their password was asked for and given while this request was
     /// answered: their session keeps it.
     pub proven: Arc<AtomicBool>,

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
+    model::Prompt,
     parts::{Current, Frame},
     paths,
 };
@@ -11,42 +12,42 @@ use crate::{
 #[component]
 pub fn MissingView() -> impl IntoView {
     view! {
-        <Instead
-            what="This page is not here"
-            why="The address may be incomplete, or what it showed was removed."
-        />
+        <Instead prompt=crate::load::plain_prompt(
+            "This page is not here",
+            "The address may be incomplete, or what it showed was removed.",
+        )/>
     }
 }
 
 /// A page for people with another role.
 #[component]
-pub fn ForbiddenView() -> impl IntoView {
-    view! {
-        <Instead
-            what="Your role does not include this page"
-            why="An admin of your organisation can open it, or give you another role."
-        />
-    }
+pub fn ForbiddenView(
+    /// What is said of it.
+    prompt: Prompt,
+) -> impl IntoView {
+    view! { <Instead prompt/> }
 }
 
 /// A page that could not be drawn.
 #[component]
-pub fn BrokenView() -> impl IntoView {
-    view! {
-        <Instead
-            what="Something failed on our side"
-            why="Nothing was changed. Load the page again in a moment."
-        />
-    }
+pub fn BrokenView(
+    /// What is said of it.
+    prompt: Prompt,
+) -> impl IntoView {
+    view! { <Instead prompt/> }
 }
 
 #[component]
-fn Instead(what: &'static str, why: &'static str) -> impl IntoView {
+fn Instead(prompt: Prompt) -> impl IntoView {
+    let Prompt {
+        what, why, effect, ..
+    } = prompt;
     view! {
-        <Frame title=what current=Current::Outside>
+        <Frame title=what.clone() current=Current::Outside>
             <div class="empty">
                 <h1 class="empty-title">{what}</h1>
                 <p>{why}</p>
+                {effect.map(|effect| view! { <p>{effect}</p> })}
                 <a class="btn" data-kind="primary" href=paths::HUB>"Go to connections"</a>
             </div>
         </Frame>

@@ -48,5 +48,5 @@ pub use provider_app::ProviderAppView;
 pub use provider_apps::ProviderAppsView;
 pub use runs::RunsView;
 pub use setup::SetupView;
-pub use sign_in::SignInView;
+pub use sign_in::{Because, BecauseLines, SignInView};
 pub use webhooks::{WebhookSecretView, WebhooksView};

@@ -2,25 +2,23 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    model::Prompt,
-    parts::{
-        Current, Frame, PromptLines,
-        form::{Field, ProblemSummary},
-    },
+use super::{Because, BecauseLines};
+use crate::parts::{
+    Current, Frame,
+    form::{Field, ProblemSummary},
 };
 
 /// The form that makes the first account.
 #[component]
 pub fn SetupView(
-    /// What keeps this browser from it.
-    prevented: Option<Prompt>,
+    /// Why they see this, where there is something to say of it.
+    because: Option<Because>,
 ) -> impl IntoView {
     view! {
         <Frame title="Welcome" current=Current::Outside>
             <div class="gate">
                 <ProblemSummary/>
-                {prevented.map(|prompt| view! { <div class="callout" role="alert"><PromptLines prompt/></div> })}
+                {because.map(|because| view! { <BecauseLines because/> })}
                 <h1>"Welcome to Linkwell"</h1>
                 <p class="muted">
                     "This is the first account. It owns the organisation and can invite everybody else."

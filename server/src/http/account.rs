@@ -66,7 +66,7 @@ async fn set_up(
     Form(form): Form<SetUp>,
 ) -> Response {
     if keeps_no_cookies(&headers) {
-        return Redirect::to(&paths::without_cookies(paths::SETUP)).into_response();
+        return because(paths::SETUP, FailureCode::BrowserUnsupported);
     }
     let typed = Flash::default()
         .keep("organisation", &form.organisation)
@@ -107,7 +107,7 @@ async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Response {
     if keeps_no_cookies(&headers) {
-        return Redirect::to(&paths::without_cookies(paths::SIGN_IN)).into_response();
+        return because(paths::SIGN_IN, FailureCode::BrowserUnsupported);
     }
     let hub = &shared.hub;
     let address = client::address(peer, &headers, &shared.trusted_proxies);
@@ -424,7 +424,12 @@ async fn create_api_key(
 
 /// Leads to the sign-in page, and says why.
 pub fn signed_out() -> Response {
-    back(paths::SIGN_IN, Flash::rejected("", Problem::SignedOut))
+    because(paths::SIGN_IN, FailureCode::SignedOut)
+}
+
+/// Leads to a form for strangers that says first why they see it.
+pub fn because(form: &str, code: FailureCode) -> Response {
+    Redirect::to(&paths::because(form, code.as_str())).into_response()
 }
 
 /// Redirects to a page with something to say on it.

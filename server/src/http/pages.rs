@@ -138,16 +138,21 @@ async fn members_only(
     match (path, needs_owner) {
         (paths::SETUP, true) | (paths::SIGN_IN, false) => next.run(request).await,
         (_, true) if request.method() == Method::GET => Redirect::to(paths::SETUP).into_response(),
-        (paths::SETUP | paths::HUB, false) => Redirect::to(paths::SIGN_IN).into_response(),
         (path, _) if path.starts_with("/api/view/") => StatusCode::UNAUTHORIZED.into_response(),
         (path, _) if request.method() == Method::GET => {
-            let next: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
-            Redirect::to(&format!("{}?next={next}", paths::SIGN_IN)).into_response()
+            let form = match path {
+                paths::SETUP | paths::HUB => paths::SIGN_IN.to_owned(),
+                path => {
+                    let next = url::form_urlencoded::byte_serialize(path.as_bytes());
+                    format!("{}?next={}", paths::SIGN_IN, next.collect::<String>())
+                }
+            };
+            match sessions::shown(&state.hub.public_url, request.headers()) {
+                true => account::because(&form, FailureCode::SignedOut),
+                false => Redirect::to(&form).into_response(),
+            }
         }
-        _ => account::back(
-            paths::SIGN_IN,
-            Flash::rejected("", app::flash::Problem::SignedOut),
-        ),
+        _ => account::signed_out(),
     }
 }
 
@@ -277,13 +282,7 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
                 "It was removed, or the address is wrong.",
             ),
         ),
-        Error::Forbidden { .. } => (
-            StatusCode::FORBIDDEN,
-            load::plain_prompt(
-                "Your role does not include this",
-                "An admin can do it, or give you another role.",
-            ),
-        ),
+        Error::Forbidden { needs } => (StatusCode::FORBIDDEN, load::not_allowed(needs)),
         Error::TooMuch { why, .. } => (
             StatusCode::TOO_MANY_REQUESTS,
             load::plain_prompt(why, "Wait a moment and try again."),
@@ -300,10 +299,7 @@ pub fn error(state: &State, viewer: &app::Viewer, error: Error) -> Response {
             tracing::error!(error = %other, "a page could not be shown");
             (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                load::plain_prompt(
-                    "Something failed on our side",
-                    "Nothing was changed. Try again in a moment.",
-                ),
+                load::our_side(&viewer.request),
             )
         }
     };

@@ -13,6 +13,7 @@ use app::{Theme, Viewer, flash::COOKIE_GUARD, model::Person, paths};
 use async_trait::async_trait;
 use axum::{
     extract::{OriginalUri, Request, State},
+    http::HeaderMap,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -37,7 +38,7 @@ use tower_sessions::{
 };
 use url::Url;
 
-use super::{guest, pages, problem::Problem, reach};
+use super::{guest, pages, problem::Problem, reach, trace};
 
 /// A session that is not used for this long ends.
 const IDLE: Duration = Duration::days(7);
@@ -45,6 +46,8 @@ const IDLE: Duration = Duration::days(7);
 const ABSOLUTE: Duration = Duration::days(30);
 /// How often the use of a session is written down.
 const TOUCH_EVERY: Duration = Duration::hours(1);
+
+const SESSION_COOKIE: &str = "linkwell";
 
 /// How long a browser is remembered as one that signed in before.
 const DEVICE: Duration = Duration::days(365);
@@ -154,7 +157,7 @@ pub fn id_hash(id: &Id) -> Vec<u8> {
 /// Gives every request its session; nothing is read until somebody asks.
 pub fn layer(hub: &Hub) -> SessionManagerLayer<Sessions> {
     SessionManagerLayer::new(Sessions(hub.clone()))
-        .with_name(cookie_name(&hub.public_url, "linkwell"))
+        .with_name(cookie_name(&hub.public_url, SESSION_COOKIE))
         .with_secure(is_secure(&hub.public_url))
         .with_http_only(true)
         // Strict would keep the cookie from the callback of a provider.
@@ -175,6 +178,12 @@ pub fn cookie_name(public_url: &Url, name: &str) -> String {
         true => format!("{COOKIE_GUARD}{name}"),
         false => name.to_owned(),
     }
+}
+
+/// Whether a browser believes that somebody is signed in.
+pub fn shown(public_url: &Url, headers: &HeaderMap) -> bool {
+    let jar = CookieJar::from_headers(headers);
+    jar.get(&cookie_name(public_url, SESSION_COOKIE)).is_some()
 }
 
 /// A cookie that says nothing but that this browser keeps cookies.
@@ -284,6 +293,7 @@ pub async fn viewer(
         standing,
         person,
         theme,
+        request: trace::id(&request),
         proven: Arc::default(),
     };
     let reach = Reach::of(viewer.present().map(By::tenant));

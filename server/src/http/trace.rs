@@ -14,10 +14,20 @@ use uuid::Uuid;
 /// The header that carries a request's id, both ways.
 const REQUEST_ID: &str = "x-request-id";
 
+#[derive(Clone, Copy)]
+struct RequestId(Uuid);
+
+/// What the log knows a request by; nothing where it was given no id.
+pub fn id(request: &Request) -> String {
+    let id = request.extensions().get::<RequestId>();
+    id.map(|id| id.0.to_string()).unwrap_or_default()
+}
+
 /// Gives the request an id, and logs how it was answered. The route is logged,
 /// never the address: addresses carry codes and states.
-pub async fn request(request: Request, next: Next) -> Response {
+pub async fn request(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
+    request.extensions_mut().insert(RequestId(id));
     let method = request.method().clone();
     let route = request
         .extensions()

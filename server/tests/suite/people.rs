@@ -160,6 +160,52 @@ async fn row_21_asvs_7_3_sessions_end_after_a_week_unused_and_a_month_in_any_cas
 }
 
 #[tokio::test]
+async fn auth_002_is_said_to_whoever_believed_to_be_signed_in() {
+    let world = World::new().await;
+    let browser = world.signed_in().await;
+    world.advance(TimeDelta::days(8));
+    let led = browser.get("/settings/account").await;
+    let form = location(&led);
+    let to = "/sign-in?next=%2Fsettings%2Faccount&because=AUTH_002";
+    assert_eq!(form, world.url(to));
+    let page = browser.get(form).await.text().await.unwrap();
+    assert!(page.contains("You were signed out."), "{page}");
+    assert!(
+        page.contains("value=\"/settings/account\""),
+        "it goes on there"
+    );
+    // Once: then it is an ordinary visit.
+    let again = location(&browser.get("/settings/account").await);
+    assert_eq!(again, world.url("/sign-in?next=%2Fsettings%2Faccount"));
+
+    // Who chose it, or never was here, is told nothing of the kind.
+    let browser = world.signed_in().await;
+    browser.post("/api/sign_out", &[]).await;
+    for stranger in [browser, world.browser()] {
+        let form = location(&stranger.get("/").await);
+        assert_eq!(form, world.url("/sign-in"));
+    }
+    let form = [("id", "1"), ("name", "x")];
+    let led = world.browser().post("/api/rename_connection", &form).await;
+    assert_eq!(location(&led), world.url("/sign-in?because=AUTH_002"));
+}
+
+#[tokio::test]
+async fn auth_004_names_the_role_it_takes() {
+    let world = World::new().await;
+    let browser = world.signed_in().await;
+    give_role(&world, Role::Member).await;
+    let page = browser.get("/settings/api-keys").await;
+    assert_eq!(page.status(), StatusCode::FORBIDDEN);
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Your role does not allow this."), "{page}");
+    assert!(page.contains("It needs the role of an admin or more."));
+    let form = [("name", "x"), ("scope", "tokens:read")];
+    let refused = browser.post("/settings/api-keys", &form).await;
+    assert!(flash(&refused).contains("It needs the role of an admin or more."));
+}
+
+#[tokio::test]
 async fn row_28_asvs_11_4_2_passwords_are_stored_as_slow_hashes() {
     let world = World::new().await;
     let people = person::Entity::find()
@@ -519,7 +565,7 @@ async fn row_33_asvs_8_2_1_every_role_may_exactly_what_is_listed() {
             world.advance(TimeDelta::minutes(2));
             let answer = ask(&browser, method, &fill(path), fill(body)).await;
             let refused = answer.status() == StatusCode::FORBIDDEN
-                || flash(&answer).contains("Your role does not include this");
+                || flash(&answer).contains("Your role does not allow this");
             let least = [Role::Viewer, Role::Member, Role::Admin]
                 .iter()
                 .position(|role| *role == least);
@@ -637,7 +683,7 @@ async fn a_browser_that_keeps_no_cookies_is_told_so_and_nobody_is_signed_in() {
     let page = world.browser().get("/sign-in").await;
     let kept = cookie(&page, "linkwell-cookies").expect("a cookie that can be missed");
     let refused = post(None).await;
-    assert_eq!(location(&refused), world.url("/sign-in?cookies=off"));
+    assert_eq!(location(&refused), world.url("/sign-in?because=AUTH_003"));
     assert_eq!(cookie(&refused, "linkwell-session"), None);
     let page = world.browser().get(location(&refused)).await;
     let page = page.text().await.unwrap();

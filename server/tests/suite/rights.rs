@@ -274,7 +274,7 @@ async fn row_33_asvs_8_2_1_on_pages_every_role_may_what_the_table_says() {
             let request = request.header("origin", browser.origin());
             let answer = request.send().await.unwrap();
             let refused = answer.status() == StatusCode::FORBIDDEN
-                || said(&answer).contains("Your role does not include this");
+                || said(&answer).contains("Your role does not allow this");
             let signed_out = answer
                 .headers()
                 .get("location")
