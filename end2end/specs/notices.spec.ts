@@ -1,11 +1,9 @@
 // Being told: the bell, mails in a real mailbox, and repairing from one of them,
 // on whatever device it is read.
 
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import type { Browser, Page } from '@playwright/test';
 import { Letters, type Letter } from '../peers/letters.ts';
-import { PYTHON } from '../peers/services.ts';
+import { change } from '../support/database.ts';
 import { Hub } from '../support/hub.ts';
 import { alive, approve, atProvider, check, connectSandbox, open } from '../support/people.ts';
 import { HARBOUR, MAPLE } from '../support/sandbox.ts';
@@ -31,7 +29,7 @@ const test = base.extend<{ take: (what: string) => Promise<Letter> }, { letters:
     if (testInfo.status !== testInfo.expectedStatus) {
       await testInfo.attach('hub.log', { body: hub.log, contentType: 'text/plain' });
     }
-    expect(hub.log, 'the hub logs no error').not.toMatch(/\bERROR\b|panicked/);
+    expect(hub.errors, 'the hub logs no error').toEqual([]);
   },
 
   // The next letter with these words in its subject, that came in this test.
@@ -50,13 +48,6 @@ const test = base.extend<{ take: (what: string) => Promise<Letter> }, { letters:
 });
 
 test.slow();
-
-/** Changes the hub's rows: time that would have to pass, and roles. */
-function change(hub: Hub, sql: string): void {
-  const code = 'import sqlite3, sys\nwith sqlite3.connect(sys.argv[1], timeout=20) as db: db.execute(sys.argv[2])';
-  const done = spawnSync(PYTHON, ['-c', code, join(hub.data, 'linkwell.db'), sql], { encoding: 'utf8' });
-  expect(done.stderr).toBe('');
-}
 
 /** A quarter of an hour has passed for every mail. */
 const aQuarterLater = (hub: Hub) => change(hub, 'UPDATE mail SET due_at = created_at');

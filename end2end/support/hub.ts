@@ -28,6 +28,7 @@ export class Hub {
   readonly sandbox: Sandbox;
   private process?: ChildProcess;
   private said = '';
+  private readonly allowed: RegExp[] = [];
 
   private constructor(
     private readonly site: Site,
@@ -48,6 +49,17 @@ export class Hub {
   /** Everything the program has written so far. */
   get log(): string {
     return this.said;
+  }
+
+  /** Errors that a test causes on purpose, such as by locking the database. */
+  allow(...patterns: RegExp[]): void {
+    this.allowed.push(...patterns);
+  }
+
+  /** The errors it logged that nobody expected. */
+  get errors(): string[] {
+    const lines = this.said.split('\n').filter((line) => /\bERROR\b|panicked/.test(line));
+    return lines.filter((line) => !this.allowed.some((pattern) => pattern.test(line)));
   }
 
   /** Starts the program on the same data, the first time or again. */

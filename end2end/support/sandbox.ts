@@ -29,6 +29,11 @@ export class Sandbox {
     await this.breakWith();
   }
 
+  /** How the shop works from now on, where it is not as usual. */
+  async rule(rules: { access_lifetime_s?: number }): Promise<void> {
+    await this.send('PUT', 'rules', rules);
+  }
+
   /** Ends every grant, as if each person had removed the app. */
   async revokeAll(): Promise<void> {
     await this.send('POST', 'revoke-all');

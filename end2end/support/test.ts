@@ -98,7 +98,7 @@ export const test = base.extend<Fixtures & Options, WorkerFixtures & WorkerOptio
     if (testInfo.status !== testInfo.expectedStatus) {
       await testInfo.attach('hub.log', { body: hub.log, contentType: 'text/plain' });
     }
-    expect(hub.log, 'the hub logs no error').not.toMatch(/\bERROR\b|panicked/);
+    expect(hub.errors, 'the hub logs no error').toEqual([]);
   },
 
   watch: async ({ context, hub, withoutScripts }, use, testInfo) => {
