@@ -532,6 +532,35 @@ fn a_policy_that_cannot_be_loaded_stops_the_start() {
     assert!(Policies::with_directory(nowhere).is_err());
 }
 
+#[test]
+fn a_policy_where_none_is_looked_for_stops_the_start() {
+    let rego = "package linkwell.mine\ndeny contains \"x\" if false";
+    for (place, said) in [
+        ("mine.REGO", "small letters"),
+        ("team/mine.rego", "side by side"),
+        ("team/sales/mine.Rego", "side by side"),
+        ("mine.rego/notes.txt", "side by side"),
+    ] {
+        let directory = policies(&[]);
+        let path = directory.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, rego).unwrap();
+        let loaded = Policies::with_directory(&directory);
+        let error = loaded.err().expect("it is not looked for").to_string();
+        assert!(error.contains(said), "{error}");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+    // What is nobody's rule, and what a mounted directory keeps for itself.
+    let directory = policies(&[("mine.rego", rego), ("notes.txt", "x")]);
+    for place in ["team", "..data"] {
+        std::fs::create_dir(directory.join(place)).unwrap();
+    }
+    std::fs::write(directory.join("..data/mine.rego"), rego).unwrap();
+    let loaded = Policies::with_directory(&directory);
+    assert!(loaded.is_ok(), "{:?}", loaded.err());
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 #[tokio::test]
 async fn pages_show_what_waits_and_nothing_is_lost_on_the_way() {
     let world = World::new().await;
