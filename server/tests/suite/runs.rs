@@ -184,6 +184,25 @@ async fn a_broken_connection_pauses_runs_and_they_go_on_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn runs_that_end_with_their_connection_are_named() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let done = begin(&host, id, json!({})).await;
+    finish(&host, &done, json!({ "status": "succeeded" })).await;
+    revoke(&world, id).await;
+    let one = begin(&host, id, json!({})).await;
+    let two = begin(&host, id, json!({})).await;
+    hub.disconnect(world.member(), id).await.unwrap();
+    hub.remove(world.member(), id).await.unwrap();
+    let messages = host.json("/v1/events").await;
+    let last = messages["data"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["type"], "connection.deleted");
+    assert_eq!(last["data"]["runs_ended"], json!([one["id"], two["id"]]));
+}
+
+#[tokio::test]
 async fn a_host_that_asks_first_finds_all_of_them_resumed_in_order() {
     let world = World::new().await;
     let host = world.any_host().await;

@@ -321,6 +321,23 @@ pub async fn paused_counts(
         .await
 }
 
+/// The runs of a connection that wait: paused, or told to go on.
+pub async fn waiting_of(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+) -> Result<Vec<RunId>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(Column::Status.is_in([Status::Paused, Status::Resumed]))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// How many runs each policy stopped last, and how many of them wait still.
 pub async fn stopped_counts(
     db: &impl ConnectionTrait,
