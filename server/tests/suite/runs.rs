@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use hub::{
     people::Scope,
     runs::policies::Policies,
-    store::{ConnectionId, connection, event, run},
+    store::{ConnectionId, RunId, connection, event, run},
 };
 use reqwest::StatusCode;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
@@ -65,6 +65,37 @@ async fn grant_only(world: &World, id: ConnectionId, scopes: &str) {
 async fn revoke(world: &World, id: ConnectionId) {
     world.shop.revoke_all();
     world.app.hub.check(world.member(), id).await.unwrap();
+}
+
+/// The runs that events of a kind were about, in their order.
+async fn runs_told(world: &World, kind: event::Kind) -> Vec<RunId> {
+    let events = told(world, kind).await.into_iter();
+    events.filter_map(|event| event.data.used_by).collect()
+}
+
+/// Adds as many copies of a run, each as `change` makes it.
+async fn copies(
+    world: &World,
+    of: &Value,
+    count: usize,
+    change: impl Fn(i64, &mut run::Model),
+) -> Vec<run::Model> {
+    let db = world.app.hub.store.db();
+    let id: RunId = of["id"].as_str().unwrap().parse().unwrap();
+    let one = run::Entity::find_by_id(id).one(db).await.unwrap().unwrap();
+    let copy = |number: i64| {
+        let mut row = one.clone();
+        row.id = RunId::new();
+        change(number, &mut row);
+        row
+    };
+    let copies: Vec<_> = (1..=count as i64).map(copy).collect();
+    for some in copies.chunks(500) {
+        let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        let added = run::Entity::insert_many(some);
+        added.exec_without_returning(db).await.unwrap();
+    }
+    copies
 }
 
 #[tokio::test]
@@ -200,6 +231,42 @@ async fn runs_that_end_with_their_connection_are_named() {
     let last = messages["data"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(last["type"], "connection.deleted");
     assert_eq!(last["data"]["runs_ended"], json!([one["id"], two["id"]]));
+}
+
+#[tokio::test]
+async fn no_more_runs_wait_than_ten_thousand_whichever_way_they_come_to() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let under_way = begin(&host, id, json!({})).await;
+    revoke(&world, id).await;
+    let waiting = begin(&host, id, json!({})).await;
+    copies(&world, &waiting, 9_999, |_, _| ()).await;
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let refused = host.post("/v1/runs", body).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let (status, _) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let path = format!("/v1/runs/{}", under_way["id"].as_str().unwrap());
+    assert_eq!(host.json(&path).await["status"], "allowed", "as it was");
+    finish(&host, &waiting, json!({ "status": "cancelled" })).await;
+    let (_, paused) = go_on(&host, &under_way).await;
+    assert_eq!(paused["status"], "paused", "{paused}");
+}
+
+#[tokio::test]
+async fn what_a_host_knows_a_run_by_is_kept_without_the_blanks_around_it() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let blanks = " ".repeat(300);
+    for (word, kept) in [
+        (format!("{blanks}order-42{blanks}"), json!("order-42")),
+        (blanks.clone(), Value::Null),
+    ] {
+        let run = begin(&host, id, json!({ "correlation_id": word })).await;
+        assert_eq!(run["correlation_id"], kept);
+    }
 }
 
 #[tokio::test]

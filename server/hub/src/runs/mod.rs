@@ -30,7 +30,7 @@ use crate::{
     people::{Authority, Host, Scope},
     secret::Secret,
     store::{
-        RunId,
+        ConnectionId, RunId, TenantId,
         event::{self, Kind},
         run::{self, Status},
     },
@@ -114,7 +114,7 @@ impl Hub {
             action: new.action.trim().to_owned(),
             writes: new.writes,
             scopes_needed: new.scopes.join(" "),
-            correlation_id: new.correlation_id.map(str::to_owned),
+            correlation_id: new.correlation_id().map(str::to_owned),
             idempotency_hash: new.idempotency_key.map(|key| Secret::new(key).digest()),
             request_hash: Some(new.digest(listed.connection.id)),
             status: Status::Resumed,
@@ -168,19 +168,24 @@ impl Hub {
         })
     }
 
+    /// Whether one more run of a tenant may wait.
+    async fn has_room(&self, tenant: TenantId) -> Result<()> {
+        match run::waiting(self.store.db(), tenant, MOST_WAITING).await? {
+            waiting if waiting < MOST_WAITING => Ok(()),
+            _ => Err(Error::TooMuch {
+                why: "Ten thousand runs of your organisation wait already: mend what they wait for, or cancel some",
+                wait: FULL,
+            }),
+        }
+    }
+
     async fn begin_paused(
         &self,
         borrower: Borrower,
         listed: &Listed,
         run: run::Model,
     ) -> Result<Ran> {
-        let waiting = run::waiting(self.store.db(), run.tenant_id, MOST_WAITING).await?;
-        if waiting >= MOST_WAITING {
-            return Err(Error::TooMuch {
-                why: "Ten thousand runs of your organisation wait already: mend what they wait for, or cancel some",
-                wait: FULL,
-            });
-        }
+        self.has_room(run.tenant_id).await?;
         let transaction = self.store.begin().await?;
         if !run::insert(&transaction, run.clone()).await? {
             transaction.rollback().await?;
@@ -351,6 +356,7 @@ impl Hub {
 
     /// Pauses a run that was under way.
     async fn pause_run(&self, listed: &Listed, row: run::Model, stop: Stop) -> Result<run::Model> {
+        self.has_room(row.tenant_id).await?;
         let now = self.clock.now();
         let after = paused(row.clone(), stop, now);
         let change = run::ActiveModel {
@@ -448,13 +454,19 @@ impl NewRun<'_> {
         Ok(())
     }
 
-    fn digest(&self, connection: crate::store::ConnectionId) -> Vec<u8> {
+    /// As it is stored: what was measured.
+    fn correlation_id(&self) -> Option<&str> {
+        let word = self.correlation_id.map(str::trim);
+        word.filter(|word| !word.is_empty())
+    }
+
+    fn digest(&self, connection: ConnectionId) -> Vec<u8> {
         let told = format!(
             "{connection}\n{}\n{}\n{}\n{}",
             self.action.trim(),
             self.writes,
             self.scopes.join(" "),
-            self.correlation_id.unwrap_or_default(),
+            self.correlation_id().unwrap_or_default(),
         );
         Secret::new(told).digest()
     }
