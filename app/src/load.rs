@@ -144,6 +144,7 @@ fn remade(
             PromptAction::AddAccount => ActionKind::AddAccount,
             PromptAction::Explain => ActionKind::Explain,
             PromptAction::Check => ActionKind::Check,
+            PromptAction::Resume => ActionKind::Resume,
             PromptAction::SetUp => ActionKind::SetUp { app: app.clone()? },
             PromptAction::OpenProvider => ActionKind::Open {
                 url: remove_url.clone()?,

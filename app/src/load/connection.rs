@@ -22,7 +22,7 @@ use crate::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
         Prompt, Reading, Revocation, RunsSummary, Status, Tone,
     },
-    paths, words as say,
+    words as say,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -91,16 +91,14 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
 }
 
 /// What is said of a connection that a person lets rest.
-fn resting(id: ConnectionId, since: DateTime<Utc>) -> Prompt {
+fn resting(since: DateTime<Utc>) -> Prompt {
     Prompt {
         what: format!("Paused on {}.", moment(since).text),
         why: "Nothing uses it until you resume it. The approval is kept alive.".to_owned(),
         effect: None,
         action: Some(Action {
             label: "Resume".to_owned(),
-            kind: ActionKind::Open {
-                url: paths::rest(&id.to_string()),
-            },
+            kind: ActionKind::Resume,
         }),
         secondary: None,
     }

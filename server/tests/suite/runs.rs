@@ -5,10 +5,12 @@ use chrono::TimeDelta;
 use hub::{
     people::Scope,
     runs::policies::Policies,
-    store::{ConnectionId, RunId, connection, event, run},
+    store::{ConnectionId, RunId, connection, credential, event, run},
 };
 use reqwest::StatusCode;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,6 +61,18 @@ async fn grant_only(world: &World, id: ConnectionId, scopes: &str) {
     let mut row = row.unwrap().into_active_model();
     row.scopes_granted = Set(Some(scopes.to_owned()));
     row.update(db).await.unwrap();
+}
+
+/// Stores `sealed` in the place of a connection's token; answers what was there.
+async fn spoil(world: &World, id: ConnectionId, sealed: &str) -> String {
+    let db = world.app.hub.store.db();
+    let row = credential::get(db, id, credential::MAIN).await.unwrap();
+    let row = row.unwrap();
+    let before = row.access_sealed.clone();
+    let mut row = row.into_active_model();
+    row.access_sealed = Set(sealed.to_owned());
+    row.update(db).await.unwrap();
+    before
 }
 
 /// Breaks a connection for good.
@@ -215,6 +229,69 @@ async fn a_broken_connection_pauses_runs_and_they_go_on_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rests_pauses_runs_until_it_is_resumed() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let path = format!("/v1/connections/{id}");
+    let under_way = begin(&host, id, json!({})).await;
+    grant_only(&world, id, "shop.read").await;
+    let waiting = begin(&host, id, json!({ "scopes": ["orders.read"] })).await;
+    assert_eq!(waiting["code"], "PERMISSION_MISSING");
+
+    host.post(&format!("{path}/pause"), json!({})).await;
+    let new = begin(&host, id, json!({})).await;
+    let (status, paused) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::OK);
+    for run in [&new, &paused] {
+        assert_eq!(run["status"], "paused", "{run}");
+        assert_eq!(run["code"], "ADMIN_APPROVAL_REQUIRED");
+        let button = json!({ "label": "Resume", "kind": "resume" });
+        assert_eq!(run["prompt"]["action"], button);
+        assert!(run["token"].is_null());
+    }
+    let db = hub.store.db();
+    let all = run::Entity::find().all(db).await.unwrap();
+    assert!(all.iter().all(|run| run.status == run::Status::Paused));
+    // What one of them waited for is there, and it rests all the same.
+    grant_only(&world, id, "shop.read orders.read").await;
+    world.advance(TimeDelta::hours(1));
+    assert_eq!(hub.resume_runs().await.unwrap(), 0);
+    let (_, still) = go_on(&host, &waiting).await;
+    assert_eq!(still["prompt"]["action"]["label"], "Resume", "{still}");
+
+    host.post(&format!("{path}/resume"), json!({})).await;
+    assert_eq!(hub.resume_runs().await.unwrap(), 3);
+    for run in [&under_way, &waiting, &new] {
+        let (_, went) = go_on(&host, run).await;
+        assert_eq!(went["status"], "allowed", "{went}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_token_cannot_be_opened_waits_and_is_not_lost() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let under_way = begin(&host, id, json!({})).await;
+    let sealed = spoil(&world, id, "spoilt").await;
+    let new = begin(&host, id, json!({})).await;
+    let (status, again) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::OK);
+    for run in [&new, &again] {
+        assert_eq!(run["status"], "paused", "{run}");
+        assert_eq!(run["code"], "HUB_INTERNAL");
+    }
+    spoil(&world, id, &sealed).await;
+    world.advance(TimeDelta::seconds(5));
+    assert_eq!(hub.resume_runs().await.unwrap(), 2);
+    let (_, went) = go_on(&host, &new).await;
+    assert!(went["token"]["access_token"].is_string(), "{went}");
+}
+
+#[tokio::test]
 async fn runs_that_end_with_their_connection_are_named() {
     let world = World::new().await;
     let host = world.any_host().await;
@@ -252,6 +329,36 @@ async fn no_more_runs_wait_than_ten_thousand_whichever_way_they_come_to() {
     finish(&host, &waiting, json!({ "status": "cancelled" })).await;
     let (_, paused) = go_on(&host, &under_way).await;
     assert_eq!(paused["status"], "paused", "{paused}");
+}
+
+#[tokio::test]
+async fn what_can_neither_go_on_nor_wait_stands_as_it_did() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let db = hub.store.db();
+    hub.pause(world.member(), id).await.unwrap();
+    let resumed = begin(&host, id, json!({})).await;
+    let elsewhere = ConnectionId::new();
+    let many = copies(&world, &resumed, 10_000, |_, row| {
+        row.connection_id = elsewhere;
+    });
+    many.await;
+    hub.resume(world.member(), id).await.unwrap();
+    let path = format!("/v1/runs/{}", resumed["id"].as_str().unwrap());
+    spoil(&world, id, "spoilt").await;
+    let (status, _) = go_on(&host, &resumed).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let seen = host.json(&path).await;
+    assert_eq!(seen["status"], "resumed", "it may go on still: {seen}");
+    assert!(seen["started_at"].is_null());
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let refused = host.post("/v1/runs", body).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let begun = run::Entity::find().filter(run::Column::ConnectionId.eq(id));
+    let begun = begun.all(db).await.unwrap();
+    assert_eq!(begun.len(), 1, "nothing else was begun");
 }
 
 #[tokio::test]

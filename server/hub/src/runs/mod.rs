@@ -24,7 +24,7 @@ pub use list::{PolicyStanding, RunsOfPolicies};
 use crate::{
     Error, Result,
     connect::Listed,
-    failure::Failure,
+    failure::{Failure, FailureCode},
     hub::Hub,
     lend::{Borrower, Lent},
     people::{Authority, Host, Scope},
@@ -152,20 +152,44 @@ impl Hub {
         if !run::insert(self.store.db(), begun.clone()).await? {
             return self.asked_meanwhile(borrower, &begun).await;
         }
-        self.note_run(&begun);
-        let (run, lent) = match self.lend(borrower).await? {
-            Ok(lent) => (begun, Some(lent)),
-            Err(withheld) => {
-                let stop = Stop::from(withheld.failure);
-                (self.pause_run(&listed, begun, stop).await?, None)
+        let id = begun.id;
+        match self.lend_to(borrower, &listed, begun).await {
+            Ok((run, lent)) => Ok(Ran {
+                run,
+                lent,
+                account: listed.connection.name().to_owned(),
+                again: false,
+            }),
+            Err(error) => {
+                // Whoever asked hears that nothing was begun, and asks again.
+                run::take_back(self.store.db(), id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Lends the token of a run that is under way. What keeps it pauses the run,
+    /// also where that is our own trouble: one that is said to be under way and
+    /// has no token is one that nobody looks after.
+    async fn lend_to(
+        &self,
+        borrower: Borrower,
+        listed: &Listed,
+        row: run::Model,
+    ) -> Result<(run::Model, Option<Lent>)> {
+        let stop = match self.lend(borrower).await {
+            Ok(Ok(lent)) => {
+                self.note_run(&row);
+                return Ok((row, Some(lent)));
+            }
+            Ok(Err(withheld)) => withheld.failure.into(),
+            Err(Error::Paused) => Stop::resting(),
+            Err(error) => {
+                tracing::error!(run.id = %row.id, %error, "no token could be lent to a run");
+                Failure::inferred(FailureCode::HubInternal, "not_lent").into()
             }
         };
-        Ok(Ran {
-            run,
-            lent,
-            account: listed.connection.name().to_owned(),
-            again: false,
-        })
+        Ok((self.pause_run(listed, row, stop).await?, None))
     }
 
     /// Whether one more run of a tenant may wait.
@@ -253,16 +277,21 @@ impl Hub {
         if !run::go(self.store.db(), &row, Status::Allowed, change).await? {
             return Err(Error::Conflict("the run changed meanwhile; ask again"));
         }
+        let before = row.clone();
         row.status = Status::Allowed;
         row.started_at = Some(started_at);
-        self.note_run(&row);
-        Ok(match self.lend(borrower).await? {
-            Ok(lent) => ran(row, Some(lent)),
-            Err(withheld) => {
-                let stop = Stop::from(withheld.failure);
-                ran(self.pause_run(&listed, row, stop).await?, None)
+        match self.lend_to(borrower, &listed, row.clone()).await {
+            Ok((row, lent)) => Ok(ran(row, lent)),
+            Err(error) => {
+                // It is to be gone on with, as before.
+                let change = run::ActiveModel {
+                    started_at: Set(before.started_at),
+                    ..Default::default()
+                };
+                run::go(self.store.db(), &row, before.status, change).await?;
+                Err(error)
             }
-        })
+        }
     }
 
     /// Notes how a run ended. The same said twice is said once.
@@ -346,7 +375,8 @@ impl Hub {
     async fn proven(&self, listed: Listed) -> Result<Listed> {
         let Listed { connection, health } = &listed;
         let unknown = connection.last_ok_at.is_none() && health.failure.is_none();
-        if !unknown || connection.disconnected_at.is_some() {
+        let rests = connection.disconnected_at.is_some() || connection.paused_at.is_some();
+        if !unknown || rests {
             return Ok(listed);
         }
         let (tenant, id) = (connection.tenant_id, connection.id);

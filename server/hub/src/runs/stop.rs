@@ -16,6 +16,8 @@ use crate::{
 
 /// The detail of a failure that names the scopes a run lacks.
 const NEEDED_BY_RUN: &str = "needed_by_run";
+/// The detail of a connection that a person lets rest.
+const RESTING: &str = "resting";
 
 /// What stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,11 @@ impl From<Denied> for Stop {
 }
 
 impl Stop {
+    /// That a person lets the connection rest.
+    pub fn resting() -> Self {
+        Failure::told(FailureCode::AdminApprovalRequired, RESTING).into()
+    }
+
     /// Whether it does not pass by itself.
     pub fn needs_person(&self) -> bool {
         !self.failure.code.is_transient()
@@ -55,8 +62,8 @@ impl Hub {
     /// What stops a run now, as far as it is known without asking the provider.
     pub(super) async fn stops(&self, listed: &Listed, row: &run::Model) -> Result<Option<Stop>> {
         let now = self.clock.now();
-        if let Some(failure) = broken(listed, now) {
-            return Ok(Some(failure.into()));
+        if let Some(stop) = broken(listed, now) {
+            return Ok(Some(stop));
         }
         let off = self.policies_off(row.tenant_id).await?;
         let input = self.policy_input(listed, row, now);
@@ -149,17 +156,20 @@ impl Hub {
 }
 
 /// Why the connection cannot be used, if it cannot.
-fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Failure> {
+fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Stop> {
     if health.status == Status::Disconnected || connection.disconnected_at.is_some() {
         let code = FailureCode::GrantRevokedOrExpired;
-        return Some(Failure::told(code, "disconnected"));
+        return Some(Failure::told(code, "disconnected").into());
+    }
+    if connection.paused_at.is_some() {
+        return Some(Stop::resting());
     }
     let failure = health.failure.clone()?;
     // The provider's trouble leaves a token that has not ended usable.
     let ended = health.expires_at.is_some_and(|end| end <= now);
     match leaves_token_usable(failure.code) && !ended {
         true => None,
-        false => Some(failure),
+        false => Some(failure.into()),
     }
 }
 

@@ -268,6 +268,16 @@ pub async fn look_again(
         .map(|_| ())
 }
 
+/// Takes back a run that was begun and that nothing was lent for.
+pub async fn take_back(db: &impl ConnectionTrait, id: RunId) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::Id.eq(id))
+        .filter(Column::Status.eq(Status::Allowed))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
 /// Moves a run on, if it still stands as it was read; false when it does not:
 /// of any number of processes exactly one does it.
 pub async fn go(
