@@ -229,6 +229,56 @@ async fn a_broken_connection_pauses_runs_and_they_go_on_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn every_run_that_waits_is_looked_at_in_the_order_of_asking_however_many_wait() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    revoke(&world, id).await;
+    let last = begin(&host, id, json!({})).await;
+    // Two and a half readings of the table, the later of which were asked for
+    // earlier, and that need more than the account will grant at first.
+    let copied = copies(&world, &last, 250, |number, row| {
+        row.created_at -= TimeDelta::seconds(number);
+        row.scopes_needed = "products.write".to_owned();
+    });
+    let earlier = copied.await;
+    assert_eq!(world.connect().await, id);
+    let went = hub.resume_runs().await.unwrap();
+    assert_eq!(went, 1, "what is behind all of them goes on");
+    let resumed = runs_told(&world, event::Kind::RunResumed).await;
+    assert_eq!(json!(resumed), json!([last["id"]]));
+
+    let browser = world.signed_in().await;
+    let more = json!({ "connection": id, "scopes": ["products.write"] });
+    browser.run_flow("sandbox", more).await;
+    assert_eq!(hub.resume_runs().await.unwrap(), 250);
+    let resumed = runs_told(&world, event::Kind::RunResumed).await;
+    let asked: Vec<_> = earlier.iter().rev().map(|row| row.id).collect();
+    assert_eq!(resumed[1..], asked);
+}
+
+#[tokio::test]
+async fn the_connection_that_was_not_looked_at_for_longest_comes_first() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let one = world.import_living(&host).await;
+    let two = world.import_living_as(&host, 1).await;
+    for id in [one, two] {
+        world.app.hub.pause(world.member(), id).await.unwrap();
+        begin(&host, id, json!({})).await;
+        world.advance(TimeDelta::seconds(1));
+    }
+    let db = world.app.hub.store.db();
+    world.advance(TimeDelta::minutes(1));
+    let now = world.app.hub.clock.now();
+    let due = async |limit| run::due(db, now, limit).await.unwrap();
+    let tenant = world.member().tenant();
+    assert_eq!(due(9).await, [(tenant, one), (tenant, two)]);
+    assert_eq!(due(1).await, [(tenant, one)]);
+}
+
+#[tokio::test]
 async fn a_connection_that_rests_pauses_runs_until_it_is_resumed() {
     let world = World::new().await;
     let host = world.any_host().await;

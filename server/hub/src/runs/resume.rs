@@ -1,6 +1,8 @@
 //! Paused runs go on by themselves: when something happened to their connection,
 //! when a rule changed, and now and then should nobody have said so.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 
@@ -16,7 +18,7 @@ use crate::{
     },
 };
 
-/// How many connections are looked at in one go, and how many runs of each.
+/// How many connections are read in one go, and how many runs of each.
 const BATCH: u64 = 100;
 /// The longest time between two looks at a paused run.
 const RAREST_LOOK: TimeDelta = TimeDelta::minutes(15);
@@ -35,28 +37,35 @@ impl Hub {
     /// When the database does not answer.
     pub async fn resume_runs(&self) -> Result<usize> {
         let mut resumed = 0;
+        let mut seen = BTreeSet::new();
         loop {
             let due = run::due(self.store.db(), self.clock.now(), BATCH).await?;
-            let batch = due.len();
+            let is_last = (due.len() as u64) < BATCH;
+            let before = seen.len();
             for (tenant, connection) in due {
-                resumed += self.resume_of(tenant, connection).await?;
+                // One that is woken all the time has its turn once a round, like
+                // every other.
+                if seen.insert(connection) {
+                    resumed += self.resume_of(tenant, connection).await?;
+                }
             }
-            if (batch as u64) < BATCH {
+            if is_last || seen.len() == before {
                 return Ok(resumed);
             }
         }
     }
 
-    /// The same for one connection.
+    /// The same for one connection: every run of it that waits, in their order,
+    /// for one that is not due may come before one that is.
     pub(super) async fn resume_of(&self, tenant: TenantId, id: ConnectionId) -> Result<usize> {
         let mut resumed = 0;
+        let mut after = None;
         loop {
-            let paused = run::paused(self.store.db(), id, BATCH).await?;
-            let batch = paused.len();
-            let went = self.resume_batch(tenant, id, paused).await?;
-            resumed += went;
-            // The rest stays stopped, or is to come.
-            if went == 0 || (batch as u64) < BATCH {
+            let paused = run::paused(self.store.db(), id, after, BATCH).await?;
+            let is_last = (paused.len() as u64) < BATCH;
+            after = paused.last().map(|row| (row.created_at, row.id));
+            resumed += self.resume_batch(tenant, id, paused).await?;
+            if is_last {
                 return Ok(resumed);
             }
         }

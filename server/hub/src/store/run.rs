@@ -188,22 +188,34 @@ pub async fn page(
     query.all(db).await
 }
 
-/// The paused runs of a connection, in the order in which they were asked for.
+/// A place in the order in which runs were asked for. Ids alone are not that
+/// order: of two processes the clocks differ, and within a millisecond ids are
+/// drawn.
+pub type Place = (DateTime<Utc>, RunId);
+
+/// The paused runs of a connection after `after`, in the order in which they
+/// were asked for.
 pub async fn paused(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
+    after: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
+    let mut query = Entity::find()
         .filter(Column::ConnectionId.eq(connection))
         .filter(Column::Status.eq(Status::Paused))
+        .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await
+        .limit(limit);
+    if let Some((at, id)) = after {
+        let same = Column::CreatedAt.eq(at).and(Column::Id.gt(id));
+        query = query.filter(Column::CreatedAt.gt(at).or(same));
+    }
+    query.all(db).await
 }
 
-/// Connections with paused runs that are to be looked at.
+/// Connections with paused runs that are to be looked at, the one that has
+/// waited longest for it first.
 pub async fn due(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -212,9 +224,12 @@ pub async fn due(
     Entity::find()
         .select_only()
         .columns([Column::TenantId, Column::ConnectionId])
-        .distinct()
         .filter(Column::Status.eq(Status::Paused))
         .filter(Column::LookAt.lte(now))
+        .group_by(Column::TenantId)
+        .group_by(Column::ConnectionId)
+        .order_by_asc(Column::LookAt.min())
+        .order_by_asc(Column::ConnectionId)
         .limit(limit)
         .into_tuple()
         .all(db)
