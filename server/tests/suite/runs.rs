@@ -342,6 +342,34 @@ async fn a_run_whose_token_cannot_be_opened_waits_and_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_pause_for_another_reason_is_told_once() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let run = begin(&host, id, json!({ "scopes": ["products.write"] })).await;
+    let codes = async || -> Vec<Value> {
+        let messages = host.json("/v1/events").await;
+        let messages = messages["data"].as_array().unwrap().clone();
+        let paused = messages.iter().filter(|one| one["type"] == "run.paused");
+        paused.map(|one| one["data"]["code"].clone()).collect()
+    };
+    assert_eq!(codes().await, ["PERMISSION_MISSING"]);
+    revoke(&world, id).await;
+    for _ in 0..3 {
+        world.advance(TimeDelta::hours(1));
+        let other = world.another().await;
+        let (one, two) = tokio::join!(hub.resume_runs(), other.app.hub.resume_runs());
+        assert_eq!((one.unwrap(), two.unwrap()), (0, 0));
+    }
+    let told = ["PERMISSION_MISSING", "GRANT_REVOKED_OR_EXPIRED"];
+    assert_eq!(codes().await, told);
+    let (_, seen) = go_on(&host, &run).await;
+    assert_eq!(seen["pauses"], 1, "it was paused all the time");
+    assert_eq!(codes().await, told);
+}
+
+#[tokio::test]
 async fn runs_that_end_with_their_connection_are_named() {
     let world = World::new().await;
     let host = world.any_host().await;

@@ -250,8 +250,18 @@ impl Hub {
         }
         let mut row = row;
         if row.status == Status::Paused {
-            // All that wait for the same, in their order.
-            self.resume_of(row.tenant_id, row.connection_id).await?;
+            let listed = self.one(row.tenant_id, row.connection_id).await?;
+            match self.stops(&listed, &row).await? {
+                Some(stop) => {
+                    if self.look_later(&listed, &row, stop).await? {
+                        self.changes.nudge(row.tenant_id);
+                    }
+                }
+                // All that wait for the same, in their order.
+                None => {
+                    self.resume_of(row.tenant_id, row.connection_id).await?;
+                }
+            }
             let now = run::of_tenant(self.store.db(), row.tenant_id, row.id).await?;
             row = now.ok_or(Error::NotFound)?;
         }

@@ -9,6 +9,7 @@ use sea_orm::ActiveValue::Set;
 use super::stop::Stop;
 use crate::{
     Error, Result,
+    connect::Listed,
     hub::Hub,
     store::{
         ConnectionId, TenantId,
@@ -86,11 +87,15 @@ impl Hub {
         };
         let now = self.clock.now();
         let mut free = Vec::new();
+        let mut is_news = false;
         for row in paused {
             match self.stops(&listed, &row).await? {
                 None => free.push(row),
-                Some(stop) => self.look_later(&row, stop, now).await?,
+                Some(stop) => is_news |= self.look_later(&listed, &row, stop).await?,
             }
+        }
+        if is_news {
+            self.changes.nudge(tenant);
         }
         if free.is_empty() {
             return Ok(0);
@@ -126,18 +131,51 @@ impl Hub {
         Ok(resumed)
     }
 
-    /// What stops it may be another thing by now: it is what is shown.
-    async fn look_later(&self, row: &run::Model, stop: Stop, now: DateTime<Utc>) -> Result<()> {
+    /// What stops it may be another thing by now: it is what is shown, and is
+    /// told where it is another reason. Answers whether it is.
+    pub(super) async fn look_later(
+        &self,
+        listed: &Listed,
+        row: &run::Model,
+        stop: Stop,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let is_news = stop.is_news_to(row);
+        let is_due = row.look_at.is_none_or(|at| at <= now);
+        if !is_news && !is_due {
+            return Ok(false);
+        }
+        let after = run::Model {
+            look_at: Some(next_look(row.looks, now)),
+            looks: row.looks.saturating_add(1),
+            needed_person: row.needed_person || stop.needs_person(),
+            policy: stop.policy,
+            failure: Some(stop.failure),
+            ..row.clone()
+        };
         let change = run::ActiveModel {
-            look_at: Set(Some(next_look(row.looks, now))),
-            looks: Set(row.looks.saturating_add(1)),
-            needed_person: Set(row.needed_person || stop.needs_person()),
-            policy: Set(stop.policy),
-            failure: Set(Some(stop.failure)),
+            look_at: Set(after.look_at),
+            looks: Set(after.looks),
+            needed_person: Set(after.needed_person),
+            policy: Set(after.policy.clone()),
+            failure: Set(after.failure.clone()),
             ..Default::default()
         };
-        run::look_again(self.store.db(), row, change).await?;
-        Ok(())
+        if !is_news {
+            run::look_again(self.store.db(), row, change).await?;
+            return Ok(false);
+        }
+        let transaction = self.store.begin().await?;
+        // Of two processes that see it, one tells.
+        if !run::look_again(&transaction, row, change).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        self.tell_run(&transaction, listed, Kind::RunPaused, &after)
+            .await?;
+        transaction.commit().await?;
+        self.attempt_of_run(&after);
+        Ok(true)
     }
 }
 

@@ -56,6 +56,17 @@ impl Stop {
     pub fn needs_person(&self) -> bool {
         !self.failure.code.is_transient()
     }
+
+    /// Whether it is another reason than the one a run is paused for. What passes
+    /// by itself changes its details from look to look, and is one reason.
+    pub fn is_news_to(&self, row: &run::Model) -> bool {
+        let Some(before) = &row.failure else {
+            return true;
+        };
+        before.code != self.failure.code
+            || row.policy != self.policy
+            || (self.needs_person() && before.detail != self.failure.detail)
+    }
 }
 
 impl Hub {

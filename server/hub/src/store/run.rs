@@ -266,21 +266,22 @@ pub async fn wake_tenant(
         .map(|_| ())
 }
 
-/// Puts the next look at a paused run off.
+/// Puts the next look at a paused run off; false when somebody else has looked
+/// meanwhile, or has it looked at.
 pub async fn look_again(
     db: &impl ConnectionTrait,
     row: &Model,
     change: ActiveModel,
-) -> Result<(), DbErr> {
-    Entity::update_many()
+) -> Result<bool, DbErr> {
+    let put_off = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(row.id))
         .filter(Column::Status.eq(Status::Paused))
         // Whoever woke it meanwhile is heard.
         .filter(Column::LookAt.eq(row.look_at))
         .exec(db)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(put_off.rows_affected == 1)
 }
 
 /// Takes back a run that was begun and that nothing was lent for.
