@@ -33,9 +33,11 @@ use crate::{
         ConnectionId, RunId, TenantId,
         event::{self, Kind},
         run::{self, Status},
+        words,
     },
 };
 use stop::Stop;
+pub(crate) use stop::{needed_by, needs};
 
 /// The longest name of an action, in characters.
 const LONGEST_ACTION: usize = 100;
@@ -136,6 +138,7 @@ impl Hub {
         {
             return self.ask_again(borrower, &row, before).await;
         }
+        self.accept_scopes(&listed, new.scopes)?;
         let listed = self.proven(listed).await?;
         if let Some(stop) = self.stops(&listed, &row).await? {
             return self
@@ -190,6 +193,24 @@ impl Hub {
             }
         };
         Ok((self.pause_run(listed, row, stop).await?, None))
+    }
+
+    /// A scope that the provider cannot be asked for is one that a run would
+    /// wait for in vain, unless the connection has it.
+    fn accept_scopes(&self, listed: &Listed, needed: &[String]) -> Result<()> {
+        let connection = &listed.connection;
+        let Some(provider) = self.catalog.get(&connection.provider) else {
+            return Ok(());
+        };
+        let granted = words(connection.scopes_granted.as_deref().unwrap_or_default());
+        let is_known = |name: &&String| provider.scope(name).is_some() || granted.contains(name);
+        match needed.iter().find(|name| !is_known(name)) {
+            None => Ok(()),
+            Some(unknown) => Err(Error::invalid(
+                "scopes",
+                format!("{} has no permission called {unknown}", provider.name()),
+            )),
+        }
     }
 
     /// Whether one more run of a tenant may wait.

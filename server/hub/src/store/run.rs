@@ -347,6 +347,25 @@ pub async fn paused_counts(
         .await
 }
 
+/// What paused runs of a tenant that a policy stops need, and why they wait: by
+/// connection, each only once.
+pub async fn needed(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<(ConnectionId, String, Option<Failure>)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::ConnectionId, Column::ScopesNeeded, Column::Failure])
+        .distinct()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Status.eq(Status::Paused))
+        .filter(Column::Policy.is_not_null())
+        .filter(Column::ScopesNeeded.ne(""))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The runs of a connection that wait: paused, or told to go on.
 pub async fn waiting_of(
     db: &impl ConnectionTrait,

@@ -73,7 +73,8 @@ struct RunBody {
     /// Whether it changes something at the provider; it does where nobody says
     #[serde(default = "yes")]
     writes: bool,
-    /// The provider's permissions it cannot do without, 50 at most
+    /// The provider's permissions it cannot do without, 50 at most: those that the
+    /// catalog has of it, or that the connection was granted
     #[serde(default)]
     scopes: Vec<String>,
     /// What you know it by; told back in the events
