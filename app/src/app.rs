@@ -269,8 +269,9 @@ fn because() -> Option<Because> {
 #[component]
 fn ConnectPage() -> impl IntoView {
     let (provider, repairs) = (param("provider"), query("connection").parse().ok());
+    let wanted = ::hub::store::words(&query("scope"));
     page(
-        async move { load::connect_page(&hub(), &member()?, &provider, repairs).await },
+        async move { load::connect_page(&hub(), &member()?, &provider, repairs, &wanted).await },
         |page| view! { <ConnectView page/> },
     )
 }

@@ -271,6 +271,10 @@ fn lead(action: Action, provider: &Provider, repairs: Option<&str>) -> (String, 
         },
         ActionKind::AddAccount => paths::connect(&provider.id),
         ActionKind::Check => paths::HUB.to_owned(),
+        ActionKind::Resume => match repairs {
+            Some(connection) => paths::rest(connection),
+            None => paths::HUB.to_owned(),
+        },
     };
     (action.label, address)
 }
@@ -282,7 +286,7 @@ fn guest_lead(action: Action, provider: &Provider) -> (String, String) {
         ActionKind::Connect | ActionKind::Explain | ActionKind::AddAccount => {
             (action.label, paths::guest_connect(&provider.id))
         }
-        ActionKind::SignIn | ActionKind::SetUp { .. } | ActionKind::Check => {
+        ActionKind::SignIn | ActionKind::SetUp { .. } | ActionKind::Check | ActionKind::Resume => {
             ("Go on".to_owned(), paths::GUEST.to_owned())
         }
     }

@@ -48,7 +48,7 @@ use hub::{
 
 use crate::{
     model::{Action, ActionKind, Details, Moment, Prompt, Provider, escaped},
-    words,
+    paths, words,
 };
 
 /// A point in time, with the words for it.
@@ -112,7 +112,14 @@ pub fn said(hub: &Hub, listed: &Listed, told: prompt::Told) -> Prompt {
     let entry = hub.catalog.get(&connection.provider);
     let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
     let about = told.cause.failure().map(|failure| (failure, told.since));
-    remade(hub, &connection.provider, remove_url, about, told.prompt)
+    let mut said = remade(hub, &connection.provider, remove_url, about, told.prompt);
+    if let Some(action) = said.action.as_mut().filter(|_| !told.asks_for.is_empty()) {
+        // What is asked for beyond what was is chosen where it is explained.
+        let id = connection.id.to_string();
+        let url = paths::reconnect_with(&connection.provider, &id, &told.asks_for);
+        action.kind = ActionKind::Open { url };
+    }
+    said
 }
 
 /// The hub's words, as pages hold them, with where the buttons lead. `about` is
@@ -144,6 +151,7 @@ fn remade(
             PromptAction::AddAccount => ActionKind::AddAccount,
             PromptAction::Explain => ActionKind::Explain,
             PromptAction::Check => ActionKind::Check,
+            PromptAction::Resume => ActionKind::Resume,
             PromptAction::SetUp => ActionKind::SetUp { app: app.clone()? },
             PromptAction::OpenProvider => ActionKind::Open {
                 url: remove_url.clone()?,

@@ -135,6 +135,8 @@ pub enum ActionKind {
     Explain,
     /// Proves the connection again.
     Check,
+    /// Has the connection work again that rests.
+    Resume,
     /// Opens the page where the provider app is set up.
     SetUp {
         /// The provider app's id.

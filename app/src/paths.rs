@@ -147,6 +147,15 @@ pub fn reconnect(provider: &str, connection: &str) -> String {
     format!("/connect/{provider}?connection={connection}")
 }
 
+/// The same with permissions chosen already, by their technical names.
+#[cfg(feature = "ssr")]
+pub fn reconnect_with(provider: &str, connection: &str, scopes: &[String]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("connection", connection);
+    query.append_pair("scope", &scopes.join(" "));
+    format!("/connect/{provider}?{}", query.finish())
+}
+
 /// What somebody who came by a link may connect.
 pub const GUEST: &str = "/guest";
 /// Where they have done so.

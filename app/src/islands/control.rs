@@ -98,6 +98,7 @@ pub fn PromptButton(
             return EitherOf3::B(view! { <CheckForm id=connection.id label checking controls/> });
         }
         ActionKind::Explain => paths::connect(&connection.provider.id),
+        ActionKind::Resume => paths::rest(&connection.id),
         ActionKind::SignIn => paths::SIGN_IN.to_owned(),
         ActionKind::SetUp { app } => paths::provider_app(&app),
         ActionKind::Open { url } => url,

@@ -20,12 +20,14 @@ use crate::{
     words as say,
 };
 
-/// The page before connecting; `repairs` is the connection to repair.
+/// The page before connecting; `repairs` is the connection to repair, and
+/// `wanted` are the scopes that are chosen already: those that this provider has.
 pub async fn connect_page(
     hub: &Hub,
     member: &Member,
     id: &str,
     repairs: Option<ConnectionId>,
+    wanted: &[String],
 ) -> Result<ConnectPage> {
     let entry = hub.catalog.get(id).ok_or(Error::NotFound)?;
     let repaired = repairs;
@@ -40,7 +42,7 @@ pub async fn connect_page(
     let permission = |scope: &hub::catalog::Scope| Permission {
         meaning: capital(&scope.meaning),
         scope: scope.name.clone(),
-        granted: false,
+        granted: wanted.contains(&scope.name),
     };
     let (asked_for, optional): (Vec<_>, Vec<_>) = entry
         .scopes

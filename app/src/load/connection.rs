@@ -1,5 +1,7 @@
 //! The connections of a tenant, together and each on its page.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use hub::{
     Hub, Result,
@@ -22,7 +24,7 @@ use crate::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
         Prompt, Reading, Revocation, RunsSummary, Status, Tone,
     },
-    paths, words as say,
+    words as say,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -42,8 +44,9 @@ pub(super) async fn hub_with(
 ) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
     let paused = hub.paused_runs(member).await?;
+    let needed = hub.scopes_needed(member, &listed).await?;
     let named = |one: &Listed| {
-        let mut shown = row(hub, one, attempts);
+        let mut shown = row(hub, one, attempts, needed_of(&needed, one));
         let own = paused.iter().find(|(id, _)| *id == one.connection.id);
         name_paused(&mut shown, own.map_or(0, |(_, count)| *count));
         shown
@@ -66,13 +69,25 @@ fn end_named(kind: EndKind) -> String {
     .to_owned()
 }
 
-pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Connection {
+/// What automations wait for of one connection.
+fn needed_of<'a>(needed: &'a BTreeMap<ConnectionId, Vec<String>>, listed: &Listed) -> &'a [String] {
+    needed.get(&listed.connection.id).map_or(&[], Vec::as_slice)
+}
+
+/// A connection as a row; `needed` are scopes that automations wait for.
+pub(super) fn row(
+    hub: &Hub,
+    listed: &Listed,
+    attempts: &[flow::Model],
+    needed: &[String],
+) -> Connection {
     let Listed { connection, health } = listed;
     let entry = hub.catalog.get(&connection.provider);
     let provider = provider(hub, &connection.provider);
-    let prompt = hub.told_of(listed).map(|told| said(hub, listed, told));
+    let told = hub.told_with(listed, needed);
+    let prompt = told.map(|told| said(hub, listed, told));
     let prompt = match (health.status, connection.paused_at) {
-        (health::Status::Paused, Some(since)) => Some(resting(connection.id, since)),
+        (health::Status::Paused, Some(since)) => Some(resting(since)),
         _ => prompt,
     };
     Connection {
@@ -91,16 +106,14 @@ pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Conne
 }
 
 /// What is said of a connection that a person lets rest.
-fn resting(id: ConnectionId, since: DateTime<Utc>) -> Prompt {
+fn resting(since: DateTime<Utc>) -> Prompt {
     Prompt {
         what: format!("Paused on {}.", moment(since).text),
         why: "Nothing uses it until you resume it. The approval is kept alive.".to_owned(),
         effect: None,
         action: Some(Action {
             label: "Resume".to_owned(),
-            kind: ActionKind::Open {
-                url: paths::rest(&id.to_string()),
-            },
+            kind: ActionKind::Resume,
         }),
         secondary: None,
     }
@@ -130,7 +143,11 @@ pub async fn connection_page(
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
     let paused = runs::paused(hub, member, id).await?;
-    let mut control = control::control(hub, &kept, &attempts);
+    let needed = hub
+        .scopes_needed(member, std::slice::from_ref(&kept.listed))
+        .await?;
+    let needed = needed_of(&needed, &kept.listed);
+    let mut control = control::control(hub, &kept, &attempts, needed);
     name_paused(&mut control.connection, paused);
     let listed = kept.listed;
     let entry = hub.catalog.get(&listed.connection.provider);

@@ -25,14 +25,22 @@ pub async fn control_page(
     let rows = page.rows.iter();
     Ok(ControlPage {
         now: hub.clock.now().timestamp(),
-        rows: rows.map(|kept| control(hub, kept, &attempts)).collect(),
+        rows: rows
+            .map(|kept| control(hub, kept, &attempts, &[]))
+            .collect(),
         next: page.next.map(|id| id.to_string()),
         may_manage: member.role().may(Right::Connect),
     })
 }
 
-/// How one is kept.
-pub(super) fn control(hub: &Hub, kept: &Kept, attempts: &[flow::Model]) -> Control {
+/// How one is kept; `needed` are scopes that automations wait for, where the
+/// page says what there is to do.
+pub(super) fn control(
+    hub: &Hub,
+    kept: &Kept,
+    attempts: &[flow::Model],
+    needed: &[String],
+) -> Control {
     let failed = kept.failed.as_ref().and_then(|event| {
         let failure = event.data.failure.as_ref()?;
         let connection = &kept.listed.connection;
@@ -50,7 +58,7 @@ pub(super) fn control(hub: &Hub, kept: &Kept, attempts: &[flow::Model]) -> Contr
         ends: stored.ends_at.map(moment),
     });
     Control {
-        connection: row(hub, &kept.listed, attempts),
+        connection: row(hub, &kept.listed, attempts, needed),
         alone: kept.alone_at.map(moment),
         person: kept.person_at.map(moment),
         failed,

@@ -71,7 +71,7 @@ async fn notice(hub: &Hub, member: &Member, noticed: Noticed) -> Result<NoticeRo
     let help = help(hub, member, &alarm, &listed, asked, watching).await?;
     Ok(NoticeRow {
         prompt: (!works).then(|| said(hub, &listed, told_of_it)),
-        connection: row(hub, &listed, &[]),
+        connection: row(hub, &listed, &[], &[]),
         reason,
         at: moment(at),
         new: told.is_some_and(|told| told.read_at.is_none()),

@@ -140,6 +140,10 @@ pub fn PlainButton(
         .into_any(),
         ActionKind::SignIn => link(paths::SIGN_IN.to_owned(), false, label),
         ActionKind::SetUp { app } => link(paths::provider_app(&app), false, label),
-        ActionKind::Open { url } => link(url, true, label),
+        ActionKind::Resume => link(paths::rest(&id), false, label),
+        ActionKind::Open { url } => {
+            let away = !url.starts_with('/');
+            link(url, away, label)
+        }
     })
 }

@@ -5,10 +5,12 @@ use chrono::TimeDelta;
 use hub::{
     people::Scope,
     runs::policies::Policies,
-    store::{ConnectionId, connection, event, run},
+    store::{ConnectionId, RunId, connection, credential, event, run},
 };
 use reqwest::StatusCode;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -61,10 +63,53 @@ async fn grant_only(world: &World, id: ConnectionId, scopes: &str) {
     row.update(db).await.unwrap();
 }
 
+/// Stores `sealed` in the place of a connection's token; answers what was there.
+async fn spoil(world: &World, id: ConnectionId, sealed: &str) -> String {
+    let db = world.app.hub.store.db();
+    let row = credential::get(db, id, credential::MAIN).await.unwrap();
+    let row = row.unwrap();
+    let before = row.access_sealed.clone();
+    let mut row = row.into_active_model();
+    row.access_sealed = Set(sealed.to_owned());
+    row.update(db).await.unwrap();
+    before
+}
+
 /// Breaks a connection for good.
 async fn revoke(world: &World, id: ConnectionId) {
     world.shop.revoke_all();
     world.app.hub.check(world.member(), id).await.unwrap();
+}
+
+/// The runs that events of a kind were about, in their order.
+async fn runs_told(world: &World, kind: event::Kind) -> Vec<RunId> {
+    let events = told(world, kind).await.into_iter();
+    events.filter_map(|event| event.data.used_by).collect()
+}
+
+/// Adds as many copies of a run, each as `change` makes it.
+async fn copies(
+    world: &World,
+    of: &Value,
+    count: usize,
+    change: impl Fn(i64, &mut run::Model),
+) -> Vec<run::Model> {
+    let db = world.app.hub.store.db();
+    let id: RunId = of["id"].as_str().unwrap().parse().unwrap();
+    let one = run::Entity::find_by_id(id).one(db).await.unwrap().unwrap();
+    let copy = |number: i64| {
+        let mut row = one.clone();
+        row.id = RunId::new();
+        change(number, &mut row);
+        row
+    };
+    let copies: Vec<_> = (1..=count as i64).map(copy).collect();
+    for some in copies.chunks(500) {
+        let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        let added = run::Entity::insert_many(some);
+        added.exec_without_returning(db).await.unwrap();
+    }
+    copies
 }
 
 #[tokio::test]
@@ -181,6 +226,291 @@ async fn a_broken_connection_pauses_runs_and_they_go_on_once_and_in_order() {
     assert_eq!(run["status"], "allowed");
     assert!(run["token"]["access_token"].is_string());
     assert_eq!(run["pauses"], 1);
+}
+
+#[tokio::test]
+async fn every_run_that_waits_is_looked_at_in_the_order_of_asking_however_many_wait() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    revoke(&world, id).await;
+    let last = begin(&host, id, json!({})).await;
+    // Two and a half readings of the table, the later of which were asked for
+    // earlier, and that need more than the account will grant at first.
+    let copied = copies(&world, &last, 250, |number, row| {
+        row.created_at -= TimeDelta::seconds(number);
+        row.scopes_needed = "products.write".to_owned();
+    });
+    let earlier = copied.await;
+    assert_eq!(world.connect().await, id);
+    let went = hub.resume_runs().await.unwrap();
+    assert_eq!(went, 1, "what is behind all of them goes on");
+    let resumed = runs_told(&world, event::Kind::RunResumed).await;
+    assert_eq!(json!(resumed), json!([last["id"]]));
+
+    let browser = world.signed_in().await;
+    let more = json!({ "connection": id, "scopes": ["products.write"] });
+    browser.run_flow("sandbox", more).await;
+    assert_eq!(hub.resume_runs().await.unwrap(), 250);
+    let resumed = runs_told(&world, event::Kind::RunResumed).await;
+    let asked: Vec<_> = earlier.iter().rev().map(|row| row.id).collect();
+    assert_eq!(resumed[1..], asked);
+}
+
+#[tokio::test]
+async fn the_connection_that_was_not_looked_at_for_longest_comes_first() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let one = world.import_living(&host).await;
+    let two = world.import_living_as(&host, 1).await;
+    for id in [one, two] {
+        world.app.hub.pause(world.member(), id).await.unwrap();
+        begin(&host, id, json!({})).await;
+        world.advance(TimeDelta::seconds(1));
+    }
+    let db = world.app.hub.store.db();
+    world.advance(TimeDelta::minutes(1));
+    let now = world.app.hub.clock.now();
+    let due = async |limit| run::due(db, now, limit).await.unwrap();
+    let tenant = world.member().tenant();
+    assert_eq!(due(9).await, [(tenant, one), (tenant, two)]);
+    assert_eq!(due(1).await, [(tenant, one)]);
+}
+
+#[tokio::test]
+async fn a_connection_that_rests_pauses_runs_until_it_is_resumed() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let path = format!("/v1/connections/{id}");
+    let under_way = begin(&host, id, json!({})).await;
+    grant_only(&world, id, "shop.read").await;
+    let waiting = begin(&host, id, json!({ "scopes": ["orders.read"] })).await;
+    assert_eq!(waiting["code"], "PERMISSION_MISSING");
+
+    host.post(&format!("{path}/pause"), json!({})).await;
+    let new = begin(&host, id, json!({})).await;
+    let (status, paused) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::OK);
+    for run in [&new, &paused] {
+        assert_eq!(run["status"], "paused", "{run}");
+        assert_eq!(run["code"], "ADMIN_APPROVAL_REQUIRED");
+        let button = json!({ "label": "Resume", "kind": "resume" });
+        assert_eq!(run["prompt"]["action"], button);
+        assert!(run["token"].is_null());
+    }
+    let db = hub.store.db();
+    let all = run::Entity::find().all(db).await.unwrap();
+    assert!(all.iter().all(|run| run.status == run::Status::Paused));
+    // What one of them waited for is there, and it rests all the same.
+    grant_only(&world, id, "shop.read orders.read").await;
+    world.advance(TimeDelta::hours(1));
+    assert_eq!(hub.resume_runs().await.unwrap(), 0);
+    let (_, still) = go_on(&host, &waiting).await;
+    assert_eq!(still["prompt"]["action"]["label"], "Resume", "{still}");
+
+    host.post(&format!("{path}/resume"), json!({})).await;
+    assert_eq!(hub.resume_runs().await.unwrap(), 3);
+    for run in [&under_way, &waiting, &new] {
+        let (_, went) = go_on(&host, run).await;
+        assert_eq!(went["status"], "allowed", "{went}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_token_cannot_be_opened_waits_and_is_not_lost() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let under_way = begin(&host, id, json!({})).await;
+    let sealed = spoil(&world, id, "spoilt").await;
+    let new = begin(&host, id, json!({})).await;
+    let (status, again) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::OK);
+    for run in [&new, &again] {
+        assert_eq!(run["status"], "paused", "{run}");
+        assert_eq!(run["code"], "HUB_INTERNAL");
+    }
+    spoil(&world, id, &sealed).await;
+    world.advance(TimeDelta::seconds(5));
+    assert_eq!(hub.resume_runs().await.unwrap(), 2);
+    let (_, went) = go_on(&host, &new).await;
+    assert!(went["token"]["access_token"].is_string(), "{went}");
+}
+
+#[tokio::test]
+async fn a_permission_that_was_never_asked_for_is_added_where_the_button_leads() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let browser = world.signed_in().await;
+    let read = async |path: &str| browser.get(path).await.text().await.unwrap();
+    let run = begin(&host, id, json!({ "scopes": ["products.write"] })).await;
+    assert_eq!(run["code"], "PERMISSION_MISSING");
+    let said = "An automation needs another permission: create and change products.";
+    assert_eq!(run["prompt"]["what"], said);
+
+    let view = browser.get(format!("/api/view/connection/{id}")).await;
+    let view: Value = view.json().await.unwrap();
+    assert_eq!(view["prompt"]["what"], said);
+    assert_eq!(view["prompt"]["action"]["label"], "Add permission");
+    let address = format!("/connect/sandbox?connection={id}&scope=products.write");
+    assert_eq!(
+        view["prompt"]["action"]["kind"]["open"]["url"],
+        json!(address)
+    );
+    let page = format!("/connections/{id}");
+    for page in [page.as_str(), "/"] {
+        let shown = read(page).await;
+        assert!(shown.contains(said), "{page}: {shown}");
+    }
+    // Exactly that is ticked; what the provider does not have is left out.
+    let ticked = |page: &str, scope: &str| page.contains(&format!("value=\"{scope}\" checked"));
+    let chosen = read(&address).await;
+    assert!(ticked(&chosen, "products.write"), "{chosen}");
+    assert!(!ticked(&chosen, "orders.write"));
+    let odd = read(&format!("/connect/sandbox?connection={id}&scope=no.such")).await;
+    assert!(!odd.contains("no.such") && !ticked(&odd, "products.write"));
+
+    let more = json!({ "connection": id, "scopes": ["products.write"] });
+    browser.run_flow("sandbox", more).await;
+    assert_eq!(world.app.hub.resume_runs().await.unwrap(), 1);
+    assert!(!read(&page).await.contains(said));
+    let (_, went) = go_on(&host, &run).await;
+    assert_eq!(went["status"], "allowed");
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_taken_as_granted_where_nobody_says_what_was() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let db = world.app.hub.store.db();
+    let row = connection::Entity::find_by_id(id).one(db).await.unwrap();
+    let mut row = row.unwrap().into_active_model();
+    row.scopes_granted = Set(None);
+    row.update(db).await.unwrap();
+    let run = begin(&host, id, json!({ "scopes": ["orders.read"] })).await;
+    assert_eq!(run["status"], "allowed", "it was asked for: {run}");
+    let run = begin(&host, id, json!({ "scopes": ["products.write"] })).await;
+    assert_eq!(run["status"], "paused", "{run}");
+    assert_eq!(run["code"], "PERMISSION_MISSING");
+}
+
+#[tokio::test]
+async fn a_pause_for_another_reason_is_told_once() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let run = begin(&host, id, json!({ "scopes": ["products.write"] })).await;
+    let codes = async || -> Vec<Value> {
+        let messages = host.json("/v1/events").await;
+        let messages = messages["data"].as_array().unwrap().clone();
+        let paused = messages.iter().filter(|one| one["type"] == "run.paused");
+        paused.map(|one| one["data"]["code"].clone()).collect()
+    };
+    assert_eq!(codes().await, ["PERMISSION_MISSING"]);
+    revoke(&world, id).await;
+    for _ in 0..3 {
+        world.advance(TimeDelta::hours(1));
+        let other = world.another().await;
+        let (one, two) = tokio::join!(hub.resume_runs(), other.app.hub.resume_runs());
+        assert_eq!((one.unwrap(), two.unwrap()), (0, 0));
+    }
+    let told = ["PERMISSION_MISSING", "GRANT_REVOKED_OR_EXPIRED"];
+    assert_eq!(codes().await, told);
+    let (_, seen) = go_on(&host, &run).await;
+    assert_eq!(seen["pauses"], 1, "it was paused all the time");
+    assert_eq!(codes().await, told);
+}
+
+#[tokio::test]
+async fn runs_that_end_with_their_connection_are_named() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let done = begin(&host, id, json!({})).await;
+    finish(&host, &done, json!({ "status": "succeeded" })).await;
+    revoke(&world, id).await;
+    let one = begin(&host, id, json!({})).await;
+    let two = begin(&host, id, json!({})).await;
+    hub.disconnect(world.member(), id).await.unwrap();
+    hub.remove(world.member(), id).await.unwrap();
+    let messages = host.json("/v1/events").await;
+    let last = messages["data"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["type"], "connection.deleted");
+    assert_eq!(last["data"]["runs_ended"], json!([one["id"], two["id"]]));
+}
+
+#[tokio::test]
+async fn no_more_runs_wait_than_ten_thousand_whichever_way_they_come_to() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let under_way = begin(&host, id, json!({})).await;
+    revoke(&world, id).await;
+    let waiting = begin(&host, id, json!({})).await;
+    copies(&world, &waiting, 9_999, |_, _| ()).await;
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let refused = host.post("/v1/runs", body).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let (status, _) = go_on(&host, &under_way).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let path = format!("/v1/runs/{}", under_way["id"].as_str().unwrap());
+    assert_eq!(host.json(&path).await["status"], "allowed", "as it was");
+    finish(&host, &waiting, json!({ "status": "cancelled" })).await;
+    let (_, paused) = go_on(&host, &under_way).await;
+    assert_eq!(paused["status"], "paused", "{paused}");
+}
+
+#[tokio::test]
+async fn what_can_neither_go_on_nor_wait_stands_as_it_did() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let db = hub.store.db();
+    hub.pause(world.member(), id).await.unwrap();
+    let resumed = begin(&host, id, json!({})).await;
+    let elsewhere = ConnectionId::new();
+    let many = copies(&world, &resumed, 10_000, |_, row| {
+        row.connection_id = elsewhere;
+    });
+    many.await;
+    hub.resume(world.member(), id).await.unwrap();
+    let path = format!("/v1/runs/{}", resumed["id"].as_str().unwrap());
+    spoil(&world, id, "spoilt").await;
+    let (status, _) = go_on(&host, &resumed).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let seen = host.json(&path).await;
+    assert_eq!(seen["status"], "resumed", "it may go on still: {seen}");
+    assert!(seen["started_at"].is_null());
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let refused = host.post("/v1/runs", body).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let begun = run::Entity::find().filter(run::Column::ConnectionId.eq(id));
+    let begun = begun.all(db).await.unwrap();
+    assert_eq!(begun.len(), 1, "nothing else was begun");
+}
+
+#[tokio::test]
+async fn what_a_host_knows_a_run_by_is_kept_without_the_blanks_around_it() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let blanks = " ".repeat(300);
+    for (word, kept) in [
+        (format!("{blanks}order-42{blanks}"), json!("order-42")),
+        (blanks.clone(), Value::Null),
+    ] {
+        let run = begin(&host, id, json!({ "correlation_id": word })).await;
+        assert_eq!(run["correlation_id"], kept);
+    }
 }
 
 #[tokio::test]
@@ -322,6 +652,7 @@ async fn what_cannot_be_accepted_is_named_and_begins_nothing() {
         ("action", json!({ "action": "a\nb" })),
         ("scopes", json!({ "scopes": many })),
         ("scopes", json!({ "scopes": ["two words"] })),
+        ("scopes", json!({ "scopes": ["orders.read", "no.such"] })),
         (
             "correlation_id",
             json!({ "correlation_id": "x".repeat(201) }),
@@ -407,7 +738,7 @@ async fn a_policy_can_be_switched_off_by_an_admin_and_what_it_stopped_goes_on() 
     let id = world.connect().await;
     let hub = &world.app.hub;
     grant_only(&world, id, "").await;
-    let run = begin(&host, id, json!({ "scopes": ["write_orders"] })).await;
+    let run = begin(&host, id, json!({ "scopes": ["orders.write"] })).await;
     assert_eq!(run["status"], "paused");
     let browser = world.signed_in().await;
     let page = browser
@@ -530,6 +861,35 @@ fn a_policy_that_cannot_be_loaded_stops_the_start() {
     }
     let nowhere = std::path::Path::new("/nowhere/at/all");
     assert!(Policies::with_directory(nowhere).is_err());
+}
+
+#[test]
+fn a_policy_where_none_is_looked_for_stops_the_start() {
+    let rego = "package linkwell.mine\ndeny contains \"x\" if false";
+    for (place, said) in [
+        ("mine.REGO", "small letters"),
+        ("team/mine.rego", "side by side"),
+        ("team/sales/mine.Rego", "side by side"),
+        ("mine.rego/notes.txt", "side by side"),
+    ] {
+        let directory = policies(&[]);
+        let path = directory.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, rego).unwrap();
+        let loaded = Policies::with_directory(&directory);
+        let error = loaded.err().expect("it is not looked for").to_string();
+        assert!(error.contains(said), "{error}");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+    // What is nobody's rule, and what a mounted directory keeps for itself.
+    let directory = policies(&[("mine.rego", rego), ("notes.txt", "x")]);
+    for place in ["team", "..data"] {
+        std::fs::create_dir(directory.join(place)).unwrap();
+    }
+    std::fs::write(directory.join("..data/mine.rego"), rego).unwrap();
+    let loaded = Policies::with_directory(&directory);
+    assert!(loaded.is_ok(), "{:?}", loaded.err());
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test]

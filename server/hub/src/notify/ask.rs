@@ -37,7 +37,9 @@ pub enum Asked {
 pub(crate) fn right(kind: ActionKind) -> Option<Action> {
     match kind {
         ActionKind::SetUp => Some(Action::ManageProviderApps),
-        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Check => Some(Action::Connect),
+        ActionKind::Connect | ActionKind::AddAccount | ActionKind::Check | ActionKind::Resume => {
+            Some(Action::Connect)
+        }
         ActionKind::SignIn
         | ActionKind::Explain
         | ActionKind::OpenProvider

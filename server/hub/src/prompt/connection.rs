@@ -12,6 +12,7 @@ use crate::{
         ends::KnownEnd,
         health::{Health, Status},
     },
+    runs::{needed_by, needs},
     store::connection,
 };
 
@@ -24,6 +25,8 @@ pub struct Told {
     pub since: DateTime<Utc>,
     /// In which words.
     pub prompt: Prompt,
+    /// The scopes its button asks for, beside what was asked for before.
+    pub asks_for: Vec<String>,
 }
 
 /// Of what something is said.
@@ -37,12 +40,14 @@ pub enum Cause {
 
 impl Cause {
     /// What is to be said of a connection first; none while there is nothing, or
-    /// while it rests or has ended.
-    fn of(health: &Health, now: DateTime<Utc>) -> Option<Self> {
+    /// while it rests or has ended. `needed` is what runs wait for.
+    fn of(health: &Health, needed: &[String], now: DateTime<Utc>) -> Option<Self> {
         if matches!(health.status, Status::Paused | Status::Disconnected) {
             return None;
         }
         let wrong = || health.failure.clone().map(Self::Failure);
+        // What waits now goes before what ends some day.
+        let waits = || (!needed.is_empty()).then(|| Self::Failure(needs(needed)));
         let near = || health.ends.filter(|end| end.is_near(now)).map(Self::End);
         // A partial grant works: it is named, not counted as broken, and waits
         // for what cannot wait.
@@ -51,7 +56,7 @@ impl Cause {
             (!health.missing_scopes.is_empty())
                 .then(|| Self::Failure(Failure::told(code, "partial_grant")))
         };
-        wrong().or_else(near).or_else(partial)
+        wrong().or_else(waits).or_else(near).or_else(partial)
     }
 
     /// The failure, where it is one.
@@ -66,8 +71,13 @@ impl Cause {
 impl Hub {
     /// What is said of a connection now; none while there is nothing to say.
     pub fn told_of(&self, listed: &Listed) -> Option<Told> {
+        self.told_with(listed, &[])
+    }
+
+    /// The same where automations wait for `needed`: scopes that were not granted.
+    pub fn told_with(&self, listed: &Listed, needed: &[String]) -> Option<Told> {
         let now = self.clock.now();
-        let cause = Cause::of(&listed.health, now)?;
+        let cause = Cause::of(&listed.health, needed, now)?;
         let since = listed.health.since.unwrap_or(now);
         Some(self.told(listed, cause, since))
     }
@@ -75,9 +85,12 @@ impl Hub {
     /// What is said of a connection for `cause`.
     pub(crate) fn told(&self, listed: &Listed, cause: Cause, since: DateTime<Utc>) -> Told {
         let Listed { connection, health } = listed;
-        let missing = self
-            .catalog
-            .meanings(&connection.provider, &health.missing_scopes);
+        let asks_for = cause.failure().map(needed_by).unwrap_or_default();
+        let missing = match asks_for.is_empty() {
+            true => &health.missing_scopes,
+            false => &asks_for,
+        };
+        let missing = self.catalog.meanings(&connection.provider, missing);
         let subject = Subject {
             missing: &missing,
             ..self.subject_of(connection, since)
@@ -94,6 +107,7 @@ impl Hub {
             cause,
             since,
             prompt,
+            asks_for,
         }
     }
 

@@ -59,6 +59,8 @@ pub enum ActionKind {
     Explain,
     /// Proves the connection again now.
     Check,
+    /// Has a connection that rests work again.
+    Resume,
     /// Opens the page of the provider app.
     SetUp,
     /// Opens the provider's own site.

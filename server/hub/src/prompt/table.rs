@@ -350,6 +350,13 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             }),
         )
         .effect("It goes on by itself when the rule allows it. Nothing was lost"),
+        (Code::AdminApprovalRequired, "resting") => Entry::new(
+            Who::You,
+            format!("{account} at {p} is paused"),
+            fact("Somebody of your organisation chose that, and nothing uses it until then"),
+        )
+        .effect("It goes on by itself once that is resumed. Nothing was lost")
+        .action(Resume, "Resume"),
         (Code::AdminApprovalRequired, _) => Entry::new(
             Who::Admin,
             format!("Your organisation at {p} must allow this app"),

@@ -6,7 +6,9 @@ use super::*;
 use crate::{certificate::Whose, failure::FailureCode};
 
 /// Details with words of their own, beside one that has none.
-const DETAILS: [&str; 20] = [
+const DETAILS: [&str; 22] = [
+    "resting",
+    "needed_by_run",
     "provider_trouble",
     "ended_along",
     "installation_not_provable",

@@ -15,7 +15,7 @@ use crate::{
     store::{
         ConnectionId, Reach, TenantId, alarm, audit_chain, connection, data_key, deletion, erase,
         event::{self, Kind},
-        member, tenant,
+        member, run, tenant,
     },
 };
 
@@ -160,13 +160,18 @@ impl Hub {
         let provider = row.map(|row| row.provider).unwrap_or_default();
         deletion::note(&transaction, deletion).await?;
         alarm::forget(&transaction, id).await?;
+        // Whoever waits for them to go on has to hear that they never will.
+        let runs_ended = run::waiting_of(&transaction, id).await?;
         erase::connection(&transaction, id).await?;
         let new = event::New {
             tenant,
             kind: Kind::ConnectionDeleted,
             connection: Some(id),
             person: None,
-            data: event::Data::default(),
+            data: event::Data {
+                runs_ended,
+                ..Default::default()
+            },
         };
         event::append(&transaction, new, now).await?;
         let entry = Entry::new(who, deed).on(id).ended(Outcome::Done);

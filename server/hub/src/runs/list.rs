@@ -1,10 +1,13 @@
 //! Looking at runs and policies, and switching policies.
 
+use std::collections::BTreeMap;
+
 use sea_orm::ConnectionTrait;
 
-use super::policies::Source;
+use super::{policies::Source, stop::needed_by};
 use crate::{
     Error, Result,
+    connect::Listed,
     hub::Hub,
     people::{Action, Host, Member, Scope},
     record::{Deed, Entry, Target},
@@ -89,6 +92,34 @@ impl Hub {
     pub async fn paused_runs(&self, member: &Member) -> Result<Vec<(ConnectionId, i64)>> {
         member.may(Action::Look)?;
         Ok(run::paused_counts(self.store.db(), member.tenant()).await?)
+    }
+
+    /// The scopes that paused runs of the tenant need and their connections have
+    /// not, of each connection that some run waits for that way.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn scopes_needed(
+        &self,
+        member: &Member,
+        listed: &[Listed],
+    ) -> Result<BTreeMap<ConnectionId, Vec<String>>> {
+        member.may(Action::Look)?;
+        let rows = run::needed(self.store.db(), member.tenant()).await?;
+        let mut needed: BTreeMap<ConnectionId, Vec<String>> = BTreeMap::new();
+        for (id, scopes, failure) in rows {
+            let waits = failure.is_some_and(|failure| !needed_by(&failure).is_empty());
+            let Some(one) = listed.iter().find(|one| one.connection.id == id) else {
+                continue;
+            };
+            for scope in self.missing_for(one, &scopes).into_iter().filter(|_| waits) {
+                let own = needed.entry(id).or_default();
+                if !own.contains(&scope) {
+                    own.push(scope);
+                }
+            }
+        }
+        Ok(needed)
     }
 
     /// Every policy and the runs it stopped.

@@ -24,18 +24,20 @@ pub use list::{PolicyStanding, RunsOfPolicies};
 use crate::{
     Error, Result,
     connect::Listed,
-    failure::Failure,
+    failure::{Failure, FailureCode},
     hub::Hub,
     lend::{Borrower, Lent},
     people::{Authority, Host, Scope},
     secret::Secret,
     store::{
-        RunId,
+        ConnectionId, RunId, TenantId,
         event::{self, Kind},
         run::{self, Status},
+        words,
     },
 };
 use stop::Stop;
+pub(crate) use stop::{needed_by, needs};
 
 /// The longest name of an action, in characters.
 const LONGEST_ACTION: usize = 100;
@@ -114,7 +116,7 @@ impl Hub {
             action: new.action.trim().to_owned(),
             writes: new.writes,
             scopes_needed: new.scopes.join(" "),
-            correlation_id: new.correlation_id.map(str::to_owned),
+            correlation_id: new.correlation_id().map(str::to_owned),
             idempotency_hash: new.idempotency_key.map(|key| Secret::new(key).digest()),
             request_hash: Some(new.digest(listed.connection.id)),
             status: Status::Resumed,
@@ -136,6 +138,7 @@ impl Hub {
         {
             return self.ask_again(borrower, &row, before).await;
         }
+        self.accept_scopes(&listed, new.scopes)?;
         let listed = self.proven(listed).await?;
         if let Some(stop) = self.stops(&listed, &row).await? {
             return self
@@ -152,20 +155,73 @@ impl Hub {
         if !run::insert(self.store.db(), begun.clone()).await? {
             return self.asked_meanwhile(borrower, &begun).await;
         }
-        self.note_run(&begun);
-        let (run, lent) = match self.lend(borrower).await? {
-            Ok(lent) => (begun, Some(lent)),
-            Err(withheld) => {
-                let stop = Stop::from(withheld.failure);
-                (self.pause_run(&listed, begun, stop).await?, None)
+        let id = begun.id;
+        match self.lend_to(borrower, &listed, begun).await {
+            Ok((run, lent)) => Ok(Ran {
+                run,
+                lent,
+                account: listed.connection.name().to_owned(),
+                again: false,
+            }),
+            Err(error) => {
+                // Whoever asked hears that nothing was begun, and asks again.
+                run::take_back(self.store.db(), id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Lends the token of a run that is under way. What keeps it pauses the run,
+    /// also where that is our own trouble: one that is said to be under way and
+    /// has no token is one that nobody looks after.
+    async fn lend_to(
+        &self,
+        borrower: Borrower,
+        listed: &Listed,
+        row: run::Model,
+    ) -> Result<(run::Model, Option<Lent>)> {
+        let stop = match self.lend(borrower).await {
+            Ok(Ok(lent)) => {
+                self.note_run(&row);
+                return Ok((row, Some(lent)));
+            }
+            Ok(Err(withheld)) => withheld.failure.into(),
+            Err(Error::Paused) => Stop::resting(),
+            Err(error) => {
+                tracing::error!(run.id = %row.id, %error, "no token could be lent to a run");
+                Failure::inferred(FailureCode::HubInternal, "not_lent").into()
             }
         };
-        Ok(Ran {
-            run,
-            lent,
-            account: listed.connection.name().to_owned(),
-            again: false,
-        })
+        Ok((self.pause_run(listed, row, stop).await?, None))
+    }
+
+    /// A scope that the provider cannot be asked for is one that a run would
+    /// wait for in vain, unless the connection has it.
+    fn accept_scopes(&self, listed: &Listed, needed: &[String]) -> Result<()> {
+        let connection = &listed.connection;
+        let Some(provider) = self.catalog.get(&connection.provider) else {
+            return Ok(());
+        };
+        let granted = words(connection.scopes_granted.as_deref().unwrap_or_default());
+        let is_known = |name: &&String| provider.scope(name).is_some() || granted.contains(name);
+        match needed.iter().find(|name| !is_known(name)) {
+            None => Ok(()),
+            Some(unknown) => Err(Error::invalid(
+                "scopes",
+                format!("{} has no permission called {unknown}", provider.name()),
+            )),
+        }
+    }
+
+    /// Whether one more run of a tenant may wait.
+    async fn has_room(&self, tenant: TenantId) -> Result<()> {
+        match run::waiting(self.store.db(), tenant, MOST_WAITING).await? {
+            waiting if waiting < MOST_WAITING => Ok(()),
+            _ => Err(Error::TooMuch {
+                why: "Ten thousand runs of your organisation wait already: mend what they wait for, or cancel some",
+                wait: FULL,
+            }),
+        }
     }
 
     async fn begin_paused(
@@ -174,13 +230,7 @@ impl Hub {
         listed: &Listed,
         run: run::Model,
     ) -> Result<Ran> {
-        let waiting = run::waiting(self.store.db(), run.tenant_id, MOST_WAITING).await?;
-        if waiting >= MOST_WAITING {
-            return Err(Error::TooMuch {
-                why: "Ten thousand runs of your organisation wait already: mend what they wait for, or cancel some",
-                wait: FULL,
-            });
-        }
+        self.has_room(run.tenant_id).await?;
         let transaction = self.store.begin().await?;
         if !run::insert(&transaction, run.clone()).await? {
             transaction.rollback().await?;
@@ -221,8 +271,18 @@ impl Hub {
         }
         let mut row = row;
         if row.status == Status::Paused {
-            // All that wait for the same, in their order.
-            self.resume_of(row.tenant_id, row.connection_id).await?;
+            let listed = self.one(row.tenant_id, row.connection_id).await?;
+            match self.stops(&listed, &row).await? {
+                Some(stop) => {
+                    if self.look_later(&listed, &row, stop).await? {
+                        self.changes.nudge(row.tenant_id);
+                    }
+                }
+                // All that wait for the same, in their order.
+                None => {
+                    self.resume_of(row.tenant_id, row.connection_id).await?;
+                }
+            }
             let now = run::of_tenant(self.store.db(), row.tenant_id, row.id).await?;
             row = now.ok_or(Error::NotFound)?;
         }
@@ -248,16 +308,21 @@ impl Hub {
         if !run::go(self.store.db(), &row, Status::Allowed, change).await? {
             return Err(Error::Conflict("the run changed meanwhile; ask again"));
         }
+        let before = row.clone();
         row.status = Status::Allowed;
         row.started_at = Some(started_at);
-        self.note_run(&row);
-        Ok(match self.lend(borrower).await? {
-            Ok(lent) => ran(row, Some(lent)),
-            Err(withheld) => {
-                let stop = Stop::from(withheld.failure);
-                ran(self.pause_run(&listed, row, stop).await?, None)
+        match self.lend_to(borrower, &listed, row.clone()).await {
+            Ok((row, lent)) => Ok(ran(row, lent)),
+            Err(error) => {
+                // It is to be gone on with, as before.
+                let change = run::ActiveModel {
+                    started_at: Set(before.started_at),
+                    ..Default::default()
+                };
+                run::go(self.store.db(), &row, before.status, change).await?;
+                Err(error)
             }
-        })
+        }
     }
 
     /// Notes how a run ended. The same said twice is said once.
@@ -341,7 +406,8 @@ impl Hub {
     async fn proven(&self, listed: Listed) -> Result<Listed> {
         let Listed { connection, health } = &listed;
         let unknown = connection.last_ok_at.is_none() && health.failure.is_none();
-        if !unknown || connection.disconnected_at.is_some() {
+        let rests = connection.disconnected_at.is_some() || connection.paused_at.is_some();
+        if !unknown || rests {
             return Ok(listed);
         }
         let (tenant, id) = (connection.tenant_id, connection.id);
@@ -351,6 +417,7 @@ impl Hub {
 
     /// Pauses a run that was under way.
     async fn pause_run(&self, listed: &Listed, row: run::Model, stop: Stop) -> Result<run::Model> {
+        self.has_room(row.tenant_id).await?;
         let now = self.clock.now();
         let after = paused(row.clone(), stop, now);
         let change = run::ActiveModel {
@@ -448,13 +515,19 @@ impl NewRun<'_> {
         Ok(())
     }
 
-    fn digest(&self, connection: crate::store::ConnectionId) -> Vec<u8> {
+    /// As it is stored: what was measured.
+    fn correlation_id(&self) -> Option<&str> {
+        let word = self.correlation_id.map(str::trim);
+        word.filter(|word| !word.is_empty())
+    }
+
+    fn digest(&self, connection: ConnectionId) -> Vec<u8> {
         let told = format!(
             "{connection}\n{}\n{}\n{}\n{}",
             self.action.trim(),
             self.writes,
             self.scopes.join(" "),
-            self.correlation_id.unwrap_or_default(),
+            self.correlation_id().unwrap_or_default(),
         );
         Secret::new(told).digest()
     }

@@ -5,9 +5,13 @@
 //! failure `code` and a `detail`. Whatever else it answers, and every error and
 //! overrun, denies too: a rule that cannot be read is not one that allows.
 
-use std::{collections::BTreeMap, fs, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, io, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
-use regorus::{Engine, Value, utils::limits::ExecutionTimerConfig};
+use regorus::{
+    Engine, Value,
+    unstable::{self, Lexer, Token, TokenKind},
+    utils::limits::ExecutionTimerConfig,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -33,8 +37,9 @@ const LIMIT: Duration = Duration::from_millis(25);
 const STEPS: NonZeroU32 = NonZeroU32::new(64).expect("more than nothing");
 /// The largest policy, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// What allocates as much as it is told, in one step that no limit sees.
-const UNBOUNDED: [&str; 2] = ["numbers.range", "rand."];
+/// What allocates as much as it is told, in one step that no limit sees: the
+/// beginnings of their names.
+const UNBOUNDED: [(&str, &str); 2] = [("numbers", "range"), ("rand", "")];
 
 /// Where a policy comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +103,7 @@ impl Policy {
         if !is_name {
             return Err("call it by small letters, digits and _".into());
         }
-        if let Some(word) = UNBOUNDED.into_iter().find(|word| rego.contains(word)) {
+        if let Some(word) = unbounded(name, rego)? {
             return Err(format!("{word} may not be used"));
         }
         let mut engine = Engine::new();
@@ -197,7 +202,7 @@ impl Policies {
             let path = file
                 .map_err(|error| bad(directory, error.to_string()))?
                 .path();
-            if path.extension().is_none_or(|kind| kind != "rego") {
+            if !is_policy(&path).map_err(|problem| bad(&path, problem))? {
                 continue;
             }
             let policy = read(&path).map_err(|problem| bad(&path, problem))?;
@@ -229,6 +234,72 @@ impl Policies {
                 })
             })
     }
+}
+
+/// What of [`UNBOUNDED`] a policy calls, if anything. In a sentence or a comment
+/// the same word is harmless, so it is read as the engine reads it.
+fn unbounded(name: &str, rego: &str) -> Result<Option<String>, String> {
+    let source = unstable::Source::from_contents(format!("{name}.rego"), rego.to_owned());
+    let source = source.map_err(|error| error.to_string())?;
+    let mut lexer = Lexer::new(&source);
+    let mut tokens = Vec::new();
+    loop {
+        let Token(kind, span) = lexer.next_token().map_err(|error| error.to_string())?;
+        if kind == TokenKind::Eof {
+            break;
+        }
+        tokens.push((kind, span.text().trim_matches('"').to_owned()));
+    }
+    let text = |at: usize| tokens.get(at).map_or("", |(_, text)| text.as_str());
+    let calls = |at: usize| {
+        let (kind, first) = &tokens[at];
+        // `rand.intn` or `rand["intn"]`, and not `input.rand.x`.
+        let begins = *kind == TokenKind::Ident && (at == 0 || text(at - 1) != ".");
+        let goes_on = matches!(text(at + 1), "." | "[");
+        UNBOUNDED.iter().find_map(|(room, what)| {
+            let is_it = begins && goes_on && first == room && text(at + 2).starts_with(what);
+            is_it.then(|| format!("{room}.{}", text(at + 2)))
+        })
+    };
+    Ok((0..tokens.len()).find_map(calls))
+}
+
+/// Whether what lies in the directory is a policy. What somebody may take for
+/// one and is none is refused.
+fn is_policy(path: &Path) -> Result<bool, String> {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let is_hidden = name.is_some_and(|name| name.starts_with('.'));
+    if path.is_dir() {
+        // A directory that is mounted may keep its own things in hidden ones.
+        let holds = !is_hidden && holds_policy(path).map_err(|error| error.to_string())?;
+        return match holds || looks_like_policy(path) {
+            true => Err("policies lie side by side in one directory, not in further ones".into()),
+            false => Ok(false),
+        };
+    }
+    match path.extension() {
+        Some(ending) if ending == "rego" => Ok(true),
+        _ if looks_like_policy(path) => Err("its name has to end in small letters: .rego".into()),
+        _ => Ok(false),
+    }
+}
+
+fn looks_like_policy(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("rego"))
+}
+
+fn holds_policy(directory: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        // Links are not followed: they may lead in a circle.
+        let deeper = entry.file_type()?.is_dir();
+        if looks_like_policy(&path) || (deeper && holds_policy(&path)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn read(path: &Path) -> Result<Policy, String> {
@@ -368,9 +439,32 @@ mod tests {
         ] {
             assert!(policy(rego).is_err(), "{rego}");
         }
+        for call in [
+            "numbers.range_step(1, 9, 2)",
+            "rand.intn(\"x\", 9)",
+            "numbers[\"range\"](1, 9)",
+        ] {
+            // Also where what it is tried with does not come by.
+            let rego = format!("deny contains \"x\" if {{ input.run.action == \"y\"; {call} }}");
+            let refused = policy(&rego).err().expect("it is refused");
+            assert!(refused.contains("may not be used"), "{refused}");
+        }
         let elsewhere = "package elsewhere\ndeny contains \"x\" if true";
         assert!(Policy::load("mine", "", Source::Operator, elsewhere).is_err());
         assert!(Policy::load("../mine", "", Source::Operator, elsewhere).is_err());
+    }
+
+    #[test]
+    fn words_that_are_no_calls_are_harmless() {
+        for rego in [
+            "deny contains \"only our brand.\" if false",
+            "# numbers.range and rand. are not there\ndeny contains \"x\" if false",
+            "deny contains `no rand.intn here` if false",
+            "deny contains \"x\" if input.rand.numbers.range",
+            "numbers := [1, 2]\ndeny contains \"x\" if numbers[0] == 2",
+        ] {
+            assert_eq!(policy(rego).err(), None, "{rego}");
+        }
     }
 
     /// Ten nested loops over ten values: a century of work.

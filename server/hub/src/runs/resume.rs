@@ -1,12 +1,15 @@
 //! Paused runs go on by themselves: when something happened to their connection,
 //! when a rule changed, and now and then should nobody have said so.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::stop::Stop;
 use crate::{
     Error, Result,
+    connect::Listed,
     hub::Hub,
     store::{
         ConnectionId, TenantId,
@@ -16,7 +19,7 @@ use crate::{
     },
 };
 
-/// How many connections are looked at in one go, and how many runs of each.
+/// How many connections are read in one go, and how many runs of each.
 const BATCH: u64 = 100;
 /// The longest time between two looks at a paused run.
 const RAREST_LOOK: TimeDelta = TimeDelta::minutes(15);
@@ -35,28 +38,35 @@ impl Hub {
     /// When the database does not answer.
     pub async fn resume_runs(&self) -> Result<usize> {
         let mut resumed = 0;
+        let mut seen = BTreeSet::new();
         loop {
             let due = run::due(self.store.db(), self.clock.now(), BATCH).await?;
-            let batch = due.len();
+            let is_last = (due.len() as u64) < BATCH;
+            let before = seen.len();
             for (tenant, connection) in due {
-                resumed += self.resume_of(tenant, connection).await?;
+                // One that is woken all the time has its turn once a round, like
+                // every other.
+                if seen.insert(connection) {
+                    resumed += self.resume_of(tenant, connection).await?;
+                }
             }
-            if (batch as u64) < BATCH {
+            if is_last || seen.len() == before {
                 return Ok(resumed);
             }
         }
     }
 
-    /// The same for one connection.
+    /// The same for one connection: every run of it that waits, in their order,
+    /// for one that is not due may come before one that is.
     pub(super) async fn resume_of(&self, tenant: TenantId, id: ConnectionId) -> Result<usize> {
         let mut resumed = 0;
+        let mut after = None;
         loop {
-            let paused = run::paused(self.store.db(), id, BATCH).await?;
-            let batch = paused.len();
-            let went = self.resume_batch(tenant, id, paused).await?;
-            resumed += went;
-            // The rest stays stopped, or is to come.
-            if went == 0 || (batch as u64) < BATCH {
+            let paused = run::paused(self.store.db(), id, after, BATCH).await?;
+            let is_last = (paused.len() as u64) < BATCH;
+            after = paused.last().map(|row| (row.created_at, row.id));
+            resumed += self.resume_batch(tenant, id, paused).await?;
+            if is_last {
                 return Ok(resumed);
             }
         }
@@ -77,11 +87,15 @@ impl Hub {
         };
         let now = self.clock.now();
         let mut free = Vec::new();
+        let mut is_news = false;
         for row in paused {
             match self.stops(&listed, &row).await? {
                 None => free.push(row),
-                Some(stop) => self.look_later(&row, stop, now).await?,
+                Some(stop) => is_news |= self.look_later(&listed, &row, stop).await?,
             }
+        }
+        if is_news {
+            self.changes.nudge(tenant);
         }
         if free.is_empty() {
             return Ok(0);
@@ -117,18 +131,51 @@ impl Hub {
         Ok(resumed)
     }
 
-    /// What stops it may be another thing by now: it is what is shown.
-    async fn look_later(&self, row: &run::Model, stop: Stop, now: DateTime<Utc>) -> Result<()> {
+    /// What stops it may be another thing by now: it is what is shown, and is
+    /// told where it is another reason. Answers whether it is.
+    pub(super) async fn look_later(
+        &self,
+        listed: &Listed,
+        row: &run::Model,
+        stop: Stop,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let is_news = stop.is_news_to(row);
+        let is_due = row.look_at.is_none_or(|at| at <= now);
+        if !is_news && !is_due {
+            return Ok(false);
+        }
+        let after = run::Model {
+            look_at: Some(next_look(row.looks, now)),
+            looks: row.looks.saturating_add(1),
+            needed_person: row.needed_person || stop.needs_person(),
+            policy: stop.policy,
+            failure: Some(stop.failure),
+            ..row.clone()
+        };
         let change = run::ActiveModel {
-            look_at: Set(Some(next_look(row.looks, now))),
-            looks: Set(row.looks.saturating_add(1)),
-            needed_person: Set(row.needed_person || stop.needs_person()),
-            policy: Set(stop.policy),
-            failure: Set(Some(stop.failure)),
+            look_at: Set(after.look_at),
+            looks: Set(after.looks),
+            needed_person: Set(after.needed_person),
+            policy: Set(after.policy.clone()),
+            failure: Set(after.failure.clone()),
             ..Default::default()
         };
-        run::look_again(self.store.db(), row, change).await?;
-        Ok(())
+        if !is_news {
+            run::look_again(self.store.db(), row, change).await?;
+            return Ok(false);
+        }
+        let transaction = self.store.begin().await?;
+        // Of two processes that see it, one tells.
+        if !run::look_again(&transaction, row, change).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        self.tell_run(&transaction, listed, Kind::RunPaused, &after)
+            .await?;
+        transaction.commit().await?;
+        self.attempt_of_run(&after);
+        Ok(true)
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::policies::Denied;
 use crate::{
     Result,
+    catalog::SignIn,
     connect::Listed,
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -16,6 +17,8 @@ use crate::{
 
 /// The detail of a failure that names the scopes a run lacks.
 const NEEDED_BY_RUN: &str = "needed_by_run";
+/// The detail of a connection that a person lets rest.
+const RESTING: &str = "resting";
 
 /// What stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +48,49 @@ impl From<Denied> for Stop {
 }
 
 impl Stop {
+    /// That a person lets the connection rest.
+    pub fn resting() -> Self {
+        Failure::told(FailureCode::AdminApprovalRequired, RESTING).into()
+    }
+
     /// Whether it does not pass by itself.
     pub fn needs_person(&self) -> bool {
         !self.failure.code.is_transient()
+    }
+
+    /// Whether it is another reason than the one a run is paused for. What passes
+    /// by itself changes its details from look to look, and is one reason.
+    pub fn is_news_to(&self, row: &run::Model) -> bool {
+        let Some(before) = &row.failure else {
+            return true;
+        };
+        before.code != self.failure.code
+            || row.policy != self.policy
+            || (self.needs_person() && before.detail != self.failure.detail)
+    }
+}
+
+/// The scopes that a failure says are needed.
+pub(crate) fn needed_by(failure: &Failure) -> Vec<String> {
+    let text = failure.provider_text.as_deref();
+    let needed = text.filter(|_| failure.detail == NEEDED_BY_RUN);
+    words(needed.unwrap_or_default())
+}
+
+/// That automations need `scopes`.
+pub(crate) fn needs(scopes: &[String]) -> Failure {
+    needing(
+        Failure::told(FailureCode::PermissionMissing, NEEDED_BY_RUN),
+        scopes,
+    )
+}
+
+/// The same failure, naming each of `scopes`: none of them is cut off, as the
+/// words of a provider are.
+fn needing(failure: Failure, scopes: &[String]) -> Failure {
+    Failure {
+        provider_text: (!scopes.is_empty()).then(|| scopes.join(" ")),
+        ..failure
     }
 }
 
@@ -55,8 +98,8 @@ impl Hub {
     /// What stops a run now, as far as it is known without asking the provider.
     pub(super) async fn stops(&self, listed: &Listed, row: &run::Model) -> Result<Option<Stop>> {
         let now = self.clock.now();
-        if let Some(failure) = broken(listed, now) {
-            return Ok(Some(failure.into()));
+        if let Some(stop) = broken(listed, now) {
+            return Ok(Some(stop));
         }
         let off = self.policies_off(row.tenant_id).await?;
         let input = self.policy_input(listed, row, now);
@@ -67,8 +110,8 @@ impl Hub {
             Ok(denied) => denied.map(|mut denied| {
                 // Which ones, so that what is shown can name them.
                 if denied.failure.detail == NEEDED_BY_RUN {
-                    let missing = self.missing_for(listed, row).join(" ");
-                    denied.failure = denied.failure.with_text(missing);
+                    let missing = self.missing_for(listed, &row.scopes_needed);
+                    denied.failure = needing(denied.failure, &missing);
                 }
                 Stop::from(denied)
             }),
@@ -95,7 +138,7 @@ impl Hub {
             "run": {
                 "action": row.action,
                 "writes": row.writes,
-                "scopes_missing": self.missing_for(listed, row),
+                "scopes_missing": self.missing_for(listed, &row.scopes_needed),
                 "scopes_needed": needed,
                 "correlation_id": row.correlation_id,
             },
@@ -121,10 +164,7 @@ impl Hub {
     /// Why a run is paused or failed, in words.
     pub fn run_prompt(&self, row: &run::Model, account: Option<&str>) -> Option<Prompt> {
         let failure = row.failure.as_ref()?;
-        let missing = failure.provider_text.as_deref();
-        let missing = missing.filter(|_| failure.detail == NEEDED_BY_RUN);
-        let missing = words(missing.unwrap_or_default());
-        let missing = self.catalog.meanings(&row.provider, &missing);
+        let missing = self.catalog.meanings(&row.provider, &needed_by(failure));
         let subject = Subject {
             provider_name: self.catalog.name_of(&row.provider),
             account,
@@ -135,31 +175,37 @@ impl Hub {
         Some(Prompt::of(failure, &subject))
     }
 
-    /// The scopes a run needs and its connection has not; none where the
-    /// provider does not say what was granted.
-    fn missing_for(&self, listed: &Listed, row: &run::Model) -> Vec<String> {
+    /// The scopes that are needed, space-separated, and that a connection has
+    /// not. Where a provider does not say what it granted, it granted what was
+    /// asked for (RFC 6749, 5.1); of a key nobody knows what it opens.
+    pub(super) fn missing_for(&self, listed: &Listed, needed: &str) -> Vec<String> {
         let connection = &listed.connection;
-        let needed = words(&row.scopes_needed);
-        let granted = connection.scopes_granted.as_deref().map(words);
-        match (self.catalog.get(&connection.provider), granted) {
-            (Some(provider), Some(granted)) => provider.missing_scopes(&needed, &granted),
-            _ => Vec::new(),
+        let Some(provider) = self.catalog.get(&connection.provider) else {
+            return Vec::new();
+        };
+        let asked = (provider.sign_in() == SignIn::OneClick).then_some(&connection.scopes_asked);
+        match connection.scopes_granted.as_ref().or(asked) {
+            Some(granted) => provider.missing_scopes(&words(needed), &words(granted)),
+            None => Vec::new(),
         }
     }
 }
 
 /// Why the connection cannot be used, if it cannot.
-fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Failure> {
+fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Stop> {
     if health.status == Status::Disconnected || connection.disconnected_at.is_some() {
         let code = FailureCode::GrantRevokedOrExpired;
-        return Some(Failure::told(code, "disconnected"));
+        return Some(Failure::told(code, "disconnected").into());
+    }
+    if connection.paused_at.is_some() {
+        return Some(Stop::resting());
     }
     let failure = health.failure.clone()?;
     // The provider's trouble leaves a token that has not ended usable.
     let ended = health.expires_at.is_some_and(|end| end <= now);
     match leaves_token_usable(failure.code) && !ended {
         true => None,
-        false => Some(failure),
+        false => Some(failure.into()),
     }
 }
 

@@ -162,6 +162,9 @@ pub struct Data {
     pub used_by: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation: Option<String>,
+    /// The uses that waited for the connection, and ended with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs_ended: Vec<RunId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

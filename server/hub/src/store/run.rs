@@ -188,22 +188,34 @@ pub async fn page(
     query.all(db).await
 }
 
-/// The paused runs of a connection, in the order in which they were asked for.
+/// A place in the order in which runs were asked for. Ids alone are not that
+/// order: of two processes the clocks differ, and within a millisecond ids are
+/// drawn.
+pub type Place = (DateTime<Utc>, RunId);
+
+/// The paused runs of a connection after `after`, in the order in which they
+/// were asked for.
 pub async fn paused(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
+    after: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
+    let mut query = Entity::find()
         .filter(Column::ConnectionId.eq(connection))
         .filter(Column::Status.eq(Status::Paused))
+        .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id)
-        .limit(limit)
-        .all(db)
-        .await
+        .limit(limit);
+    if let Some((at, id)) = after {
+        let same = Column::CreatedAt.eq(at).and(Column::Id.gt(id));
+        query = query.filter(Column::CreatedAt.gt(at).or(same));
+    }
+    query.all(db).await
 }
 
-/// Connections with paused runs that are to be looked at.
+/// Connections with paused runs that are to be looked at, the one that has
+/// waited longest for it first.
 pub async fn due(
     db: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -212,9 +224,12 @@ pub async fn due(
     Entity::find()
         .select_only()
         .columns([Column::TenantId, Column::ConnectionId])
-        .distinct()
         .filter(Column::Status.eq(Status::Paused))
         .filter(Column::LookAt.lte(now))
+        .group_by(Column::TenantId)
+        .group_by(Column::ConnectionId)
+        .order_by_asc(Column::LookAt.min())
+        .order_by_asc(Column::ConnectionId)
         .limit(limit)
         .into_tuple()
         .all(db)
@@ -251,18 +266,29 @@ pub async fn wake_tenant(
         .map(|_| ())
 }
 
-/// Puts the next look at a paused run off.
+/// Puts the next look at a paused run off; false when somebody else has looked
+/// meanwhile, or has it looked at.
 pub async fn look_again(
     db: &impl ConnectionTrait,
     row: &Model,
     change: ActiveModel,
-) -> Result<(), DbErr> {
-    Entity::update_many()
+) -> Result<bool, DbErr> {
+    let put_off = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(row.id))
         .filter(Column::Status.eq(Status::Paused))
         // Whoever woke it meanwhile is heard.
         .filter(Column::LookAt.eq(row.look_at))
+        .exec(db)
+        .await?;
+    Ok(put_off.rows_affected == 1)
+}
+
+/// Takes back a run that was begun and that nothing was lent for.
+pub async fn take_back(db: &impl ConnectionTrait, id: RunId) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::Id.eq(id))
+        .filter(Column::Status.eq(Status::Allowed))
         .exec(db)
         .await
         .map(|_| ())
@@ -316,6 +342,42 @@ pub async fn paused_counts(
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::Status.eq(Status::Paused))
         .group_by(Column::ConnectionId)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// What paused runs of a tenant that a policy stops need, and why they wait: by
+/// connection, each only once.
+pub async fn needed(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<(ConnectionId, String, Option<Failure>)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::ConnectionId, Column::ScopesNeeded, Column::Failure])
+        .distinct()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Status.eq(Status::Paused))
+        .filter(Column::Policy.is_not_null())
+        .filter(Column::ScopesNeeded.ne(""))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// The runs of a connection that wait: paused, or told to go on.
+pub async fn waiting_of(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+) -> Result<Vec<RunId>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(Column::Status.is_in([Status::Paused, Status::Resumed]))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
         .into_tuple()
         .all(db)
         .await

@@ -79,6 +79,9 @@ pub struct Telling {
     /// What the host application knows that by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+    /// The uses that waited for a connection which is no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs_ended: Vec<RunId>,
 }
 
 /// A connection, as far as it is still there.
@@ -168,6 +171,7 @@ impl Hub {
                 columns: event.data.columns,
                 run_id: event.data.used_by,
                 correlation_id: event.data.correlation.clone(),
+                runs_ended: event.data.runs_ended.clone(),
             },
         }
     }

@@ -93,6 +93,9 @@ struct EventData {
     /// What you know that run by
     #[schema(required = false)]
     correlation_id: Option<String>,
+    /// The runs that waited for a connection which was deleted: they are no more
+    #[schema(required = false)]
+    runs_ended: Option<Vec<uuid::Uuid>>,
 }
 
 /// A connection, as far as it is still there.

@@ -73,7 +73,8 @@ struct RunBody {
     /// Whether it changes something at the provider; it does where nobody says
     #[serde(default = "yes")]
     writes: bool,
-    /// The provider's permissions it cannot do without, 50 at most
+    /// The provider's permissions it cannot do without, 50 at most: those that the
+    /// catalog has of it, or that the connection was granted
     #[serde(default)]
     scopes: Vec<String>,
     /// What you know it by; told back in the events
@@ -176,7 +177,7 @@ struct RunList {
 ///
 /// Say what the automation is about to do, and borrow the token for it in one
 /// step. It is answered `allowed` with the token, or `paused` with a code and a
-/// prompt: the connection is broken, or a policy stops it. A paused run goes on
+/// prompt: the connection is broken or rests, or a policy stops it. A paused run goes on
 /// by itself when the cause is gone: the event `run.resumed` tells so, once and in
 /// the order of the runs of a connection; borrow its token then.
 #[utoipa::path(
