@@ -9,8 +9,9 @@ use lettre::{
 
 use crate::secret::Secret;
 
-/// How long the mail server may take for one mail. Well below the lease of the
-/// outbox, so that no other process sends it meanwhile.
+/// How long the mail server may take for one mail, from the first word to the
+/// last. Well below the lease of the outbox, so that no other process sends it
+/// meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where mail goes out, and from whom.
@@ -42,6 +43,7 @@ pub struct Mailer(Option<Arc<Way>>);
 struct Way {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    patience: Duration,
 }
 
 /// The address carries a password.
@@ -56,6 +58,7 @@ impl std::fmt::Debug for Mailer {
 }
 
 /// Why a mail was not taken.
+#[derive(Debug)]
 pub(super) struct NotTaken {
     /// In a word, for the record: never what the server said.
     pub problem: &'static str,
@@ -69,13 +72,18 @@ impl Mailer {
     /// # Errors
     /// [`MailSettingsError`].
     pub fn new(settings: &MailSettings) -> Result<Self, MailSettingsError> {
+        Self::patient(settings, PATIENCE)
+    }
+
+    fn patient(settings: &MailSettings, patience: Duration) -> Result<Self, MailSettingsError> {
         let url = settings.url.expose();
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
         let builder = builder.map_err(|_| MailSettingsError::Url)?;
         let from = settings.from.parse().map_err(|_| MailSettingsError::From)?;
         Ok(Self(Some(Arc::new(Way {
-            transport: builder.timeout(Some(PATIENCE)).build(),
+            transport: builder.timeout(Some(patience)).build(),
             from,
+            patience,
         }))))
     }
 
@@ -97,7 +105,15 @@ impl Mailer {
                 is_final: false,
             });
         };
-        let sent = way.transport.send(message).await;
+        // The transport minds the time of connecting only, and a server that says
+        // nothing more would hold up every mail.
+        let sending = way.transport.send(message);
+        let Ok(sent) = tokio::time::timeout(way.patience, sending).await else {
+            return Err(NotTaken {
+                problem: "timeout",
+                is_final: false,
+            });
+        };
         sent.map(|_| ()).map_err(|error| NotTaken {
             problem: problem(&error),
             is_final: error.is_permanent(),
@@ -116,5 +132,39 @@ fn problem(error: &SmtpError) -> &'static str {
         "tls"
     } else {
         "not_reached"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    fn settings(url: &str) -> MailSettings {
+        MailSettings {
+            url: Secret::new(url),
+            from: "Linkwell <linkwell@example.com>".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_more_is_left_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.write_all(b"220 mail\r\n").await.unwrap();
+                kept.push(stream);
+            }
+        });
+        let mailer = Mailer::patient(&settings(&url), Duration::from_millis(50)).unwrap();
+        let from = mailer.from().unwrap().clone();
+        let message = Message::builder().from(from.clone()).to(from);
+        let message = message.body(String::new()).unwrap();
+        let taken = tokio::time::timeout(Duration::from_secs(20), mailer.send(message));
+        let not_taken = taken.await.expect("an answer in time").unwrap_err();
+        assert_eq!((not_taken.problem, not_taken.is_final), ("timeout", false));
     }
 }
