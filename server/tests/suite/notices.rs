@@ -22,7 +22,9 @@ use serde_json::json;
 use crate::{
     events::Events,
     gate::rows,
-    harness::{Browser, EMAIL, PASSWORD, Setup, TENANT, World, location},
+    harness::{
+        Browser, EMAIL, PASSWORD, Setup, TENANT, World, changed_entries, location,
+    },
     postbox::{Letter, Mood, Postbox},
     wizard,
 };
@@ -174,6 +176,38 @@ async fn an_alarm_is_raised_once_and_withdrawn_with_what_ended_it() {
     assert_eq!(alarms(&world).await, 0, "nothing of it is kept");
     let left = notice::Entity::find().count(hub.store.db()).await.unwrap();
     assert_eq!(left, 0);
+}
+
+/// An app in testing: each approval lasts less than the warning before its end.
+#[tokio::test]
+async fn an_end_that_is_near_again_after_a_reconnect_is_told_again() {
+    let world = World::with(Setup {
+        catalog: Some(changed_entries(&[(
+            "sandbox",
+            "refresh_lifetime = \"unknown\"",
+            "refresh_lifetime = \"7d\"\nrefresh_absolute = true",
+        )])),
+        ..Setup::default()
+    })
+    .await;
+    world.rules(|rules| rules.refresh_lifetime_s = 7 * 24 * 60 * 60);
+    let id = world.connect().await;
+    let browser = world.signed_in().await;
+    let hub = &world.app.hub;
+    let open = async || {
+        let tenant = world.member().tenant();
+        let open = alarm::open_of(hub.store.db(), tenant, id).await.unwrap();
+        open.into_iter().map(|alarm| alarm.cause).collect::<Vec<_>>()
+    };
+    for times in 1..=3 {
+        assert_eq!((alarms(&world).await, bell(&browser).await), (times, 1));
+        assert_eq!(open().await, [alarm::Cause::Expiring]);
+        // Telling is once, however often it is looked at.
+        hub.check(world.member(), id).await.unwrap();
+        assert_eq!(alarms(&world).await, times);
+        world.advance(TimeDelta::minutes(2));
+        reconnect(&browser, id).await;
+    }
 }
 
 #[tokio::test]
