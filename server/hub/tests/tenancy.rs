@@ -39,7 +39,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("store/alarm.rs", "sweep", BACKGROUND),
     ("store/alarm.rs", "unattended", BACKGROUND),
     ("store/alarm.rs", "withdraw", CONNECTION),
-    ("store/alarm.rs", "withdraw_wishes", BACKGROUND),
     ("store/api_key.rs", "shown", SECRET),
     ("store/attempt.rs", "sweep", BACKGROUND),
     ("store/audit_chain.rs", "all", BACKGROUND),

@@ -22,9 +22,7 @@ use serde_json::json;
 use crate::{
     events::Events,
     gate::rows,
-    harness::{
-        Browser, EMAIL, PASSWORD, Setup, TENANT, World, changed_entries, location,
-    },
+    harness::{Browser, EMAIL, PASSWORD, Setup, TENANT, World, changed_entries, location},
     postbox::{Letter, Mood, Postbox},
     wizard,
 };
@@ -197,7 +195,9 @@ async fn an_end_that_is_near_again_after_a_reconnect_is_told_again() {
     let open = async || {
         let tenant = world.member().tenant();
         let open = alarm::open_of(hub.store.db(), tenant, id).await.unwrap();
-        open.into_iter().map(|alarm| alarm.cause).collect::<Vec<_>>()
+        open.into_iter()
+            .map(|alarm| alarm.cause)
+            .collect::<Vec<_>>()
     };
     for times in 1..=3 {
         assert_eq!((alarms(&world).await, bell(&browser).await), (times, 1));
@@ -260,6 +260,55 @@ async fn what_heals_by_itself_calls_nobody_but_who_wants_to_know() {
     assert!(round(&world, &postbox).await.is_empty());
     let nothing = world.app.hub.tell_when_it_works(world.member(), id).await;
     assert!(matches!(nothing, Err(Error::NotFound)));
+}
+
+/// Every connection of the shop fails, which is its own trouble; one of them is
+/// waited for.
+#[tokio::test]
+async fn a_wish_ends_with_its_own_connection_and_is_not_lost_when_that_breaks_again() {
+    let (world, postbox) = world().await;
+    world.rules(|rules| rules.access_lifetime_s = 400 * 24 * 60 * 60);
+    let host = world.any_host().await;
+    let hub = &world.app.hub;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(world.import_living(&host).await);
+    }
+    let check = async |id: ConnectionId| hub.check(world.member(), id).await.unwrap();
+    for id in &ids {
+        check(*id).await;
+    }
+    // What worked a moment ago would speak for the shop.
+    world.advance(TimeDelta::minutes(10));
+    let down = Fault::server_error(503).at(Endpoint::Api);
+    world.shop.set_faults(down.clone().into());
+    for id in &ids {
+        check(*id).await;
+    }
+    assert_eq!(hub.troubles().await.unwrap().len(), 1);
+    let (waited_for, other) = (ids[0], ids[1]);
+    let wish = hub.tell_when_it_works(world.member(), waited_for);
+    wish.await.unwrap();
+
+    world.shop.set_faults(Default::default());
+    check(other).await;
+    assert!(hub.troubles().await.unwrap().is_empty());
+    assert!(round(&world, &postbox).await.is_empty());
+    assert!(hub.waits_for(world.member(), waited_for).await.unwrap());
+    check(waited_for).await;
+    // It breaks before that is said.
+    world.shop.set_faults(down.into());
+    check(waited_for).await;
+    assert!(round(&world, &postbox).await.is_empty());
+    assert_eq!(hub.unread_notices(world.member()).await.unwrap(), 0);
+    assert!(hub.waits_for(world.member(), waited_for).await.unwrap());
+    world.shop.set_faults(Default::default());
+    check(waited_for).await;
+    let letters = round(&world, &postbox).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "Sandbox Shop works again");
+    assert!(!hub.waits_for(world.member(), waited_for).await.unwrap());
+    assert!(round(&world, &postbox).await.is_empty());
 }
 
 #[tokio::test]

@@ -113,6 +113,13 @@ impl Hub {
             self.tell(db, &connection, kind, event::Data::default())
                 .await?;
         }
+        // What nobody was told of may be waited for all the same: it ends with the
+        // connection's own success, and not with that of its provider.
+        let works = failure.is_none() && connection.disconnected_at.is_none();
+        if works && before.is_none() && after.is_none() {
+            let wishes = [raised::Cause::Degraded];
+            raised::withdraw(db, id, &wishes, raised::Ending::Works, now).await?;
+        }
         if before == after && !self.has_lost_its_alarm(db, &connection).await? {
             return Ok(());
         }

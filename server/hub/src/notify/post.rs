@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Error, Hub, Result,
     connect::Listed,
+    failure::Failure,
     people::Action,
     prompt::{ActionKind, Prompt},
     store::{
@@ -19,7 +20,7 @@ use crate::{
         mail::{Kind, State},
         mail_choice,
         member::{self, Membership},
-        notice,
+        notice, watcher,
     },
 };
 
@@ -165,9 +166,14 @@ impl Hub {
         };
         let name = self.name_of(&listed.connection);
         let about_end = matches!(row.kind, Kind::Solved | Kind::Works);
+        if about_end != alarm.ended_at.is_some() {
+            return Ok(None);
+        }
         // It may have broken again since it healed.
-        let is_wrong = listed.health.failure.is_some();
-        if about_end != alarm.ended_at.is_some() || (about_end && is_wrong) {
+        if let (true, Some(failure)) = (about_end, &listed.health.failure) {
+            if row.kind == Kind::Works {
+                self.wait_on(row, &alarm, failure.clone()).await?;
+            }
             return Ok(None);
         }
         let organisation = organisation(db, row.tenant_id).await?;
@@ -221,6 +227,31 @@ impl Hub {
             because,
             choices: self.choices_page(),
         }))
+    }
+
+    /// Takes back that something works which somebody waits for: they go on
+    /// waiting, for the next time it does.
+    async fn wait_on(
+        &self,
+        row: &mail::Model,
+        alarm: &alarm::Model,
+        failure: Failure,
+    ) -> Result<()> {
+        let (tenant, id, now) = (alarm.tenant_id, alarm.connection_id, self.clock.now());
+        let transaction = self.store.begin().await?;
+        notice::end(&transaction, alarm.id, now).await?;
+        let wish = watcher::Model {
+            connection_id: id,
+            person_id: row.person_id,
+            tenant_id: tenant,
+            at: now,
+        };
+        watcher::add(&transaction, wish).await?;
+        let open = alarm::open_of(&transaction, tenant, id).await?;
+        if open.iter().all(|alarm| alarm.cause == Cause::Expiring) {
+            alarm::raise_wish(&transaction, tenant, id, failure, now).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Everything a person is told of that is still wrong, and what of the last

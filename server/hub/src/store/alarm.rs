@@ -208,31 +208,6 @@ pub async fn raise_wish(
     raise(db, &new, connection, Cause::Degraded, now).await
 }
 
-/// A provider works again: ends what was raised for wishes only.
-pub async fn withdraw_wishes(
-    db: &impl ConnectionTrait,
-    provider: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let of_provider = connection::Entity::find()
-        .select_only()
-        .column(connection::Column::Id)
-        .filter(connection::Column::Provider.eq(provider))
-        .filter(connection::Column::Alarm.is_null())
-        .into_query();
-    let open = Entity::find()
-        .filter(Column::ConnectionId.in_subquery(of_provider))
-        .filter(Column::Cause.eq(Cause::Degraded))
-        .filter(Column::EndedAt.is_null())
-        .all(db)
-        .await?;
-    for alarm in open {
-        let id = alarm.connection_id;
-        withdraw(db, id, &[Cause::Degraded], Ending::Works, now).await?;
-    }
-    Ok(())
-}
-
 /// Ends alarms of a connection: nobody is told of them any more, links to repair
 /// it do nothing more, and who had mail hears that it is over.
 pub async fn withdraw(
