@@ -464,7 +464,14 @@ async fn each_chooses_what_they_are_mailed() {
     revoke(&world, id).await;
     world.advance(TimeDelta::minutes(16));
     assert!(round(&world, &postbox).await.is_empty());
+    world.advance(TimeDelta::hours(47));
+    assert!(
+        round(&world, &postbox).await.is_empty(),
+        "nor in the digest"
+    );
     reconnect(&browser, id).await;
+    let now = world.clock.now();
+    world.advance(TimeDelta::hours(i64::from(33 - now.hour()) % 24));
 
     let all = [
         ("topics[trouble]", "on"),

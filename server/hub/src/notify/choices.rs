@@ -1,11 +1,14 @@
 //! What each person wants to be mailed.
 
+use sea_orm::Iterable;
+
 use crate::{
     Error, Hub, Result,
     people::Member,
     store::{
         mail::{self, Kind},
         mail_choice::{self, Pace},
+        notice::Reason,
         words,
     },
 };
@@ -52,6 +55,16 @@ impl Topic {
             Kind::Works | Kind::Digest => None,
         }
     }
+
+    fn of_reason(reason: Reason) -> Option<Self> {
+        match reason {
+            Reason::Trouble => Some(Self::Trouble),
+            Reason::Unattended => Some(Self::Unattended),
+            Reason::Asked => Some(Self::Asked),
+            // That is over.
+            Reason::Works => None,
+        }
+    }
 }
 
 /// What one person wants to be mailed.
@@ -84,6 +97,14 @@ impl MailChoices {
             Pace::Digest => matches!(kind, Kind::Asked | Kind::Works | Kind::Digest),
         };
         wanted && in_time
+    }
+
+    /// Why somebody has to be told of something for their digest to say it.
+    pub(super) fn reasons(&self) -> Vec<Reason> {
+        let topic = |reason: &Reason| Topic::of_reason(*reason);
+        let wanted =
+            |reason: &Reason| topic(reason).is_some_and(|one| !self.without.contains(&one));
+        Reason::iter().filter(wanted).collect()
     }
 }
 

@@ -71,7 +71,8 @@ impl Hub {
                 Pace::Digest => morning - MAIL_AFTER,
                 Pace::AtOnce => morning - AGAIN_AFTER,
             };
-            let told = notice::concerned_by(db, tenant, person, before).await?;
+            let reasons = choices.reasons();
+            let told = notice::concerned_by(db, tenant, person, &reasons, before).await?;
             if told {
                 mail::queue_digest(db, whose, morning.date_naive(), now).await?;
             }

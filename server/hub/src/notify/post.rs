@@ -150,7 +150,7 @@ impl Hub {
             return Ok(None);
         }
         if row.kind == Kind::Digest {
-            return self.digest(row, person).await;
+            return self.digest(row, person, &choices).await;
         }
         let alarm = match row.alarm_id {
             Some(id) => alarm::of_tenant(db, row.tenant_id, id).await?,
@@ -254,11 +254,16 @@ impl Hub {
         Ok(transaction.commit().await?)
     }
 
-    /// Everything a person is told of that is still wrong, and what of the last
-    /// digest is not.
-    async fn digest(&self, row: &mail::Model, person: &Membership) -> Result<Option<Letter>> {
-        let (db, tenant) = (self.store.db(), row.tenant_id);
-        let told = notice::of_person(db, tenant, row.person_id, LONGEST_DIGEST).await?;
+    /// Everything a person is told of that is still wrong.
+    async fn digest(
+        &self,
+        row: &mail::Model,
+        person: &Membership,
+        choices: &MailChoices,
+    ) -> Result<Option<Letter>> {
+        let (db, tenant, reasons) = (self.store.db(), row.tenant_id, choices.reasons());
+        let told = notice::for_reasons(db, tenant, row.person_id, &reasons, LONGEST_DIGEST);
+        let told = told.await?;
         let mut ids: Vec<_> = told.iter().map(|notice| notice.alarm_id).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -113,6 +113,22 @@ pub async fn of_person(
         .await
 }
 
+/// The same of what they are told for one of these reasons.
+pub async fn for_reasons(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    reasons: &[Reason],
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    standing(tenant, person)
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
+        .order_by_desc(Column::At)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
 /// Whether a person is told of an alarm, for whatever reason.
 pub async fn is_told(
     db: &impl ConnectionTrait,
@@ -196,14 +212,17 @@ pub async fn count_asked_by(
         .await
 }
 
-/// Whether a person is told of something that began before `before`.
+/// Whether a person is told, for one of these reasons, of something that began
+/// before `before`.
 pub async fn concerned_by(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     person: PersonId,
+    reasons: &[Reason],
     before: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     standing(tenant, person)
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
         .filter(Column::AlarmId.in_subquery(older(before)))
         .exists(db)
         .await
