@@ -367,6 +367,43 @@ async fn who_connected_it_is_mailed_after_a_quarter_of_an_hour_and_told_when_it_
 }
 
 #[tokio::test]
+async fn what_breaks_together_is_one_mail() {
+    let (world, postbox) = world().await;
+    let host = world.any_host().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.import_living(&host).await);
+    }
+    for id in &ids {
+        revoke(&world, *id).await;
+    }
+    world.advance(TimeDelta::minutes(15));
+    let other = world.another().await;
+    let (here, there) = tokio::join!(world.app.hub.send_mail(), other.app.hub.send_mail());
+    assert_eq!(here.unwrap() + there.unwrap(), 1);
+    let letters = postbox.take();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "5 connections need somebody");
+    assert_eq!(letters[0].text.matches("/link/").count(), 5);
+    // What the mail server wants later stays one mail, and what is over meanwhile
+    // is left out of it.
+    for id in &ids {
+        world.app.hub.pause(world.member(), *id).await.unwrap();
+        world.app.hub.resume(world.member(), *id).await.unwrap();
+        revoke(&world, *id).await;
+    }
+    world.advance(TimeDelta::minutes(15));
+    postbox.is(Mood::NotNow);
+    assert!(round(&world, &postbox).await.is_empty());
+    postbox.is(Mood::Takes);
+    world.app.hub.pause(world.member(), ids[0]).await.unwrap();
+    world.advance(TimeDelta::minutes(1));
+    let letters = round(&world, &postbox).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "4 connections need somebody");
+}
+
+#[tokio::test]
 async fn what_lasts_is_said_every_morning_and_to_the_admins_after_a_day() {
     let (world, postbox) = world().await;
     let id = world.connect().await;
