@@ -87,7 +87,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("store/notice.rs", "asked", ROW),
     ("store/notice.rs", "end", ROW),
     ("store/notice.rs", "is_told", ROW),
-    ("store/notice.rs", "older", BACKGROUND),
+    ("store/notice.rs", "open_alarms", BACKGROUND),
     ("store/provider_app.rs", "of_app", HUB),
     ("store/run.rs", "forget", CONNECTION),
     ("store/run.rs", "go", ROW),

@@ -212,8 +212,8 @@ pub async fn count_asked_by(
         .await
 }
 
-/// Whether a person is told, for one of these reasons, of something that began
-/// before `before`.
+/// Whether a person was told, for one of these reasons, before `before` of what
+/// is wrong still.
 pub async fn concerned_by(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -223,22 +223,22 @@ pub async fn concerned_by(
 ) -> Result<bool, DbErr> {
     standing(tenant, person)
         .filter(Column::Reason.is_in(reasons.iter().copied()))
-        .filter(Column::AlarmId.in_subquery(older(before)))
+        .filter(Column::At.lte(before))
+        .filter(Column::AlarmId.in_subquery(open_alarms()))
         .exists(db)
         .await
 }
 
-fn older(before: DateTime<Utc>) -> sea_orm::sea_query::SelectStatement {
+fn open_alarms() -> sea_orm::sea_query::SelectStatement {
     alarm::Entity::find()
         .select_only()
         .column(alarm::Column::Id)
         .filter(alarm::Column::EndedAt.is_null())
-        .filter(alarm::Column::RaisedAt.lte(before))
         .into_query()
 }
 
-/// Everybody who is told of something that began before `before`, each with
-/// their tenant.
+/// Everybody who was told before `before` of what is wrong still, each with their
+/// tenant.
 pub async fn concerned(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
@@ -249,7 +249,8 @@ pub async fn concerned(
         .column(Column::PersonId)
         .distinct()
         .filter(Column::EndedAt.is_null())
-        .filter(Column::AlarmId.in_subquery(older(before)))
+        .filter(Column::At.lte(before))
+        .filter(Column::AlarmId.in_subquery(open_alarms()))
         .into_tuple()
         .all(db)
         .await
