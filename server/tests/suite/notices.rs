@@ -536,6 +536,55 @@ async fn each_chooses_what_they_are_mailed() {
 }
 
 #[tokio::test]
+async fn what_a_digest_said_and_is_over_is_in_the_next() {
+    let (world, postbox) = world().await;
+    let id = world.connect().await;
+    let browser = world.signed_in().await;
+    let hub = &world.app.hub;
+    let digests = MailChoices {
+        pace: Pace::Digest,
+        without: Vec::new(),
+    };
+    hub.choose_mail(world.member(), &digests).await.unwrap();
+    let day = async || {
+        world.advance(TimeDelta::days(1));
+        round(&world, &postbox).await
+    };
+    revoke(&world, id).await;
+    let letters = day().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "1 connection needs somebody");
+    reconnect(&browser, id).await;
+    assert!(round(&world, &postbox).await.is_empty(), "not by itself");
+    let letters = day().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "1 connection works again");
+    assert!(letters[0].text.contains("It works again."));
+    assert!(day().await.is_empty(), "and not again");
+
+    // Who is asked is mailed at once, and that it is over, too.
+    let vera = colleague(&world, "Vera", Role::Viewer).await;
+    revoke(&world, id).await;
+    let asked = hub.ask_to_repair(&vera, id, world.member().person()).await;
+    asked.unwrap();
+    assert_eq!(round(&world, &postbox).await.len(), 1);
+    reconnect(&browser, id).await;
+    let letters = round(&world, &postbox).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].subject, "Sandbox Shop works again");
+    assert!(day().await.is_empty());
+
+    // Who does without, does without it there, too.
+    revoke(&world, id).await;
+    assert_eq!(day().await.len(), 1);
+    let without = vec![Topic::Solved];
+    let choices = MailChoices { without, ..digests };
+    hub.choose_mail(world.member(), &choices).await.unwrap();
+    reconnect(&browser, id).await;
+    assert!(day().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_mail_server_that_is_away_costs_time_and_no_mail() {
     let (world, postbox) = world().await;
     let id = world.connect().await;

@@ -93,8 +93,12 @@ impl MailChoices {
         let in_time = match self.pace {
             Pace::None => false,
             Pace::AtOnce => true,
-            // What somebody does by hand does not wait for the morning.
-            Pace::Digest => matches!(kind, Kind::Asked | Kind::Works | Kind::Digest),
+            // What somebody does by hand does not wait for the morning, nor does the
+            // end of it. What a digest said is over is in the next.
+            Pace::Digest => matches!(
+                kind,
+                Kind::Asked | Kind::Works | Kind::Solved | Kind::Digest
+            ),
         };
         wanted && in_time
     }

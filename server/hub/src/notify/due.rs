@@ -20,6 +20,8 @@ const ADMINS_AFTER: TimeDelta = TimeDelta::hours(24);
 /// How long before the morning a mail of its own must have been sent for the
 /// same to be said once more.
 const AGAIN_AFTER: TimeDelta = TimeDelta::hours(12);
+/// How old the digest may be whose end is still told.
+const STILL_NEWS: TimeDelta = TimeDelta::days(3);
 /// When the morning is, in UTC.
 const MORNING: NaiveTime = NaiveTime::from_hms_opt(7, 0, 0).expect("a time of day");
 /// How many alarms are looked at in one go.
@@ -63,6 +65,14 @@ impl Hub {
         let now = self.clock.now();
         let morning = morning(now);
         let db = self.store.db();
+        // What was in a digest and is over is said in the next.
+        for whose in mail::had_digest(db, morning - STILL_NEWS).await? {
+            let (tenant, person) = whose;
+            let choices = MailChoices::of(&mail_choice::of(db, tenant, person).await?);
+            if !self.solved_since(whose, &choices).await?.is_empty() {
+                mail::queue_digest(db, whose, morning.date_naive(), now).await?;
+            }
+        }
         for whose in notice::concerned(db, morning - MAIL_AFTER).await? {
             let (tenant, person) = whose;
             let choices = MailChoices::of(&mail_choice::of(db, tenant, person).await?);

@@ -16,7 +16,7 @@ use crate::{
     people::Action,
     prompt::{ActionKind, Prompt},
     store::{
-        MailId,
+        MailId, PersonId, TenantId,
         alarm::{self, Cause, Ending},
         connection, mail,
         mail::{Kind, State},
@@ -287,10 +287,7 @@ impl Hub {
             }
             return Ok(None);
         }
-        let solved = match alarm.cause {
-            Cause::Expiring => "is connected again",
-            Cause::Degraded | Cause::ActionRequired => "works again",
-        };
+        let solved = solved(&alarm);
         let item = self.solved_item(&listed, solved);
         Ok(Some((format!("{name} {solved}"), item)))
     }
@@ -320,7 +317,8 @@ impl Hub {
         Ok(transaction.commit().await?)
     }
 
-    /// Everything a person is told of that is still wrong.
+    /// Everything a person is told of that is still wrong, and what their last
+    /// digest said and is not.
     async fn digest(
         &self,
         row: &mail::Model,
@@ -329,13 +327,8 @@ impl Hub {
     ) -> Result<Option<Letter>> {
         let (db, tenant, reasons) = (self.store.db(), row.tenant_id, choices.reasons());
         let told = notice::for_reasons(db, tenant, row.person_id, &reasons, LONGEST_DIGEST);
-        let told = told.await?;
-        let mut ids: Vec<_> = told.iter().map(|notice| notice.alarm_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut alarms = alarm::some_of_tenant(db, tenant, ids).await?;
+        let mut alarms = self.alarms_of(tenant, &told.await?).await?;
         alarms.retain(|alarm| alarm.ended_at.is_none());
-        alarms.sort_by_key(|alarm| alarm.raised_at);
         let mut items = Vec::new();
         for alarm in &alarms {
             match self.one(tenant, alarm.connection_id).await {
@@ -347,14 +340,26 @@ impl Hub {
                 Err(error) => return Err(error),
             }
         }
-        let subject = match items.len() {
-            0 => return Ok(None),
-            1 => "1 connection needs somebody".to_owned(),
-            several => format!("{several} connections need somebody"),
+        let wrong = items.len();
+        let whose = (tenant, row.person_id);
+        for (alarm, listed) in self.solved_since(whose, choices).await? {
+            items.push(self.solved_item(&listed, solved(&alarm)));
+        }
+        let subject = match (wrong, items.len()) {
+            (0, 0) => return Ok(None),
+            (0, 1) => "1 connection works again".to_owned(),
+            (0, several) => format!("{several} connections work again"),
+            (1, _) => "1 connection needs somebody".to_owned(),
+            (several, _) => format!("{several} connections need somebody"),
         };
         let organisation = organisation(db, tenant).await?;
+        let lead = match (wrong, items.len() - wrong) {
+            (_, 0) => format!("Still to do at {organisation}:"),
+            (0, _) => format!("Done at {organisation}:"),
+            _ => format!("Still to do at {organisation}, and below it what is done:"),
+        };
         Ok(Some(Letter {
-            lead: Some(format!("Still to do at {organisation}:")),
+            lead: Some(lead),
             subject,
             items,
             because: format!(
@@ -362,6 +367,53 @@ impl Hub {
             ),
             choices: self.choices_page(),
         }))
+    }
+
+    /// What a person's last digest said and has ended well since, unless they are
+    /// mailed that by itself.
+    pub(super) async fn solved_since(
+        &self,
+        (tenant, person): (TenantId, PersonId),
+        choices: &MailChoices,
+    ) -> Result<Vec<(alarm::Model, Listed)>> {
+        let db = self.store.db();
+        if !choices.want(Kind::Solved) {
+            return Ok(Vec::new());
+        }
+        let Some(at) = mail::last_digest(db, tenant, person).await? else {
+            return Ok(Vec::new());
+        };
+        let over = notice::over_since(db, tenant, person, &choices.reasons(), at).await?;
+        let mut alarms = self.alarms_of(tenant, &over).await?;
+        alarms.retain(|alarm| alarm.ending == Some(Ending::Works));
+        let ids = alarms.iter().map(|alarm| alarm.id).collect();
+        let told = mail::told_solved(db, tenant, person, ids).await?;
+        alarms.retain(|alarm| !told.contains(&alarm.id));
+        let mut solved = Vec::new();
+        for alarm in alarms {
+            match self.one(tenant, alarm.connection_id).await {
+                // It may have broken again.
+                Ok(listed) if is_over(&listed) || listed.health.failure.is_some() => {}
+                Ok(listed) => solved.push((alarm, listed)),
+                Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(solved)
+    }
+
+    /// What notices are about, the oldest first.
+    async fn alarms_of(
+        &self,
+        tenant: TenantId,
+        notices: &[notice::Model],
+    ) -> Result<Vec<alarm::Model>> {
+        let mut ids: Vec<_> = notices.iter().map(|notice| notice.alarm_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut alarms = alarm::some_of_tenant(self.store.db(), tenant, ids).await?;
+        alarms.sort_by_key(|alarm| alarm.raised_at);
+        Ok(alarms)
     }
 
     fn solved_item(&self, listed: &Listed, solved: &str) -> Item {
@@ -448,6 +500,14 @@ fn gathered(due: Vec<mail::Model>) -> Vec<Vec<mail::Model>> {
         }
     }
     mails
+}
+
+/// What is said of an alarm that is over.
+fn solved(alarm: &alarm::Model) -> &'static str {
+    match alarm.cause {
+        Cause::Expiring => "is connected again",
+        Cause::Degraded | Cause::ActionRequired => "works again",
+    }
 }
 
 fn without_stop(text: &str) -> String {

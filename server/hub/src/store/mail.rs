@@ -272,23 +272,61 @@ pub async fn retry(
         .map(|_| ())
 }
 
-/// When a person's last digest was queued.
+/// When a person was sent their last digest.
 pub async fn last_digest(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     person: PersonId,
-    before: MailId,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
     let last = Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::PersonId.eq(person))
         .filter(Column::Kind.eq(Kind::Digest))
         .filter(Column::State.eq(State::Sent))
-        .filter(Column::Id.ne(before))
-        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::EndedAt)
         .one(db)
         .await?;
-    Ok(last.map(|row| row.created_at))
+    Ok(last.and_then(|row| row.ended_at))
+}
+
+/// Who was sent a digest that was queued after `since`, each with their tenant.
+pub async fn had_digest(
+    db: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+) -> Result<Vec<(TenantId, PersonId)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::TenantId)
+        .column(Column::PersonId)
+        .distinct()
+        .filter(Column::State.eq(State::Sent))
+        // Never before it was queued, and there is an index.
+        .filter(Column::DueAt.gte(since))
+        .filter(Column::Kind.eq(Kind::Digest))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Those among `alarms` of which a person is mailed that they are over.
+pub async fn told_solved(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    alarms: Vec<AlarmId>,
+) -> Result<Vec<AlarmId>, DbErr> {
+    let told: Vec<Option<AlarmId>> = Entity::find()
+        .select_only()
+        .column(Column::AlarmId)
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::AlarmId.is_in(alarms))
+        .filter(Column::Kind.eq(Kind::Solved))
+        .filter(Column::State.is_in([State::Waiting, State::Sent]))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(told.into_iter().flatten().collect())
 }
 
 /// The newest mail that the server did not take, if the newest of all was such.

@@ -129,6 +129,25 @@ pub async fn for_reasons(
         .await
 }
 
+/// What a person was told before `at`, for one of these reasons, and is over
+/// since.
+pub async fn over_since(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    reasons: &[Reason],
+    at: DateTime<Utc>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
+        .filter(Column::At.lte(at))
+        .filter(Column::EndedAt.gte(at))
+        .all(db)
+        .await
+}
+
 /// Whether a person is told of an alarm, for whatever reason.
 pub async fn is_told(
     db: &impl ConnectionTrait,
