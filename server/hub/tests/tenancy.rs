@@ -83,6 +83,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("store/mail.rs", "sent", BACKGROUND),
     ("store/mail.rs", "sweep", BACKGROUND),
     ("store/mail.rs", "withdraw", ROW),
+    ("store/mail.rs", "without_digest", BACKGROUND),
     ("store/member.rs", "anywhere", PERSON),
     ("store/notice.rs", "asked", ROW),
     ("store/notice.rs", "end", ROW),

@@ -585,6 +585,24 @@ async fn what_a_digest_said_and_is_over_is_in_the_next() {
 }
 
 #[tokio::test]
+async fn once_the_digests_are_queued_nobody_is_looked_at_again_that_day() {
+    let (world, postbox) = world().await;
+    let id = world.connect().await;
+    for nth in 0..5 {
+        colleague(&world, &format!("Admin{nth}"), Role::Admin).await;
+    }
+    revoke(&world, id).await;
+    for hours in [26, 24] {
+        world.advance(TimeDelta::hours(hours));
+        round(&world, &postbox).await;
+    }
+    // All six are told by now, and have had their digest.
+    let (written, statements) = world.statements(world.app.hub.write_due()).await;
+    written.unwrap();
+    assert!(statements <= 4, "{statements} statements");
+}
+
+#[tokio::test]
 async fn a_mail_server_that_is_away_costs_time_and_no_mail() {
     let (world, postbox) = world().await;
     let id = world.connect().await;

@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 
 use super::{
-    MailChoices, is_over,
+    MailChoices,
+    due::told_until,
+    is_over,
     letter::{Item, Letter},
     mailer::NotTaken,
     organisation,
@@ -201,6 +203,8 @@ impl Hub {
             return Ok(None);
         }
         if row.kind == Kind::Digest {
+            // One that could not be sent for a day is in the next.
+            let row = rows.iter().max_by_key(|row| row.created_at).unwrap_or(row);
             let letter = self.digest(row, person, &choices).await?;
             return Ok(letter.map(|letter| (letter, rows.iter().map(|row| row.id).collect())));
         }
@@ -326,9 +330,13 @@ impl Hub {
         choices: &MailChoices,
     ) -> Result<Option<Letter>> {
         let (db, tenant, reasons) = (self.store.db(), row.tenant_id, choices.reasons());
-        let told = notice::for_reasons(db, tenant, row.person_id, &reasons, LONGEST_DIGEST);
-        let mut alarms = self.alarms_of(tenant, &told.await?).await?;
-        alarms.retain(|alarm| alarm.ended_at.is_none());
+        let (person_id, until) = (row.person_id, told_until(choices.pace, row.created_at));
+        let mut alarms = Vec::new();
+        if notice::concerned_by(db, tenant, person_id, &reasons, until).await? {
+            let told = notice::for_reasons(db, tenant, person_id, &reasons, LONGEST_DIGEST);
+            alarms = self.alarms_of(tenant, &told.await?).await?;
+            alarms.retain(|alarm| alarm.ended_at.is_none());
+        }
         let mut items = Vec::new();
         for alarm in &alarms {
             match self.one(tenant, alarm.connection_id).await {
@@ -341,8 +349,7 @@ impl Hub {
             }
         }
         let wrong = items.len();
-        let whose = (tenant, row.person_id);
-        for (alarm, listed) in self.solved_since(whose, choices).await? {
+        for (alarm, listed) in self.solved_since((tenant, person_id), choices).await? {
             items.push(self.solved_item(&listed, solved(&alarm)));
         }
         let subject = match (wrong, items.len()) {
@@ -371,7 +378,7 @@ impl Hub {
 
     /// What a person's last digest said and has ended well since, unless they are
     /// mailed that by itself.
-    pub(super) async fn solved_since(
+    async fn solved_since(
         &self,
         (tenant, person): (TenantId, PersonId),
         choices: &MailChoices,
