@@ -8,13 +8,14 @@ use std::{
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
 use chrono::TimeDelta;
+use futures::StreamExt;
 use hub::{
     failure::{Failure, FailureCode},
     people::Member,
@@ -47,6 +48,10 @@ enum Answers {
     /// Takes a message the second time it comes.
     Secondly(BTreeSet<String>),
     Refuses(StatusCode, Option<&'static str>),
+    /// Takes a message, and says more than anybody reads.
+    TakesAtLength,
+    /// Takes a message, and never ends what it says.
+    TakesAndPauses,
     /// Refuses what is about this connection.
     RefusesAbout(String),
 }
@@ -64,6 +69,11 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
             (*status, [("retry-after", *after)]).into_response()
         }
         Answers::Refuses(status, None) => status.into_response(),
+        Answers::TakesAtLength => vec![b'a'; 1 << 20].into_response(),
+        Answers::TakesAndPauses => {
+            let begins = futures::stream::iter([Ok::<_, std::io::Error>("a")]);
+            Body::from_stream(begins.chain(futures::stream::pending())).into_response()
+        }
         Answers::RefusesAbout(id) if message["data"]["connection"]["id"] == **id => {
             StatusCode::BAD_REQUEST.into_response()
         }
@@ -314,6 +324,20 @@ async fn a_receiver_says_when_and_whether_to_come_back() {
     let id = told.fares_here().await.webhook.id;
     hub.revive_webhook(told.world.member(), id).await.unwrap();
     assert_eq!(told.tell().await, 2);
+}
+
+#[tokio::test]
+async fn what_a_receiver_says_after_it_has_taken_a_message_does_not_matter() {
+    let told = Told::new().await;
+    told.add(&[]).await;
+    for answers in [Answers::TakesAtLength, Answers::TakesAndPauses] {
+        told.receiver.answer(answers);
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        assert_eq!(told.tell().await, 1);
+        let fares = told.fares_here().await;
+        assert_eq!((fares.waiting, fares.webhook.problem), (0, None));
+    }
 }
 
 /// One message that is never taken holds up its own connection and no other.

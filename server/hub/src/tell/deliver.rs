@@ -179,22 +179,24 @@ impl Hub {
         let Ok(url) = Url::parse(&webhook.url) else {
             return Err(Error::Conflict("a stored address is none"));
         };
-        let sent = self.outbound.send(Request {
+        // It is the status that says whether a message was taken, whatever comes
+        // after it.
+        let sent = self.outbound.send_unread(Request {
             method: Method::POST,
             url,
             headers,
             body: Some(body),
         });
         Ok(match sent.await {
-            Ok(answer) if answer.status.is_success() => Answered {
-                status: Some(answer.status.as_u16()),
+            Ok((status, _)) if status.is_success() => Answered {
+                status: Some(status.as_u16()),
                 problem: None,
                 wish: None,
             },
-            Ok(answer) => Answered {
-                status: Some(answer.status.as_u16()),
-                problem: Some(format!("answered_{}", answer.status.as_u16())),
-                wish: retry_at(&answer, now).map(|at| (at - now).clamp(WAITS[0], LONGEST_WISH)),
+            Ok((status, headers)) => Answered {
+                status: Some(status.as_u16()),
+                problem: Some(format!("answered_{}", status.as_u16())),
+                wish: retry_at(&headers, now).map(|at| (at - now).clamp(WAITS[0], LONGEST_WISH)),
             },
             Err(error) => Answered {
                 status: None,
