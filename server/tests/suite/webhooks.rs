@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -119,13 +120,18 @@ struct Told {
 
 impl Told {
     async fn new() -> Self {
+        Self::beside(Vec::new()).await
+    }
+
+    /// In a world where others are reached, too.
+    async fn beside(others: Vec<SocketAddr>) -> Self {
         let receiver = Receiver::default();
         let router = Router::new()
             .route("/hooks", post(hear))
             .with_state(receiver.clone());
         let address = serve_peer(router).await;
         let world = World::with(Setup {
-            peers: vec![address],
+            peers: [others, vec![address]].concat(),
             ..Setup::default()
         })
         .await;
@@ -145,9 +151,13 @@ impl Told {
     }
 
     async fn happens(&self, kind: Kind, connection: ConnectionId) {
+        self.happens_to(self.world.member(), kind, connection).await;
+    }
+
+    async fn happens_to(&self, member: &Member, kind: Kind, connection: ConnectionId) {
         let failure = Failure::told(FailureCode::GrantRevokedOrExpired, "invalid_grant");
         let new = event::New {
-            tenant: self.world.member().tenant(),
+            tenant: member.tenant(),
             kind,
             connection: Some(connection),
             person: None,
@@ -361,6 +371,35 @@ async fn what_is_stuck_holds_up_its_own_connection_only() {
     assert_eq!(of(free), [2, 4, 6]);
     assert_eq!(of(stuck), [1]);
     assert_eq!(told.fares_here().await.waiting, 3);
+}
+
+/// As many as one tenant may have due at once, and a receiver that never answers.
+#[tokio::test]
+async fn row_39_a_receiver_that_does_not_answer_holds_up_no_other_tenant() {
+    let silent = Router::new().route("/hooks", post(std::future::pending::<()>));
+    let silent = serve_peer(silent).await;
+    let told = Told::beside(vec![silent]).await;
+    let hub = &told.world.app.hub;
+    let bo = told.world.neighbour().await;
+    for (member, url) in [
+        (told.world.member(), &format!("http://{silent}/hooks")),
+        (&bo, &told.url),
+    ] {
+        let new = NewWebhook { url, kinds: &[] };
+        hub.add_webhook(member, new).await.unwrap();
+    }
+    for _ in 0..100 {
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+    }
+    for times in 1..=3 {
+        let id = ConnectionId::new();
+        told.happens_to(&bo, Kind::ConnectionHealed, id).await;
+        let begun = hub.begin_telling().await.unwrap();
+        let (first, ..) = futures::future::select_all(begun).await;
+        assert_eq!(first.unwrap().unwrap(), 1);
+        assert_eq!(told.receiver.numbers().len(), times);
+    }
 }
 
 /// A receiver that fails the first time anything comes, thousands of events,

@@ -28,7 +28,7 @@ const BOTH_SIGN: TimeDelta = TimeDelta::hours(24);
 /// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;
 /// The most webhooks a tenant has.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 /// What a new webhook is made from.
 pub struct NewWebhook<'a> {
