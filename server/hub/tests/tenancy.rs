@@ -115,6 +115,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("store/webhook.rs", "rest", BACKGROUND),
     ("store/webhook.rs", "told", BACKGROUND),
     ("store/webhook.rs", "took", BACKGROUND),
+    ("store/webhook.rs", "wake", ROW),
     ("vault/mod.rs", "prove_master_key", HUB),
 ];
 

@@ -350,6 +350,41 @@ async fn what_a_receiver_says_after_it_has_taken_a_message_does_not_matter() {
     }
 }
 
+#[tokio::test]
+async fn a_receiver_that_has_too_much_to_do_is_left_alone_with_every_message() {
+    let told = Told::new().await;
+    let (id, _) = told.add(&[]).await;
+    for busy in [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ] {
+        told.receiver.answer(Answers::Refuses(busy, Some("120")));
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        assert_eq!(told.tell().await, 1);
+        told.receiver.answer(Answers::Takes);
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        told.world.advance(TimeDelta::seconds(119));
+        assert_eq!(told.tell().await, 0, "{busy}");
+        told.world.advance(TimeDelta::seconds(1));
+        assert_eq!(told.tell().await, 2, "{busy}");
+    }
+    // A test that is taken shows that it need not be waited for.
+    let busy = StatusCode::TOO_MANY_REQUESTS;
+    told.receiver.answer(Answers::Refuses(busy, Some("120")));
+    told.happens(Kind::ConnectionHealed, ConnectionId::new())
+        .await;
+    assert_eq!(told.tell().await, 1);
+    told.receiver.answer(Answers::Takes);
+    let hub = &told.world.app.hub;
+    let tested = hub.test_webhook(told.world.member(), id).await.unwrap();
+    assert_eq!(tested.problem, None);
+    told.happens(Kind::ConnectionHealed, ConnectionId::new())
+        .await;
+    assert_eq!(told.tell().await, 1, "the new one");
+}
+
 /// One message that is never taken holds up its own connection and no other.
 #[tokio::test]
 async fn what_is_stuck_holds_up_its_own_connection_only() {

@@ -162,7 +162,7 @@ pub async fn told(
 }
 
 /// Notes that it took a message. Many are noted at once, so nothing that was
-/// read before is written back.
+/// read before is written back, and a rest that was asked for with another goes on.
 pub async fn took(
     db: &impl ConnectionTrait,
     id: WebhookId,
@@ -170,7 +170,6 @@ pub async fn took(
 ) -> Result<(), DbErr> {
     let fine = ActiveModel {
         failures: Set(0),
-        paused_until: Set(None),
         last_ok_at: Set(Some(now)),
         problem: Set(None),
         failed_at: Set(None),
@@ -201,6 +200,19 @@ pub async fn refused(
         .exec_with_returning(db)
         .await?;
     Ok(rows.into_iter().next())
+}
+
+/// Ends its rest.
+pub async fn wake(db: &impl ConnectionTrait, id: WebhookId) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(
+            Column::PausedUntil,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Leaves it alone until `until`, or for good.

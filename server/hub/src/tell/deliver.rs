@@ -255,6 +255,10 @@ impl Hub {
         let body = body.to_string().into_bytes();
         let answered = self.post(&webhook, EventId::new(), body).await?;
         self.note_of(&webhook, &answered).await?;
+        if answered.problem.is_none() {
+            // Somebody has seen that it takes messages: no need to wait longer.
+            webhook::wake(self.store.db(), webhook.id).await?;
+        }
         Ok(answered)
     }
 
@@ -344,7 +348,17 @@ impl Hub {
         let lasted = now - row.failed_at.unwrap_or(now);
         let pause =
             (row.failures >= REFUSALS).then(|| now + (lasted / 4).clamp(WAITS[0], LONGEST_PAUSE));
-        let is_gone = answered.status == Some(StatusCode::GONE.as_u16());
+        // Who has too much to do, or rests, means everything and not this message.
+        let status = answered
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok());
+        let is_busy = matches!(
+            status,
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        );
+        let wish = answered.wish.filter(|_| is_busy).map(|wish| now + wish);
+        let pause = pause.max(wish);
+        let is_gone = status == Some(StatusCode::GONE);
         if pause.is_some() || is_gone {
             webhook::rest(db, webhook.id, pause, is_gone.then_some(now)).await?;
         }
