@@ -95,6 +95,22 @@ pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> 
         .map(|_| ())
 }
 
+/// Writes the next secret of a webhook; none when it has another than `before`.
+pub async fn replace_secret(
+    db: &impl ConnectionTrait,
+    before: &Model,
+    change: ActiveModel,
+) -> Result<Option<Model>, DbErr> {
+    let rows = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::TenantId.eq(before.tenant_id))
+        .filter(Column::Version.eq(before.version))
+        .exec_with_returning(db)
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
 /// Takes a webhook away with all that waits for it; false when it is not the
 /// tenant's.
 pub async fn delete(
