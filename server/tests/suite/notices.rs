@@ -620,9 +620,30 @@ async fn a_mail_server_that_is_away_costs_time_and_no_mail() {
     world.advance(TimeDelta::minutes(10));
     assert!(round(&world, &postbox).await.is_empty());
 
+    // So is one that does not let us in: it is tried for a day.
+    let browser = world.signed_in().await;
+    reconnect(&browser, id).await;
+    round(&world, &postbox).await;
+    revoke(&world, id).await;
+    postbox.is(Mood::Closed);
+    for _ in 0..8 {
+        world.advance(TimeDelta::minutes(60));
+        assert!(round(&world, &postbox).await.is_empty());
+    }
+    let page = text(browser.get("/settings/notices").await).await;
+    assert!(page.contains("did not let us sign in"), "{page}");
+    postbox.is(Mood::Takes);
+    world.advance(TimeDelta::hours(3));
+    let letters = round(&world, &postbox).await;
+    assert!(
+        letters
+            .iter()
+            .any(|letter| letter.subject.starts_with("Sandbox Shop stopped")),
+        "{letters:?}"
+    );
+
     // It says never, several times: it is believed. What ended meanwhile is not
     // told to be over, for nobody knew.
-    let browser = world.signed_in().await;
     reconnect(&browser, id).await;
     round(&world, &postbox).await;
     revoke(&world, id).await;

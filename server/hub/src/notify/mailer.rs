@@ -116,13 +116,32 @@ impl Mailer {
         };
         sent.map(|_| ()).map_err(|error| NotTaken {
             problem: problem(&error),
-            is_final: error.is_permanent(),
+            is_final: code(&error).is_some_and(is_final),
         })
     }
 }
 
+fn code(error: &SmtpError) -> Option<u16> {
+    error.status().map(u16::from)
+}
+
+/// Whether a server says that it will never take this mail, or for this person.
+/// Whatever else it refuses is ours or its operator's to mend, and may be mended
+/// (<https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3>).
+fn is_final(code: u16) -> bool {
+    (550..=554).contains(&code)
+}
+
+/// Whether it wants to be signed in to, or otherwise than we do
+/// (<https://www.rfc-editor.org/rfc/rfc4954#section-6>).
+fn is_about_signing_in(code: u16) -> bool {
+    matches!(code, 530 | 534 | 535 | 538)
+}
+
 fn problem(error: &SmtpError) -> &'static str {
-    if error.is_permanent() {
+    if code(error).is_some_and(is_about_signing_in) {
+        "not_signed_in"
+    } else if error.is_permanent() {
         "refused"
     } else if error.is_transient() {
         "not_now"
