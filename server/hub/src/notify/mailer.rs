@@ -1,11 +1,13 @@
 //! The way to the mail server.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, message::Mailbox,
     transport::smtp::Error as SmtpError,
 };
+
+use url::Url;
 
 use crate::secret::Secret;
 
@@ -31,6 +33,11 @@ pub enum MailSettingsError {
         "the address of the mail server is not one: give smtps://user:password@host, or smtp://host:587?tls=required"
     )]
     Url,
+    /// Anybody on the way could read the password.
+    #[error(
+        "the password of the mail server would be sent unencrypted: give smtps://user:password@host, or smtp://user:password@host:587?tls=required"
+    )]
+    InClear,
     /// Nobody can be answered.
     #[error("the sender is no e-mail address: give Linkwell <linkwell@example.com>")]
     From,
@@ -77,6 +84,9 @@ impl Mailer {
 
     fn patient(settings: &MailSettings, patience: Duration) -> Result<Self, MailSettingsError> {
         let url = settings.url.expose();
+        if tells_password(url) {
+            return Err(MailSettingsError::InClear);
+        }
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
         let builder = builder.map_err(|_| MailSettingsError::Url)?;
         let from = settings.from.parse().map_err(|_| MailSettingsError::From)?;
@@ -119,6 +129,18 @@ impl Mailer {
             is_final: code(&error).is_some_and(is_final),
         })
     }
+}
+
+/// Whether the password would go over a network unencrypted. With `tls=` the
+/// operator has said how.
+fn tells_password(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let says_how = url.query_pairs().any(|(name, _)| name == "tls");
+    url.scheme() == "smtp" && url.password().is_some() && !is_here && !says_how
 }
 
 fn code(error: &SmtpError) -> Option<u16> {
@@ -164,6 +186,31 @@ mod tests {
         MailSettings {
             url: Secret::new(url),
             from: "Linkwell <linkwell@example.com>".into(),
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_sent_unencrypted_unless_the_operator_says_so() {
+        let wrong = |url| Mailer::new(&settings(url)).err();
+        for url in [
+            "smtp://me:secret@mail.example.com",
+            "smtp://me:secret@mail.example.com:587",
+            "smtp://me:secret@192.0.2.1:25?pool=1",
+        ] {
+            assert_eq!(wrong(url), Some(MailSettingsError::InClear), "{url}");
+        }
+        let said = MailSettingsError::InClear.to_string();
+        assert!(said.contains("tls=required"), "{said}");
+        for url in [
+            "smtps://me:secret@mail.example.com",
+            "smtp://me:secret@mail.example.com:587?tls=required",
+            "smtp://me:secret@mail.example.com?tls=opportunistic",
+            "smtp://me:secret@localhost:2525",
+            "smtp://me:secret@127.0.0.1:2525",
+            "smtp://me:secret@[::1]:2525",
+            "smtp://mail.example.com:25",
+        ] {
+            assert_eq!(wrong(url), None, "{url}");
         }
     }
 
