@@ -585,6 +585,23 @@ async fn what_a_digest_said_and_is_over_is_in_the_next() {
 }
 
 #[tokio::test]
+async fn what_a_member_cannot_choose_stays_as_it_is() {
+    let (world, _postbox) = world().await;
+    let mia = colleague(&world, "Mia", Role::Member).await;
+    let hers = signed_in_as(&world, "mia@example.com").await;
+    let page = text(hers.get("/settings/notices").await).await;
+    assert!(!page.contains("topics[unattended]"), "{page}");
+    let hub = &world.app.hub;
+    press(&hers, "/api/save_mail_choices", &[("pace", "at_once")]).await;
+    let chosen = hub.mail_choices(&mia).await.unwrap().without;
+    assert_eq!(chosen, [Topic::Trouble, Topic::Asked, Topic::Solved]);
+    let ana = world.signed_in().await;
+    press(&ana, "/api/save_mail_choices", &[("pace", "at_once")]).await;
+    let chosen = hub.mail_choices(world.member()).await.unwrap().without;
+    assert_eq!(chosen.len(), 4, "an admin has seen them all");
+}
+
+#[tokio::test]
 async fn once_the_digests_are_queued_nobody_is_looked_at_again_that_day() {
     let (world, postbox) = world().await;
     let id = world.connect().await;

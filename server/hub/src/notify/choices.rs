@@ -4,7 +4,7 @@ use sea_orm::Iterable;
 
 use crate::{
     Error, Hub, Result,
-    people::Member,
+    people::{Action, Member},
     store::{
         mail::{self, Kind},
         mail_choice::{self, Pace},
@@ -43,6 +43,14 @@ impl Topic {
             Self::Asked => "asked",
             Self::Solved => "solved",
         }
+    }
+
+    /// Those that a member may be mailed about, and chooses among.
+    pub fn of_member(member: &Member) -> Vec<Self> {
+        let is_admin = member.role().may(Action::ManageProviderApps);
+        let mut topics = TOPICS.to_vec();
+        topics.retain(|topic| is_admin || *topic != Self::Unattended);
+        topics
     }
 
     fn of(kind: Kind) -> Option<Self> {
@@ -122,12 +130,19 @@ impl Hub {
         Ok(MailChoices::of(&row))
     }
 
-    /// Writes what the member wants to be mailed.
+    /// Writes what the member wants to be mailed. What they cannot choose stays as
+    /// it is: it counts once they have another role.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn choose_mail(&self, member: &Member, choices: &MailChoices) -> Result<()> {
-        let without: Vec<_> = choices.without.iter().map(|topic| topic.as_str()).collect();
+        let (chosen, before) = (Topic::of_member(member), self.mail_choices(member).await?);
+        let is_without = |topic: &Topic| match chosen.contains(topic) {
+            true => choices.without.contains(topic),
+            false => before.without.contains(topic),
+        };
+        let without = TOPICS.iter().filter(|topic| is_without(topic));
+        let without: Vec<_> = without.map(|topic| topic.as_str()).collect();
         let row = mail_choice::Model {
             tenant_id: member.tenant(),
             person_id: member.person(),
