@@ -28,15 +28,34 @@ use crate::{
 };
 
 async fn world() -> (World, Postbox) {
+    world_with(Setup::default()).await
+}
+
+async fn world_with(setup: Setup) -> (World, Postbox) {
     let postbox = Postbox::open().await;
     let world = World::with(Setup {
         choices: hub::Choices {
             mailer: postbox.mailer(),
             ..Default::default()
         },
+        ..setup
+    })
+    .await;
+    (world, postbox)
+}
+
+/// A world where each approval lasts less than the warning before its end.
+async fn world_of_weeks() -> (World, Postbox) {
+    let (world, postbox) = world_with(Setup {
+        catalog: Some(changed_entries(&[(
+            "sandbox",
+            "refresh_lifetime = \"unknown\"",
+            "refresh_lifetime = \"7d\"\nrefresh_absolute = true",
+        )])),
         ..Setup::default()
     })
     .await;
+    world.rules(|rules| rules.refresh_lifetime_s = 7 * 24 * 60 * 60);
     (world, postbox)
 }
 
@@ -176,19 +195,9 @@ async fn an_alarm_is_raised_once_and_withdrawn_with_what_ended_it() {
     assert_eq!(left, 0);
 }
 
-/// An app in testing: each approval lasts less than the warning before its end.
 #[tokio::test]
 async fn an_end_that_is_near_again_after_a_reconnect_is_told_again() {
-    let world = World::with(Setup {
-        catalog: Some(changed_entries(&[(
-            "sandbox",
-            "refresh_lifetime = \"unknown\"",
-            "refresh_lifetime = \"7d\"\nrefresh_absolute = true",
-        )])),
-        ..Setup::default()
-    })
-    .await;
-    world.rules(|rules| rules.refresh_lifetime_s = 7 * 24 * 60 * 60);
+    let (world, _postbox) = world_of_weeks().await;
     let id = world.connect().await;
     let browser = world.signed_in().await;
     let hub = &world.app.hub;
@@ -208,6 +217,29 @@ async fn an_end_that_is_near_again_after_a_reconnect_is_told_again() {
         world.advance(TimeDelta::minutes(2));
         reconnect(&browser, id).await;
     }
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_looks_after_is_told_to_the_admins() {
+    let (world, postbox) = world_of_weeks().await;
+    let id = world.connect().await;
+    let mia = colleague(&world, "Mia", Role::Member).await;
+    let hub = &world.app.hub;
+    // The first was Ana's, who connected it.
+    give_to(&world, id, &mia).await;
+    world.advance(TimeDelta::minutes(2));
+    reconnect(&world.signed_in().await, id).await;
+    assert_eq!(hub.unread_notices(world.member()).await.unwrap(), 0);
+    world.advance(TimeDelta::hours(23));
+    round(&world, &postbox).await;
+    assert_eq!(hub.unread_notices(world.member()).await.unwrap(), 0);
+    world.advance(TimeDelta::hours(1));
+    let letters = round(&world, &postbox).await;
+    let unattended = |letter: &&Letter| letter.text.starts_with("Nobody has repaired this");
+    let to: Vec<_> = letters.iter().filter(unattended).collect();
+    assert_eq!(to.len(), 1, "{letters:?}");
+    assert_eq!(to[0].to, [EMAIL]);
+    assert_eq!(hub.unread_notices(world.member()).await.unwrap(), 1);
 }
 
 #[tokio::test]

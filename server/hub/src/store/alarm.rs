@@ -357,7 +357,8 @@ pub async fn unattended(
         .filter(Column::EscalatedAt.is_null())
         .filter(Column::RaisedAt.lte(before))
         .filter(Column::EndedAt.is_null())
-        .filter(Column::Cause.eq(Cause::ActionRequired))
+        // What heals by itself needs no admin.
+        .filter(Column::Cause.ne(Cause::Degraded))
         .limit(limit)
         .all(db)
         .await
