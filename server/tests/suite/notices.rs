@@ -1146,6 +1146,27 @@ async fn signed_in_member(world: &World, email: &str) -> Member {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_cleared_is_told_like_any_that_needs_somebody() {
+    let (world, postbox) = world().await;
+    let id = world.connect().await;
+    let mia = colleague(&world, "Mia", Role::Member).await;
+    let vera = colleague(&world, "Vera", Role::Viewer).await;
+    give_to(&world, id, &mia).await;
+    let hub = &world.app.hub;
+    hub.clear(world.member(), id).await.unwrap();
+    assert_eq!(hub.unread_notices(&mia).await.unwrap(), 1);
+    let asked = hub.ask_to_repair(&vera, id, mia.person()).await.unwrap();
+    assert_eq!(asked, Asked::Now("Mia".into()));
+    world.advance(TimeDelta::hours(24));
+    let letters = round(&world, &postbox).await;
+    let to_ana = letters.iter().find(|letter| letter.to == [EMAIL]);
+    let text = &to_ana.expect("the admin is told").text;
+    assert!(text.starts_with("Nobody has repaired this"), "{text}");
+    reconnect(&world.signed_in().await, id).await;
+    assert_eq!(hub.unread_notices(&mia).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn who_is_asked_sees_it_at_once_on_an_open_page_and_nobody_else_does() {
     let (world, _postbox) = world().await;
     let id = world.connect().await;

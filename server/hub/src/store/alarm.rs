@@ -100,6 +100,12 @@ pub async fn follow(
             withdraw(db, connection, &milder, Ending::Replaced, now).await?;
             raise(db, new, connection, Cause::ActionRequired, now).await
         }
+        // Nothing is left that could heal, or end.
+        "connection.cleared" => {
+            let milder = [Cause::Degraded, Cause::Expiring];
+            withdraw(db, connection, &milder, Ending::Replaced, now).await?;
+            raise(db, new, connection, Cause::ActionRequired, now).await
+        }
         "connection.expiring" => raise(db, new, connection, Cause::Expiring, now).await,
         // Told once everything about it is well.
         "connection.healed" | "connection.reconnected" => {
