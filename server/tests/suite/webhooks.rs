@@ -27,6 +27,7 @@ use hub::{
     },
     tell::{NewWebhook, Watched},
 };
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
@@ -511,6 +512,25 @@ async fn a_past_is_told_once_more_from_a_number_on() {
     told.tell().await;
     let numbers: Vec<_> = told.receiver.numbers().iter().map(|(_, n)| *n).collect();
     assert_eq!(numbers, [3, 4]);
+}
+
+#[tokio::test]
+async fn what_a_webhook_has_still_to_be_told_is_not_forgotten() {
+    let told = Told::new().await;
+    let hub = &told.world.app.hub;
+    told.add(&[]).await;
+    let connection = ConnectionId::new();
+    for _ in 0..2 {
+        told.happens(Kind::ConnectionRefreshed, connection).await;
+    }
+    told.world.advance(TimeDelta::days(31));
+    hub.sweep().await.unwrap();
+    assert_eq!(told.tell().await, 2);
+    assert_eq!(told.receiver.numbers().len(), 2);
+    told.world.advance(TimeDelta::days(1));
+    hub.sweep().await.unwrap();
+    let left = event::Entity::find().count(hub.store.db()).await.unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

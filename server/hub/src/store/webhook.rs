@@ -87,6 +87,21 @@ pub async fn all_of_tenant(
         .await
 }
 
+/// Up to which event everything is queued that the tenant's webhooks want; none
+/// when there are none that are told.
+pub async fn all_queued(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Option<i64>, DbErr> {
+    use sea_orm::QuerySelect;
+    let lowest: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .column_as(Column::ToldSeq.min(), "lowest")
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::EndedAt.is_null())
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(lowest.flatten())
+}
+
 /// Adds a webhook.
 pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
     Entity::insert(row.into_active_model())
