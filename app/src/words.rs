@@ -185,6 +185,7 @@ pub const PACES: [(&str, &str, &str); 3] = [
 pub fn not_mailed(problem: &str) -> String {
     let said = match problem {
         "refused" => "the mail server refused it",
+        "not_signed_in" => "the mail server did not let us sign in",
         "not_now" => "the mail server wants it later",
         "timeout" => "the mail server took too long",
         "tls" => "the way to the mail server could not be encrypted",

@@ -23,6 +23,7 @@ use hub::{
     runs::policies::{BadPolicy, Policies},
     secret::Secret,
     store::{Store, data_key},
+    tell::Teller,
     vault::{KeyWrapper, MasterKeyError, Vault, VaultError},
 };
 use ipnet::IpNet;
@@ -150,6 +151,7 @@ impl Application {
             choices,
             spool,
             keeper: Keeper::default(),
+            teller: Teller::default(),
             changes: Changes::default(),
             reads: ReadLog::default(),
             ledgers: Ledgers::default(),

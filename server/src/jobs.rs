@@ -125,7 +125,8 @@ pub fn start(application: &Application) -> Background {
     });
     let figures = tokio::spawn(gather_figures(application.clone()));
     let telling = on_changes(application.clone(), "telling webhooks", |hub| async move {
-        hub.tell_webhooks().await
+        // Not waited for: a slow receiver keeps nobody from being told.
+        hub.begin_telling().await
     });
     let resuming = on_changes(application.clone(), "resuming runs", |hub| async move {
         hub.resume_runs().await

@@ -4,7 +4,7 @@ use hub::{
     Hub, Result,
     catalog::SignIn,
     connect::Listed,
-    notify::{Noticed, TOPICS, Topic},
+    notify::{Noticed, Topic},
     people::{Action as Right, Member},
     prompt::ActionKind,
     store::{
@@ -143,13 +143,10 @@ pub fn mailed(hub: &Hub, listed: &Listed) -> (crate::model::Provider, String) {
 pub async fn mail_page(hub: &Hub, member: &Member) -> Result<MailPage> {
     let choices = hub.mail_choices(member).await?;
     let admin = member.role().may(Right::ManageProviderApps);
-    let topics = TOPICS
-        .into_iter()
-        .filter(|topic| admin || *topic != Topic::Unattended)
-        .map(|topic| {
-            let wanted = !choices.without.contains(&topic);
-            (topic.as_str().to_owned(), meaning(topic).to_owned(), wanted)
-        });
+    let topics = Topic::of_member(member).into_iter().map(|topic| {
+        let wanted = !choices.without.contains(&topic);
+        (topic.as_str().to_owned(), meaning(topic).to_owned(), wanted)
+    });
     let problem = match admin {
         true => hub.mail_problem(member).await?,
         false => None,

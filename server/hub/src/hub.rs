@@ -16,6 +16,7 @@ use crate::{
     record::{AttemptLog, Changes, Ledgers, Meters, ReadLog, Witness},
     runs::policies::Policies,
     store::Store,
+    tell::Teller,
     vault::Vault,
 };
 
@@ -44,6 +45,7 @@ pub struct Parts {
     pub choices: Choices,
     pub spool: Spool,
     pub keeper: Keeper,
+    pub teller: Teller,
     pub changes: Changes,
     pub reads: ReadLog,
     pub ledgers: Ledgers,

@@ -23,6 +23,7 @@ mod gate;
 mod handover;
 mod health;
 mod herd;
+mod history;
 mod installations;
 mod keeping;
 mod ledger;

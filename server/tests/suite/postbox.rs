@@ -21,6 +21,8 @@ pub enum Mood {
     Takes,
     NotNow,
     Never,
+    /// Wants to be signed in to first.
+    Closed,
 }
 
 #[derive(Clone)]
@@ -121,6 +123,7 @@ impl Postbox {
                         }
                         Mood::NotNow => "451 not now",
                         Mood::Never => "550 never",
+                        Mood::Closed => "530 sign in first",
                     }
                 }
                 "DATA" => {

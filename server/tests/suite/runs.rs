@@ -579,8 +579,12 @@ async fn a_write_without_its_permission_waits_until_it_is_granted() {
     let look = begin(&host, id, json!({ "scopes": [needed], "writes": false })).await;
     assert_eq!(look["status"], "allowed");
     assert_eq!(hub.resume_runs().await.unwrap(), 0);
-    // The permission is added.
+    // The permission is added, which is told with it.
     assert_eq!(world.connect().await, id);
+    let events = told(&world, event::Kind::ConnectionScopesChanged).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].data.scopes_gained, [needed.as_str()]);
+    assert!(events[0].data.scopes_lost.is_empty());
     assert_eq!(hub.resume_runs().await.unwrap(), 1);
     let (_, went) = go_on(&host, &run).await;
     assert_eq!(went["status"], "allowed");

@@ -3,18 +3,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
 use chrono::TimeDelta;
+use futures::StreamExt;
 use hub::{
     failure::{Failure, FailureCode},
     people::Member,
@@ -25,6 +27,7 @@ use hub::{
     },
     tell::{NewWebhook, Watched},
 };
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::Value;
 use standardwebhooks::Webhook;
 
@@ -47,6 +50,10 @@ enum Answers {
     /// Takes a message the second time it comes.
     Secondly(BTreeSet<String>),
     Refuses(StatusCode, Option<&'static str>),
+    /// Takes a message, and says more than anybody reads.
+    TakesAtLength,
+    /// Takes a message, and never ends what it says.
+    TakesAndPauses,
     /// Refuses what is about this connection.
     RefusesAbout(String),
 }
@@ -64,6 +71,11 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
             (*status, [("retry-after", *after)]).into_response()
         }
         Answers::Refuses(status, None) => status.into_response(),
+        Answers::TakesAtLength => vec![b'a'; 1 << 20].into_response(),
+        Answers::TakesAndPauses => {
+            let begins = futures::stream::iter([Ok::<_, std::io::Error>("a")]);
+            Body::from_stream(begins.chain(futures::stream::pending())).into_response()
+        }
         Answers::RefusesAbout(id) if message["data"]["connection"]["id"] == **id => {
             StatusCode::BAD_REQUEST.into_response()
         }
@@ -109,13 +121,18 @@ struct Told {
 
 impl Told {
     async fn new() -> Self {
+        Self::beside(Vec::new()).await
+    }
+
+    /// In a world where others are reached, too.
+    async fn beside(others: Vec<SocketAddr>) -> Self {
         let receiver = Receiver::default();
         let router = Router::new()
             .route("/hooks", post(hear))
             .with_state(receiver.clone());
         let address = serve_peer(router).await;
         let world = World::with(Setup {
-            peers: vec![address],
+            peers: [others, vec![address]].concat(),
             ..Setup::default()
         })
         .await;
@@ -135,9 +152,13 @@ impl Told {
     }
 
     async fn happens(&self, kind: Kind, connection: ConnectionId) {
+        self.happens_to(self.world.member(), kind, connection).await;
+    }
+
+    async fn happens_to(&self, member: &Member, kind: Kind, connection: ConnectionId) {
         let failure = Failure::told(FailureCode::GrantRevokedOrExpired, "invalid_grant");
         let new = event::New {
-            tenant: self.world.member().tenant(),
+            tenant: member.tenant(),
             kind,
             connection: Some(connection),
             person: None,
@@ -224,6 +245,9 @@ async fn row_54_two_secrets_sign_while_one_is_rotated_out() {
     let hub = &told.world.app.hub;
     let member = told.world.member();
     let (_, second) = hub.rotate_webhook_secret(member, id).await.unwrap();
+    // A third would push out the first, which the receiver may still have.
+    let third = hub.rotate_webhook_secret(member, id).await;
+    assert!(matches!(third, Err(hub::Error::Invalid(_))));
     for (later, both) in [(TimeDelta::zero(), true), (TimeDelta::hours(25), false)] {
         told.world.advance(later);
         told.receiver.forget();
@@ -235,6 +259,7 @@ async fn row_54_two_secrets_sign_while_one_is_rotated_out() {
         assert!(is_signed(&second, headers, body));
         assert_eq!(is_signed(&first, headers, body), both);
     }
+    hub.rotate_webhook_secret(member, id).await.unwrap();
 }
 
 #[tokio::test]
@@ -316,6 +341,55 @@ async fn a_receiver_says_when_and_whether_to_come_back() {
     assert_eq!(told.tell().await, 2);
 }
 
+#[tokio::test]
+async fn what_a_receiver_says_after_it_has_taken_a_message_does_not_matter() {
+    let told = Told::new().await;
+    told.add(&[]).await;
+    for answers in [Answers::TakesAtLength, Answers::TakesAndPauses] {
+        told.receiver.answer(answers);
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        assert_eq!(told.tell().await, 1);
+        let fares = told.fares_here().await;
+        assert_eq!((fares.waiting, fares.webhook.problem), (0, None));
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_has_too_much_to_do_is_left_alone_with_every_message() {
+    let told = Told::new().await;
+    let (id, _) = told.add(&[]).await;
+    for busy in [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ] {
+        told.receiver.answer(Answers::Refuses(busy, Some("120")));
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        assert_eq!(told.tell().await, 1);
+        told.receiver.answer(Answers::Takes);
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+        told.world.advance(TimeDelta::seconds(119));
+        assert_eq!(told.tell().await, 0, "{busy}");
+        told.world.advance(TimeDelta::seconds(1));
+        assert_eq!(told.tell().await, 2, "{busy}");
+    }
+    // A test that is taken shows that it need not be waited for.
+    let busy = StatusCode::TOO_MANY_REQUESTS;
+    told.receiver.answer(Answers::Refuses(busy, Some("120")));
+    told.happens(Kind::ConnectionHealed, ConnectionId::new())
+        .await;
+    assert_eq!(told.tell().await, 1);
+    told.receiver.answer(Answers::Takes);
+    let hub = &told.world.app.hub;
+    let tested = hub.test_webhook(told.world.member(), id).await.unwrap();
+    assert_eq!(tested.problem, None);
+    told.happens(Kind::ConnectionHealed, ConnectionId::new())
+        .await;
+    assert_eq!(told.tell().await, 1, "the new one");
+}
+
 /// One message that is never taken holds up its own connection and no other.
 #[tokio::test]
 async fn what_is_stuck_holds_up_its_own_connection_only() {
@@ -337,6 +411,35 @@ async fn what_is_stuck_holds_up_its_own_connection_only() {
     assert_eq!(of(free), [2, 4, 6]);
     assert_eq!(of(stuck), [1]);
     assert_eq!(told.fares_here().await.waiting, 3);
+}
+
+/// As many as one tenant may have due at once, and a receiver that never answers.
+#[tokio::test]
+async fn row_39_a_receiver_that_does_not_answer_holds_up_no_other_tenant() {
+    let silent = Router::new().route("/hooks", post(std::future::pending::<()>));
+    let silent = serve_peer(silent).await;
+    let told = Told::beside(vec![silent]).await;
+    let hub = &told.world.app.hub;
+    let bo = told.world.neighbour().await;
+    for (member, url) in [
+        (told.world.member(), &format!("http://{silent}/hooks")),
+        (&bo, &told.url),
+    ] {
+        let new = NewWebhook { url, kinds: &[] };
+        hub.add_webhook(member, new).await.unwrap();
+    }
+    for _ in 0..100 {
+        told.happens(Kind::ConnectionHealed, ConnectionId::new())
+            .await;
+    }
+    for times in 1..=3 {
+        let id = ConnectionId::new();
+        told.happens_to(&bo, Kind::ConnectionHealed, id).await;
+        let begun = hub.begin_telling().await.unwrap();
+        let (first, ..) = futures::future::select_all(begun).await;
+        assert_eq!(first.unwrap().unwrap(), 1);
+        assert_eq!(told.receiver.numbers().len(), times);
+    }
 }
 
 /// A receiver that fails the first time anything comes, thousands of events,
@@ -409,6 +512,25 @@ async fn a_past_is_told_once_more_from_a_number_on() {
     told.tell().await;
     let numbers: Vec<_> = told.receiver.numbers().iter().map(|(_, n)| *n).collect();
     assert_eq!(numbers, [3, 4]);
+}
+
+#[tokio::test]
+async fn what_a_webhook_has_still_to_be_told_is_not_forgotten() {
+    let told = Told::new().await;
+    let hub = &told.world.app.hub;
+    told.add(&[]).await;
+    let connection = ConnectionId::new();
+    for _ in 0..2 {
+        told.happens(Kind::ConnectionRefreshed, connection).await;
+    }
+    told.world.advance(TimeDelta::days(31));
+    hub.sweep().await.unwrap();
+    assert_eq!(told.tell().await, 2);
+    assert_eq!(told.receiver.numbers().len(), 2);
+    told.world.advance(TimeDelta::days(1));
+    hub.sweep().await.unwrap();
+    let left = event::Entity::find().count(hub.store.db()).await.unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

@@ -239,6 +239,10 @@ impl Hub {
             now,
         )
         .await?;
+        if let Some(before) = &existing {
+            let granted = connected.scopes_granted.as_deref();
+            self.tell_scopes(&transaction, before, granted).await?;
+        }
         self.settle_alarm(&transaction, row.tenant_id, id, None)
             .await?;
         // What waited for it to be mended goes on; what had ended is planned anew.

@@ -257,7 +257,7 @@ impl Dialect {
             }
         };
         scrub(
-            failure.with_retry_at(retry_at(answer, self.clock.now())),
+            failure.with_retry_at(retry_at(&answer.headers, self.clock.now())),
             secrets,
         )
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::Value;
@@ -181,8 +181,8 @@ pub(super) fn scrub(mut failure: Failure, secrets: &[&Secret]) -> Failure {
 }
 
 /// When the provider asked us to come back: seconds from `now`, or a date.
-pub(crate) fn retry_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let told = header(answer, &RETRY_AFTER)?.trim();
+pub(crate) fn retry_at(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let told = headers.get(&RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match told.parse::<f64>() {
         Ok(seconds) => TimeDelta::seconds(seconds.clamp(0.0, 1e9).ceil() as i64),
         Err(_) => DateTime::parse_from_rfc2822(told).ok()?.to_utc() - now,

@@ -313,7 +313,7 @@ impl Dialect {
                 Err(failure) => RefreshAnswer::Unclear(failure),
             };
         }
-        let retry_at = retry_at(&answer, self.clock.now());
+        let retry_at = retry_at(&answer.headers, self.clock.now());
         refused(provider, place, &answer, body.as_ref())
             .map(|failure| scrub(failure.with_retry_at(retry_at), secrets))
     }

@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     hub::Hub,
     store::{
-        ConnectionId, TenantId,
+        ConnectionId, TenantId, alarm as raised,
         connection::{self, Alarm},
         credential,
         event::{self, Kind},
@@ -113,7 +113,14 @@ impl Hub {
             self.tell(db, &connection, kind, event::Data::default())
                 .await?;
         }
-        if before == after {
+        // What nobody was told of may be waited for all the same: it ends with the
+        // connection's own success, and not with that of its provider.
+        let works = failure.is_none() && connection.disconnected_at.is_none();
+        if works && before.is_none() && after.is_none() {
+            let wishes = [raised::Cause::Degraded];
+            raised::withdraw(db, id, &wishes, raised::Ending::Works, now).await?;
+        }
+        if before == after && !self.has_lost_its_alarm(db, &connection).await? {
             return Ok(());
         }
         let mut change = connection.clone().into_active_model();
@@ -137,6 +144,20 @@ impl Hub {
             self.tell(db, &connection, kind, data).await?;
         }
         Ok(())
+    }
+
+    /// Whether an end was told that nobody is told of any more: a reconnect has
+    /// withdrawn it, and the end is near all the same.
+    async fn has_lost_its_alarm(
+        &self,
+        db: &impl ConnectionTrait,
+        connection: &connection::Model,
+    ) -> Result<bool> {
+        if connection.alarm != Some(Alarm::Expiring) {
+            return Ok(false);
+        }
+        let open = raised::open_of(db, connection.tenant_id, connection.id).await?;
+        Ok(open.iter().all(|one| one.cause != raised::Cause::Expiring))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     hub::Hub,
     people::{Action, Member},
     store::{
-        ConnectionId, alarm, connection, credential,
+        ConnectionId, connection, credential,
         event::{self, Kind},
         provider_fault, provider_trouble,
     },
@@ -83,7 +83,6 @@ impl Hub {
     ) -> Result<()> {
         if provider_trouble::close(db, provider).await? {
             provider_fault::forget(db, provider).await?;
-            alarm::withdraw_wishes(db, provider, self.clock.now()).await?;
             // What waits for its turn need not wait any longer.
             let now = self.clock.now();
             connection::bring_failed_forward(db, provider, now).await?;

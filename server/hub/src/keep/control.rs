@@ -12,11 +12,7 @@ use crate::{
     connect::Listed,
     hub::Hub,
     people::{Action, Member},
-    store::{
-        ConnectionId, TenantId, connection, credential,
-        event::{self, Kind},
-        token_read,
-    },
+    store::{ConnectionId, TenantId, connection, credential, event, token_read},
 };
 
 /// What is proven this soon after a person signed in was proven by them.
@@ -132,14 +128,13 @@ impl Hub {
     ) -> Result<Vec<Kept>> {
         let ids: Vec<ConnectionId> = rows.iter().map(|(row, _)| row.id).collect();
         let db = self.store.db();
-        let by_person = [Kind::ConnectionCreated, Kind::ConnectionReconnected];
-        let went_wrong = [Kind::ConnectionDegraded, Kind::ConnectionActionRequired];
+        let groups = [event::BY_PERSON, event::WENT_WRONG];
         let (mut signed_in, mut failed) = (HashMap::new(), HashMap::new());
-        for event in event::latest(db, tenant, &ids, &[by_person, went_wrong]).await? {
+        for event in event::latest(db, tenant, &ids, &groups).await? {
             let Some(id) = event.connection_id else {
                 continue;
             };
-            match by_person.contains(&event.kind) {
+            match event::BY_PERSON.contains(&event.kind) {
                 true => signed_in.insert(id, event),
                 false => failed.insert(id, event),
             };

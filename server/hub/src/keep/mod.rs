@@ -32,6 +32,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use chrono::NaiveDate;
 use futures::{FutureExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
 
@@ -46,9 +47,9 @@ use crate::{
     Result,
     hub::Hub,
     store::{
-        ConnectionId, Reach, attempt, connect_link, credential, delivery, draft, flow,
+        ConnectionId, Reach, attempt, connect_link, credential, delivery, draft, event, flow,
         flow_outcome, idempotent_request, provider_fault, push_message, refresh_attempt, run,
-        sync_run,
+        sync_run, tenant,
     },
 };
 
@@ -60,6 +61,8 @@ pub struct Keeper {
     /// Refreshes outlive the request that asked for them: an answer that is on
     /// its way must be stored. Shutdown waits for these.
     pub tasks: TaskTracker,
+    /// On which day this process has forgotten old events.
+    events_swept: Mutex<Option<NaiveDate>>,
 }
 
 type Flight = Shared<BoxFuture<'static, Arc<Result<Renewal>>>>;
@@ -163,7 +166,23 @@ impl Hub {
         idempotent_request::sweep(self.store.db(), forgotten).await?;
         delivery::sweep(self.store.db(), now - crate::tell::KEPT).await?;
         self.sweep_notices().await?;
+        self.sweep_events().await?;
         self.rotate_signing_keys().await?;
+        Ok(())
+    }
+
+    /// Forgets old events, once a day: it is looked at all there are.
+    async fn sweep_events(&self) -> Result<()> {
+        let now = self.clock.now();
+        let today = Some(now.date_naive());
+        let swept = || self.keeper.events_swept.lock();
+        if *swept().unwrap_or_else(PoisonError::into_inner) == today {
+            return Ok(());
+        }
+        for tenant in tenant::ids(self.store.db()).await? {
+            event::sweep(self.store.db(), tenant, now).await?;
+        }
+        *swept().unwrap_or_else(PoisonError::into_inner) = today;
         Ok(())
     }
 }

@@ -358,7 +358,7 @@ impl Hub {
     }
 
     /// Tells that a connection's permissions are others than before, if they are.
-    pub(super) async fn tell_scopes(
+    pub(crate) async fn tell_scopes(
         &self,
         db: &impl sea_orm::ConnectionTrait,
         before: &connection::Model,

@@ -1,11 +1,14 @@
 //! What each person wants to be mailed.
 
+use sea_orm::Iterable;
+
 use crate::{
     Error, Hub, Result,
-    people::Member,
+    people::{Action, Member},
     store::{
         mail::{self, Kind},
         mail_choice::{self, Pace},
+        notice::Reason,
         words,
     },
 };
@@ -42,6 +45,14 @@ impl Topic {
         }
     }
 
+    /// Those that a member may be mailed about, and chooses among.
+    pub fn of_member(member: &Member) -> Vec<Self> {
+        let is_admin = member.role().may(Action::ManageProviderApps);
+        let mut topics = TOPICS.to_vec();
+        topics.retain(|topic| is_admin || *topic != Self::Unattended);
+        topics
+    }
+
     fn of(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Alarm => Some(Self::Trouble),
@@ -50,6 +61,16 @@ impl Topic {
             Kind::Solved => Some(Self::Solved),
             // They asked for it themselves, or chose it by its pace.
             Kind::Works | Kind::Digest => None,
+        }
+    }
+
+    fn of_reason(reason: Reason) -> Option<Self> {
+        match reason {
+            Reason::Trouble => Some(Self::Trouble),
+            Reason::Unattended => Some(Self::Unattended),
+            Reason::Asked => Some(Self::Asked),
+            // That is over.
+            Reason::Works => None,
         }
     }
 }
@@ -80,10 +101,22 @@ impl MailChoices {
         let in_time = match self.pace {
             Pace::None => false,
             Pace::AtOnce => true,
-            // What somebody does by hand does not wait for the morning.
-            Pace::Digest => matches!(kind, Kind::Asked | Kind::Works | Kind::Digest),
+            // What somebody does by hand does not wait for the morning, nor does the
+            // end of it. What a digest said is over is in the next.
+            Pace::Digest => matches!(
+                kind,
+                Kind::Asked | Kind::Works | Kind::Solved | Kind::Digest
+            ),
         };
         wanted && in_time
+    }
+
+    /// Why somebody has to be told of something for their digest to say it.
+    pub(super) fn reasons(&self) -> Vec<Reason> {
+        let topic = |reason: &Reason| Topic::of_reason(*reason);
+        let wanted =
+            |reason: &Reason| topic(reason).is_some_and(|one| !self.without.contains(&one));
+        Reason::iter().filter(wanted).collect()
     }
 }
 
@@ -97,12 +130,19 @@ impl Hub {
         Ok(MailChoices::of(&row))
     }
 
-    /// Writes what the member wants to be mailed.
+    /// Writes what the member wants to be mailed. What they cannot choose stays as
+    /// it is: it counts once they have another role.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn choose_mail(&self, member: &Member, choices: &MailChoices) -> Result<()> {
-        let without: Vec<_> = choices.without.iter().map(|topic| topic.as_str()).collect();
+        let (chosen, before) = (Topic::of_member(member), self.mail_choices(member).await?);
+        let is_without = |topic: &Topic| match chosen.contains(topic) {
+            true => choices.without.contains(topic),
+            false => before.without.contains(topic),
+        };
+        let without = TOPICS.iter().filter(|topic| is_without(topic));
+        let without: Vec<_> = without.map(|topic| topic.as_str()).collect();
         let row = mail_choice::Model {
             tenant_id: member.tenant(),
             person_id: member.person(),

@@ -4,12 +4,11 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
-use super::MailChoices;
 use crate::{
     Hub, Result,
     store::{
         alarm::{self, MAIL_AFTER},
-        mail, mail_choice,
+        mail,
         mail_choice::Pace,
         notice::{self, Reason},
     },
@@ -20,6 +19,8 @@ const ADMINS_AFTER: TimeDelta = TimeDelta::hours(24);
 /// How long before the morning a mail of its own must have been sent for the
 /// same to be said once more.
 const AGAIN_AFTER: TimeDelta = TimeDelta::hours(12);
+/// How old the digest may be whose end is still told.
+const STILL_NEWS: TimeDelta = TimeDelta::days(3);
 /// When the morning is, in UTC.
 const MORNING: NaiveTime = NaiveTime::from_hms_opt(7, 0, 0).expect("a time of day");
 /// How many alarms are looked at in one go.
@@ -59,25 +60,33 @@ impl Hub {
         Ok(())
     }
 
+    /// One a day for whoever it may concern. What it says, and whether there is
+    /// anything to say, is found out when it is sent, so that this is cheap: it is
+    /// asked every few seconds, all day.
     async fn queue_digests(&self) -> Result<()> {
-        let now = self.clock.now();
+        let (db, now) = (self.store.db(), self.clock.now());
         let morning = morning(now);
-        let db = self.store.db();
-        for whose in notice::concerned(db, morning - MAIL_AFTER).await? {
-            let (tenant, person) = whose;
-            let choices = MailChoices::of(&mail_choice::of(db, tenant, person).await?);
-            let before = match choices.pace {
-                Pace::None => continue,
-                Pace::Digest => morning - MAIL_AFTER,
-                Pace::AtOnce => morning - AGAIN_AFTER,
-            };
-            let told = notice::concerned_by(db, tenant, person, before).await?;
-            if told {
-                mail::queue_digest(db, whose, morning.date_naive(), now).await?;
-            }
+        let mut people = notice::concerned(db, morning - MAIL_AFTER).await?;
+        // What was in a digest and is over is said in the next.
+        people.extend(mail::had_digest(db, morning - STILL_NEWS).await?);
+        people.sort_unstable();
+        people.dedup();
+        let day = morning.date_naive();
+        for whose in mail::without_digest(db, people, day).await? {
+            mail::queue_digest(db, whose, day, now).await?;
         }
         Ok(())
     }
+}
+
+/// Until when somebody must have been told for their digest, queued at `queued`,
+/// to be sent.
+pub(super) fn told_until(pace: Pace, queued: DateTime<Utc>) -> DateTime<Utc> {
+    let ago = match pace {
+        Pace::AtOnce => AGAIN_AFTER,
+        Pace::Digest | Pace::None => MAIL_AFTER,
+    };
+    morning(queued) - ago
 }
 
 /// The last morning there was.

@@ -16,7 +16,7 @@ pub(super) struct Letter {
     pub subject: String,
     /// What stands before everything else.
     pub lead: Option<String>,
-    /// What it is about: one, or several in a digest.
+    /// What it is about: one, or several that are told together.
     pub items: Vec<Item>,
     /// Why its reader gets it.
     pub because: String,

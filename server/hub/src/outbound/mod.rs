@@ -310,6 +310,28 @@ impl Outbound {
         request: Request,
         identity: Option<&Secret>,
     ) -> Result<Answer, SendError> {
+        read(self.begin(request, identity).await?).await
+    }
+
+    /// Sends a request once and answers how it was taken as soon as that is known.
+    /// Whatever the body is, it is not read.
+    ///
+    /// # Errors
+    /// As with [`Outbound::send`].
+    pub async fn send_unread(
+        &self,
+        request: Request,
+    ) -> Result<(StatusCode, HeaderMap), SendError> {
+        let mut response = self.begin(request, None).await?;
+        let headers = std::mem::take(response.headers_mut());
+        Ok((response.status(), headers))
+    }
+
+    async fn begin(
+        &self,
+        request: Request,
+        identity: Option<&Secret>,
+    ) -> Result<reqwest::Response, SendError> {
         let (guard, client) = self.client(&request.url)?;
         // A literal address never meets the resolver.
         let literal = match request.url.host() {
@@ -335,8 +357,7 @@ impl Outbound {
         if let Some(body) = request.body {
             builder = builder.body(body);
         }
-        let response = builder.send().await.map_err(|error| classify(&error))?;
-        read(response).await
+        builder.send().await.map_err(|error| classify(&error))
     }
 
     /// A client that shows a certificate of its own. It serves one request: no

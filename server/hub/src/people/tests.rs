@@ -54,6 +54,7 @@ async fn hub_with(change: impl FnOnce(&mut Parts)) -> Hub {
         choices: crate::Choices::default(),
         spool: Spool::open(&spool).unwrap(),
         keeper: Keeper::default(),
+        teller: crate::tell::Teller::default(),
         changes: Changes::default(),
         reads: ReadLog::default(),
         ledgers: Ledgers::default(),

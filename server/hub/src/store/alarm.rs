@@ -100,6 +100,12 @@ pub async fn follow(
             withdraw(db, connection, &milder, Ending::Replaced, now).await?;
             raise(db, new, connection, Cause::ActionRequired, now).await
         }
+        // Nothing is left that could heal, or end.
+        "connection.cleared" => {
+            let milder = [Cause::Degraded, Cause::Expiring];
+            withdraw(db, connection, &milder, Ending::Replaced, now).await?;
+            raise(db, new, connection, Cause::ActionRequired, now).await
+        }
         "connection.expiring" => raise(db, new, connection, Cause::Expiring, now).await,
         // Told once everything about it is well.
         "connection.healed" | "connection.reconnected" => {
@@ -206,31 +212,6 @@ pub async fn raise_wish(
         },
     };
     raise(db, &new, connection, Cause::Degraded, now).await
-}
-
-/// A provider works again: ends what was raised for wishes only.
-pub async fn withdraw_wishes(
-    db: &impl ConnectionTrait,
-    provider: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let of_provider = connection::Entity::find()
-        .select_only()
-        .column(connection::Column::Id)
-        .filter(connection::Column::Provider.eq(provider))
-        .filter(connection::Column::Alarm.is_null())
-        .into_query();
-    let open = Entity::find()
-        .filter(Column::ConnectionId.in_subquery(of_provider))
-        .filter(Column::Cause.eq(Cause::Degraded))
-        .filter(Column::EndedAt.is_null())
-        .all(db)
-        .await?;
-    for alarm in open {
-        let id = alarm.connection_id;
-        withdraw(db, id, &[Cause::Degraded], Ending::Works, now).await?;
-    }
-    Ok(())
 }
 
 /// Ends alarms of a connection: nobody is told of them any more, links to repair
@@ -382,7 +363,8 @@ pub async fn unattended(
         .filter(Column::EscalatedAt.is_null())
         .filter(Column::RaisedAt.lte(before))
         .filter(Column::EndedAt.is_null())
-        .filter(Column::Cause.eq(Cause::ActionRequired))
+        // What heals by itself needs no admin.
+        .filter(Column::Cause.ne(Cause::Degraded))
         .limit(limit)
         .all(db)
         .await

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    FromJsonQueryResult, Iterable, JoinType, QueryOrder, QuerySelect, entity::prelude::*,
+    Condition, FromJsonQueryResult, Iterable, JoinType, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, PersonId, TenantId, credential};
+use super::{ConnectionId, PersonId, TenantId, credential, watcher};
 use crate::{certificate::Certificate, failure::Failure};
 
 /// What fills an entry's `{variables}`: a shop's name, a realm, an API host.
@@ -248,16 +249,24 @@ pub async fn claim_check(
     Ok(claimed.rows_affected == 1)
 }
 
-/// Has what failed of a provider checked now that is checked again later.
+/// Has what failed of a provider checked now that is checked again later, and
+/// what somebody waits for.
 pub async fn bring_failed_forward(
     db: &impl ConnectionTrait,
     provider: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    let waited_for = watcher::Entity::find()
+        .select_only()
+        .column(watcher::Column::ConnectionId)
+        .into_query();
+    let failed_or_waited_for = Condition::any()
+        .add(Column::Failure.is_not_null())
+        .add(Column::Id.in_subquery(waited_for));
     Entity::update_many()
         .col_expr(Column::NextCheckAt, Expr::value(now))
         .filter(Column::Provider.eq(provider))
-        .filter(Column::Failure.is_not_null())
+        .filter(failed_or_waited_for)
         .filter(Column::NextCheckAt.gt(now))
         .exec(db)
         .await

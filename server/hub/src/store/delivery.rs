@@ -69,10 +69,26 @@ pub async fn queue(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<(), Db
         .map(|_| ())
 }
 
-/// What is to be sent at `now`, the longest due first. Of one connection only
-/// the oldest, and nothing where the webhook is paused or has ended.
+/// Those of any tenant that are to be told of something at `now`: they neither rest
+/// nor have ended.
+pub async fn webhooks_due(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<WebhookId>, DbErr> {
+    waiting(now)
+        .select_only()
+        .column(Column::WebhookId)
+        .distinct()
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// What is to be sent to a webhook at `now`, the longest due first. Of one
+/// connection only the oldest.
 pub async fn due(
     db: &impl ConnectionTrait,
+    webhook: WebhookId,
     now: DateTime<Utc>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
@@ -87,6 +103,18 @@ pub async fn due(
         .and_where(of_earlier(Column::State).eq(State::Waiting))
         .and_where(of_earlier(Column::Seq).lt(of_this(Column::Seq)))
         .to_owned();
+    waiting(now)
+        .filter(Column::WebhookId.eq(webhook))
+        .filter(Expr::exists(one_before).not())
+        .order_by_asc(Column::NextTryAt)
+        .order_by_asc(Column::Seq)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// What waits and is due, but where the webhook rests or has ended.
+fn waiting(now: DateTime<Utc>) -> Select<Entity> {
     let resting = Query::select()
         .column(webhook::Column::Id)
         .from(webhook::Entity)
@@ -100,12 +128,6 @@ pub async fn due(
         .filter(Column::State.eq(State::Waiting))
         .filter(Column::NextTryAt.lte(now))
         .filter(Column::WebhookId.not_in_subquery(resting))
-        .filter(Expr::exists(one_before).not())
-        .order_by_asc(Column::NextTryAt)
-        .order_by_asc(Column::Seq)
-        .limit(limit)
-        .all(db)
-        .await
 }
 
 /// Takes a delivery for oneself until `until`; false when somebody else did.

@@ -1,15 +1,44 @@
 //! Facts others may react to, numbered per tenant without gaps.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ExprTrait, FromJsonQueryResult, QueryOrder, QuerySelect, entity::prelude::*,
+    ActiveValue::Set,
+    Condition, ExprTrait, FromJsonQueryResult, Iterable, Order, QueryOrder, QuerySelect,
+    QueryTrait,
+    entity::prelude::*,
+    sea_query::{Alias, Func, Query, SelectStatement, WindowStatement},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, RunId, SyncRunId, TenantId, tenant,
+    ConnectLinkId, ConnectionId, EventId, FlowId, PersonId, RunId, SyncRunId, TenantId, connection,
+    delivery, tenant, webhook,
 };
 use crate::{certificate::Whose, failure::Failure};
+
+/// How long events are kept.
+pub const KEPT: TimeDelta = TimeDelta::days(365);
+/// How long those are kept that are of interest at the moment only.
+pub const MOMENT_KEPT: TimeDelta = TimeDelta::days(30);
+/// How many of a connection are kept however old they are: its page shows them.
+const NEWEST_KEPT: i64 = 20;
+/// How many are forgotten in one statement.
+const SWEPT_AT_ONCE: u64 = 2_000;
+
+/// What says when a person signed in to a connection.
+pub const BY_PERSON: [Kind; 2] = [Kind::ConnectionCreated, Kind::ConnectionReconnected];
+/// What says what went wrong with a connection.
+pub const WENT_WRONG: [Kind; 2] = [Kind::ConnectionDegraded, Kind::ConnectionActionRequired];
+/// What is not in a connection's history: readings that worked and what automations
+/// did would push out what matters.
+const NOT_SHOWN: [Kind; 6] = [
+    Kind::FlowChanged,
+    Kind::HelpAsked,
+    Kind::SyncCompleted,
+    Kind::ConnectionChanged,
+    Kind::RunPaused,
+    Kind::RunResumed,
+];
 
 /// What happened, one per transition and never per attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -102,9 +131,20 @@ impl Kind {
         )
     }
 
+    /// Whether it is of interest at the moment only: the next of its kind says as
+    /// much.
+    fn is_of_the_moment(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionRefreshed
+                | Self::ConnectionChecked
+                | Self::ConnectionChanged
+                | Self::FlowChanged
+        )
+    }
+
     /// Every kind that systems outside may hear of.
     pub fn told() -> impl Iterator<Item = Self> {
-        use sea_orm::Iterable;
         Self::iter().filter(|kind| kind.is_told())
     }
 }
@@ -276,6 +316,16 @@ pub async fn told_after(
         .await
 }
 
+/// The number of the newest event of these kinds of each connection.
+fn newest_of<const N: usize>(tenant: TenantId, kinds: [Kind; N]) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column_as(Column::Seq.max(), "seq")
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Kind.is_in(kinds))
+        .group_by(Column::ConnectionId)
+}
+
 /// The newest event of each connection, for each group of kinds by itself.
 pub async fn latest<const N: usize>(
     db: &impl ConnectionTrait,
@@ -283,18 +333,12 @@ pub async fn latest<const N: usize>(
     connections: &[ConnectionId],
     groups: &[[Kind; N]],
 ) -> Result<Vec<Model>, DbErr> {
-    use sea_orm::{QueryTrait, sea_query::Condition};
     if connections.is_empty() {
         return Ok(Vec::new());
     }
     let newest = groups.iter().fold(Condition::any(), |any, kinds| {
-        let numbers = Entity::find()
-            .select_only()
-            .column_as(Column::Seq.max(), "seq")
-            .filter(Column::TenantId.eq(tenant))
-            .filter(Column::ConnectionId.is_in(connections.iter().copied()))
-            .filter(Column::Kind.is_in(*kinds))
-            .group_by(Column::ConnectionId);
+        let numbers = newest_of(tenant, *kinds)
+            .filter(Column::ConnectionId.is_in(connections.iter().copied()));
         any.add(Column::Seq.in_subquery(numbers.into_query()))
     });
     Entity::find()
@@ -304,8 +348,7 @@ pub async fn latest<const N: usize>(
         .await
 }
 
-/// The newest events of a connection, newest first. Readings that worked and
-/// what automations did are not among them: they would push out what matters.
+/// The newest events of a connection that its history shows, newest first.
 pub async fn of_connection(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
@@ -313,16 +356,87 @@ pub async fn of_connection(
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::ConnectionId.eq(connection))
-        .filter(Column::Kind.is_not_in([
-            Kind::FlowChanged,
-            Kind::HelpAsked,
-            Kind::SyncCompleted,
-            Kind::ConnectionChanged,
-            Kind::RunPaused,
-            Kind::RunResumed,
-        ]))
+        .filter(Column::Kind.is_not_in(NOT_SHOWN))
         .order_by_desc(Column::Seq)
         .limit(limit)
         .all(db)
         .await
+}
+
+/// Forgets what is older at `now` than it is kept. Kept are what a webhook has still
+/// to be told, and what a connection's page shows.
+pub async fn sweep(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let of_the_moment = Kind::iter().filter(|kind| kind.is_of_the_moment());
+    let old = Condition::any().add(Column::At.lt(now - KEPT)).add(
+        Condition::all()
+            .add(Column::Kind.is_in(of_the_moment))
+            .add(Column::At.lt(now - MOMENT_KEPT)),
+    );
+    let waiting = delivery::Entity::find()
+        .select_only()
+        .column(delivery::Column::Seq)
+        .filter(delivery::Column::TenantId.eq(tenant))
+        .filter(delivery::Column::State.ne(delivery::State::Delivered));
+    let queued = webhook::all_queued(db, tenant).await?.unwrap_or(i64::MAX);
+    let kept = [
+        waiting.into_query(),
+        shown(tenant),
+        newest_of(tenant, BY_PERSON).into_query(),
+        newest_of(tenant, WENT_WRONG).into_query(),
+    ];
+    let over = kept.into_iter().fold(
+        Entity::find()
+            .select_only()
+            .column(Column::Seq)
+            .filter(Column::TenantId.eq(tenant))
+            .filter(Column::Seq.lte(queued))
+            .filter(old),
+        |rows, kept| rows.filter(Column::Seq.not_in_subquery(kept)),
+    );
+    // A little at a time: others write, too.
+    let over = over.order_by_asc(Column::Seq).limit(SWEPT_AT_ONCE);
+    loop {
+        let numbers: Vec<i64> = over.clone().into_tuple().all(db).await?;
+        let found = numbers.len() as u64;
+        if found > 0 {
+            Entity::delete_many()
+                .filter(Column::TenantId.eq(tenant))
+                .filter(Column::Seq.is_in(numbers))
+                .exec(db)
+                .await?;
+        }
+        if found < SWEPT_AT_ONCE {
+            return Ok(());
+        }
+    }
+}
+
+/// The numbers of what the pages of a tenant's connections show.
+fn shown(tenant: TenantId) -> SelectStatement {
+    let there = connection::Entity::find()
+        .select_only()
+        .column(connection::Column::Id)
+        .filter(connection::Column::TenantId.eq(tenant))
+        .into_query();
+    let (nth, ranked) = (Alias::new("nth"), Alias::new("ranked"));
+    let by_age = WindowStatement::partition_by(Column::ConnectionId)
+        .order_by(Column::Seq, Order::Desc)
+        .to_owned();
+    let of_each = Query::select()
+        .column(Column::Seq)
+        .expr_window_as(Func::cust("ROW_NUMBER"), by_age, nth.clone())
+        .from(Entity)
+        .and_where(Column::TenantId.eq(tenant))
+        .and_where(Column::ConnectionId.in_subquery(there))
+        .and_where(Column::Kind.is_not_in(NOT_SHOWN))
+        .to_owned();
+    Query::select()
+        .column(Column::Seq)
+        .from_subquery(of_each, ranked)
+        .and_where(Expr::col(nth).lte(NEWEST_KEPT))
+        .to_owned()
 }

@@ -2,12 +2,18 @@
 //! the outbox. They say what a mail is about and never what it says: that is
 //! written when it is sent, from how things are then.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect, entity::prelude::*,
+    ActiveValue::Set, Condition, ExprTrait, IntoActiveModel, QueryOrder, QuerySelect,
+    entity::prelude::*,
 };
 
 use super::{AlarmId, MailId, PersonId, TenantId, alarm};
+
+/// How many are asked about in one statement.
+const MOST_ASKED: usize = 500;
 
 /// What a mail is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -109,8 +115,34 @@ pub async fn queue_digest(
     day: chrono::NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let once = format!("digest {tenant} {person} {day}");
+    let once = digest_of((tenant, person), day);
     insert(db, new(Kind::Digest, (tenant, person), once, now, now)).await
+}
+
+fn digest_of((tenant, person): (TenantId, PersonId), day: chrono::NaiveDate) -> String {
+    format!("digest {tenant} {person} {day}")
+}
+
+/// Those of `people` whose digest of a day was not queued yet.
+pub async fn without_digest(
+    db: &impl ConnectionTrait,
+    people: Vec<(TenantId, PersonId)>,
+    day: chrono::NaiveDate,
+) -> Result<Vec<(TenantId, PersonId)>, DbErr> {
+    let mut without = Vec::new();
+    for some in people.chunks(MOST_ASKED) {
+        let queued: Vec<String> = Entity::find()
+            .select_only()
+            .column(Column::Once)
+            .filter(Column::Once.is_in(some.iter().map(|whose| digest_of(*whose, day))))
+            .into_tuple()
+            .all(db)
+            .await?;
+        let queued: HashSet<String> = queued.into_iter().collect();
+        let has_none = |whose: &&(TenantId, PersonId)| !queued.contains(&digest_of(**whose, day));
+        without.extend(some.iter().filter(has_none));
+    }
+    Ok(without)
 }
 
 fn new(
@@ -272,23 +304,61 @@ pub async fn retry(
         .map(|_| ())
 }
 
-/// When a person's last digest was queued.
+/// When a person was sent their last digest.
 pub async fn last_digest(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     person: PersonId,
-    before: MailId,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
     let last = Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::PersonId.eq(person))
         .filter(Column::Kind.eq(Kind::Digest))
         .filter(Column::State.eq(State::Sent))
-        .filter(Column::Id.ne(before))
-        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::EndedAt)
         .one(db)
         .await?;
-    Ok(last.map(|row| row.created_at))
+    Ok(last.and_then(|row| row.ended_at))
+}
+
+/// Who was sent a digest that was queued after `since`, each with their tenant.
+pub async fn had_digest(
+    db: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+) -> Result<Vec<(TenantId, PersonId)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::TenantId)
+        .column(Column::PersonId)
+        .distinct()
+        .filter(Column::State.eq(State::Sent))
+        // Never before it was queued, and there is an index.
+        .filter(Column::DueAt.gte(since))
+        .filter(Column::Kind.eq(Kind::Digest))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Those among `alarms` of which a person is mailed that they are over.
+pub async fn told_solved(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    alarms: Vec<AlarmId>,
+) -> Result<Vec<AlarmId>, DbErr> {
+    let told: Vec<Option<AlarmId>> = Entity::find()
+        .select_only()
+        .column(Column::AlarmId)
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::AlarmId.is_in(alarms))
+        .filter(Column::Kind.eq(Kind::Solved))
+        .filter(Column::State.is_in([State::Waiting, State::Sent]))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(told.into_iter().flatten().collect())
 }
 
 /// The newest mail that the server did not take, if the newest of all was such.
@@ -296,9 +366,14 @@ pub async fn newest_tried(
     db: &impl ConnectionTrait,
     tenant: TenantId,
 ) -> Result<Option<Model>, DbErr> {
+    // What nobody wanted any more was not tried.
+    let tried = Condition::any()
+        .add(Column::State.ne(State::Withdrawn))
+        .add(Column::Problem.is_not_null());
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::FirstTryAt.is_not_null())
+        .filter(tried)
         .order_by_desc(Column::FirstTryAt)
         .one(db)
         .await

@@ -113,6 +113,41 @@ pub async fn of_person(
         .await
 }
 
+/// The same of what they are told for one of these reasons.
+pub async fn for_reasons(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    reasons: &[Reason],
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    standing(tenant, person)
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
+        .order_by_desc(Column::At)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// What a person was told before `at`, for one of these reasons, and is over
+/// since.
+pub async fn over_since(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+    reasons: &[Reason],
+    at: DateTime<Utc>,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::PersonId.eq(person))
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
+        .filter(Column::At.lte(at))
+        .filter(Column::EndedAt.gte(at))
+        .all(db)
+        .await
+}
+
 /// Whether a person is told of an alarm, for whatever reason.
 pub async fn is_told(
     db: &impl ConnectionTrait,
@@ -196,30 +231,33 @@ pub async fn count_asked_by(
         .await
 }
 
-/// Whether a person is told of something that began before `before`.
+/// Whether a person was told, for one of these reasons, before `before` of what
+/// is wrong still.
 pub async fn concerned_by(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     person: PersonId,
+    reasons: &[Reason],
     before: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     standing(tenant, person)
-        .filter(Column::AlarmId.in_subquery(older(before)))
+        .filter(Column::Reason.is_in(reasons.iter().copied()))
+        .filter(Column::At.lte(before))
+        .filter(Column::AlarmId.in_subquery(open_alarms()))
         .exists(db)
         .await
 }
 
-fn older(before: DateTime<Utc>) -> sea_orm::sea_query::SelectStatement {
+fn open_alarms() -> sea_orm::sea_query::SelectStatement {
     alarm::Entity::find()
         .select_only()
         .column(alarm::Column::Id)
         .filter(alarm::Column::EndedAt.is_null())
-        .filter(alarm::Column::RaisedAt.lte(before))
         .into_query()
 }
 
-/// Everybody who is told of something that began before `before`, each with
-/// their tenant.
+/// Everybody who was told before `before` of what is wrong still, each with their
+/// tenant.
 pub async fn concerned(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
@@ -230,7 +268,8 @@ pub async fn concerned(
         .column(Column::PersonId)
         .distinct()
         .filter(Column::EndedAt.is_null())
-        .filter(Column::AlarmId.in_subquery(older(before)))
+        .filter(Column::At.lte(before))
+        .filter(Column::AlarmId.in_subquery(open_alarms()))
         .into_tuple()
         .all(db)
         .await

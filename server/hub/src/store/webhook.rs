@@ -87,12 +87,43 @@ pub async fn all_of_tenant(
         .await
 }
 
+/// Up to which event everything is queued that the tenant's webhooks want; none
+/// when there are none that are told.
+pub async fn all_queued(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Option<i64>, DbErr> {
+    use sea_orm::QuerySelect;
+    let lowest: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .column_as(Column::ToldSeq.min(), "lowest")
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::EndedAt.is_null())
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(lowest.flatten())
+}
+
 /// Adds a webhook.
 pub async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
     Entity::insert(row.into_active_model())
         .exec_without_returning(db)
         .await
         .map(|_| ())
+}
+
+/// Writes the next secret of a webhook; none when it has another than `before`.
+pub async fn replace_secret(
+    db: &impl ConnectionTrait,
+    before: &Model,
+    change: ActiveModel,
+) -> Result<Option<Model>, DbErr> {
+    let rows = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(before.id))
+        .filter(Column::TenantId.eq(before.tenant_id))
+        .filter(Column::Version.eq(before.version))
+        .exec_with_returning(db)
+        .await?;
+    Ok(rows.into_iter().next())
 }
 
 /// Takes a webhook away with all that waits for it; false when it is not the
@@ -162,7 +193,7 @@ pub async fn told(
 }
 
 /// Notes that it took a message. Many are noted at once, so nothing that was
-/// read before is written back.
+/// read before is written back, and a rest that was asked for with another goes on.
 pub async fn took(
     db: &impl ConnectionTrait,
     id: WebhookId,
@@ -170,7 +201,6 @@ pub async fn took(
 ) -> Result<(), DbErr> {
     let fine = ActiveModel {
         failures: Set(0),
-        paused_until: Set(None),
         last_ok_at: Set(Some(now)),
         problem: Set(None),
         failed_at: Set(None),
@@ -201,6 +231,19 @@ pub async fn refused(
         .exec_with_returning(db)
         .await?;
     Ok(rows.into_iter().next())
+}
+
+/// Ends its rest.
+pub async fn wake(db: &impl ConnectionTrait, id: WebhookId) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(
+            Column::PausedUntil,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 /// Leaves it alone until `until`, or for good.

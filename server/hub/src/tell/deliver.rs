@@ -1,5 +1,10 @@
 //! The outbox: from events to answered messages.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -8,14 +13,16 @@ use serde_json::json;
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
 };
+use tokio::{sync::Semaphore, task::JoinHandle};
 use url::Url;
 
+use super::webhooks::MOST;
 use crate::{
     Error, Hub, Result,
     dialect::retry_at,
     outbound::Request,
     secret::Secret,
-    store::{EventId, delivery, delivery::State, event, webhook},
+    store::{EventId, Reach, WebhookId, delivery, delivery::State, event, webhook},
 };
 
 /// How long a message is tried before it is given up.
@@ -41,13 +48,59 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// What is noted when a tenant's history is gone before it was told.
 const DELETED: &str = "event_deleted";
-/// How many messages are under way at once, and how many are looked at.
-const PARALLEL: usize = 16;
+/// How many messages to one webhook are under way at once, and how many are looked
+/// at.
+const PARALLEL: usize = 4;
 const BATCH: u64 = 64;
+/// How many are under way to all webhooks: more than one tenant can have.
+const PARALLEL_IN_ALL: usize = 2 * MOST * PARALLEL;
 /// How many events are queued in one transaction.
 const EVENTS: u64 = 500;
 /// How long ended deliveries are kept to be looked at.
 pub(crate) const KEPT: TimeDelta = TimeDelta::days(7);
+
+/// What one process needs to tell webhooks.
+pub struct Teller {
+    /// Those that are being told.
+    under_way: Mutex<HashSet<WebhookId>>,
+    places: Semaphore,
+}
+
+impl Default for Teller {
+    fn default() -> Self {
+        Self {
+            under_way: Mutex::default(),
+            places: Semaphore::new(PARALLEL_IN_ALL),
+        }
+    }
+}
+
+/// The turn of one webhook, in this process; another process may have it, too.
+struct Turn {
+    hub: Hub,
+    id: WebhookId,
+}
+
+impl Turn {
+    /// None while somebody has it.
+    fn take(hub: &Hub, id: WebhookId) -> Option<Self> {
+        let under_way = hub.teller.under_way.lock();
+        let is_free = under_way.unwrap_or_else(PoisonError::into_inner).insert(id);
+        is_free.then(|| Self {
+            hub: hub.clone(),
+            id,
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let under_way = self.hub.teller.under_way.lock();
+        under_way
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
 
 /// What a receiver said.
 pub(super) struct Answered {
@@ -60,20 +113,54 @@ pub(super) struct Answered {
 }
 
 impl Hub {
-    /// One round of the background: queues new events and sends what is due.
-    /// Answers how many messages were sent.
+    /// One round of the background: queues new events, and has each webhook for
+    /// which something is due told by itself, so that none waits for the receiver
+    /// of another. What is being told from here already is left to that.
     ///
     /// # Errors
     /// Only when the database does not answer; what a receiver does is an
     /// outcome that is stored.
-    pub async fn tell_webhooks(&self) -> Result<usize> {
+    pub async fn begin_telling(&self) -> Result<Vec<JoinHandle<Result<usize>>>> {
         for webhook in webhook::behind(self.store.db()).await? {
             self.queue_events(webhook).await?;
         }
+        let mut begun = Vec::new();
+        for id in delivery::webhooks_due(self.store.db(), self.clock.now()).await? {
+            let Some(turn) = Turn::take(self, id) else {
+                continue;
+            };
+            begun.push(self.keeper.tasks.spawn(Reach::along(async move {
+                let told = turn.hub.tell_webhook(id).await;
+                if let Err(error) = &told {
+                    tracing::error!(webhook.id = %id, %error, "a webhook could not be told now");
+                }
+                told
+            })));
+        }
+        Ok(begun)
+    }
+
+    /// The same, and waits for what it has begun. Answers how many messages were
+    /// sent.
+    ///
+    /// # Errors
+    /// As with [`Hub::begin_telling`].
+    pub async fn tell_webhooks(&self) -> Result<usize> {
+        let mut sent = 0;
+        for told in self.begin_telling().await? {
+            sent += told
+                .await
+                .map_err(|_| Error::Conflict("telling was interrupted"))??;
+        }
+        Ok(sent)
+    }
+
+    /// Sends everything that is due to one webhook.
+    async fn tell_webhook(&self, id: WebhookId) -> Result<usize> {
         let mut sent = 0;
         loop {
             let now = self.clock.now();
-            let due = delivery::due(self.store.db(), now, BATCH).await?;
+            let due = delivery::due(self.store.db(), id, now, BATCH).await?;
             let found = due.len();
             let round = futures::stream::iter(due)
                 .map(|row| self.deliver(row))
@@ -134,6 +221,7 @@ impl Hub {
     /// Sends one message, unless somebody else took it.
     async fn deliver(&self, row: delivery::Model) -> Result<bool> {
         let db = self.store.db();
+        let _place = self.teller.places.acquire().await;
         let now = self.clock.now();
         if !delivery::claim(db, &row, now, now + LEASE).await? {
             return Ok(false);
@@ -167,6 +255,10 @@ impl Hub {
         let body = body.to_string().into_bytes();
         let answered = self.post(&webhook, EventId::new(), body).await?;
         self.note_of(&webhook, &answered).await?;
+        if answered.problem.is_none() {
+            // Somebody has seen that it takes messages: no need to wait longer.
+            webhook::wake(self.store.db(), webhook.id).await?;
+        }
         Ok(answered)
     }
 
@@ -179,22 +271,24 @@ impl Hub {
         let Ok(url) = Url::parse(&webhook.url) else {
             return Err(Error::Conflict("a stored address is none"));
         };
-        let sent = self.outbound.send(Request {
+        // It is the status that says whether a message was taken, whatever comes
+        // after it.
+        let sent = self.outbound.send_unread(Request {
             method: Method::POST,
             url,
             headers,
             body: Some(body),
         });
         Ok(match sent.await {
-            Ok(answer) if answer.status.is_success() => Answered {
-                status: Some(answer.status.as_u16()),
+            Ok((status, _)) if status.is_success() => Answered {
+                status: Some(status.as_u16()),
                 problem: None,
                 wish: None,
             },
-            Ok(answer) => Answered {
-                status: Some(answer.status.as_u16()),
-                problem: Some(format!("answered_{}", answer.status.as_u16())),
-                wish: retry_at(&answer, now).map(|at| (at - now).clamp(WAITS[0], LONGEST_WISH)),
+            Ok((status, headers)) => Answered {
+                status: Some(status.as_u16()),
+                problem: Some(format!("answered_{}", status.as_u16())),
+                wish: retry_at(&headers, now).map(|at| (at - now).clamp(WAITS[0], LONGEST_WISH)),
             },
             Err(error) => Answered {
                 status: None,
@@ -254,7 +348,17 @@ impl Hub {
         let lasted = now - row.failed_at.unwrap_or(now);
         let pause =
             (row.failures >= REFUSALS).then(|| now + (lasted / 4).clamp(WAITS[0], LONGEST_PAUSE));
-        let is_gone = answered.status == Some(StatusCode::GONE.as_u16());
+        // Who has too much to do, or rests, means everything and not this message.
+        let status = answered
+            .status
+            .and_then(|status| StatusCode::from_u16(status).ok());
+        let is_busy = matches!(
+            status,
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        );
+        let wish = answered.wish.filter(|_| is_busy).map(|wish| now + wish);
+        let pause = pause.max(wish);
+        let is_gone = status == Some(StatusCode::GONE);
         if pause.is_some() || is_gone {
             webhook::rest(db, webhook.id, pause, is_gone.then_some(now)).await?;
         }

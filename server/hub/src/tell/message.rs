@@ -34,8 +34,8 @@ pub struct Message {
 pub struct Telling {
     /// The event's id, the same however often it is told.
     pub event_id: EventId,
-    /// The event's number in the tenant, without gaps: a system that has seen
-    /// this one asks for what came after.
+    /// The event's number in the tenant: a system that has seen this one asks for
+    /// what came after.
     pub sequence: i64,
     /// The connection; none when it is about none.
     #[serde(skip_serializing_if = "Option::is_none")]

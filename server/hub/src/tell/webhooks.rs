@@ -25,10 +25,11 @@ const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
 /// How long messages carry the signature of the secret before, too.
 const BOTH_SIGN: TimeDelta = TimeDelta::hours(24);
+const TWO_SIGN: &str = "The secret was replaced less than a day ago, and the one before it is still good. Wait until that day is over, or remove this webhook and add it anew";
 /// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;
 /// The most webhooks a tenant has.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 /// What a new webhook is made from.
 pub struct NewWebhook<'a> {
@@ -137,10 +138,12 @@ impl Hub {
             .collect())
     }
 
-    /// Makes a new secret. For a day messages carry the signatures of both.
+    /// Makes a new secret. For a day messages carry the signatures of both, and
+    /// until then there is no third: the receiver may still have the first.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], [`Error::NotFound`].
+    /// [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] within that
+    /// day.
     pub async fn rotate_webhook_secret(
         &self,
         member: &Member,
@@ -148,17 +151,26 @@ impl Hub {
     ) -> Result<(webhook::Model, Secret)> {
         member.may(Action::RevealWebhookSecret)?;
         let row = self.webhook(member, id).await?;
+        let now = self.clock.now();
+        if row.previous_until.is_some_and(|until| now < until) {
+            return Err(Error::invalid("", TWO_SIGN));
+        }
         let secret = fresh_secret()?;
         let version = row.version + 1;
         let sealed = place(row.tenant_id, id, version);
-        let mut change = row.clone().into_active_model();
-        change.secret_sealed = Set(self.vault.seal(sealed, &secret).await?);
-        change.previous_sealed = Set(Some(row.secret_sealed));
-        change.previous_until = Set(Some(self.clock.now() + BOTH_SIGN));
-        change.version = Set(version);
+        let change = webhook::ActiveModel {
+            secret_sealed: Set(self.vault.seal(sealed, &secret).await?),
+            previous_sealed: Set(Some(row.secret_sealed.clone())),
+            previous_until: Set(Some(now + BOTH_SIGN)),
+            version: Set(version),
+            ..Default::default()
+        };
         let ledger = self.ledger(member.tenant()).await?;
         let transaction = self.store.begin().await?;
-        let row = change.update(&transaction).await?;
+        // Of two at once one is made, or the other's would be lost.
+        let row = webhook::replace_secret(&transaction, &row, change)
+            .await?
+            .ok_or_else(|| Error::invalid("", TWO_SIGN))?;
         let entry = Entry::new(member, Deed::WebhookSecretRotated).on(id);
         ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
