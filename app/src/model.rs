@@ -158,7 +158,7 @@ impl ActionKind {
             Self::SignIn => Some(crate::paths::SIGN_IN.to_owned()),
             Self::SetUp { app } => Some(crate::paths::provider_app(app)),
             Self::Open { url } => Some(url.clone()),
-            Self::Connect | Self::AddAccount | Self::Explain | Self::Check => None,
+            Self::Connect | Self::AddAccount | Self::Explain | Self::Check | Self::Resume => None,
         }
     }
 }
