@@ -33,7 +33,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("record/attempt.rs", "write", BACKGROUND),
     ("record/deletion.rs", "delete_keyless", HUB),
     ("record/meters.rs", "longest_due", HUB),
-    ("record/mod.rs", "write", BACKGROUND),
     ("store/alarm.rs", "escalate", BACKGROUND),
     ("store/alarm.rs", "forget", CONNECTION),
     ("store/alarm.rs", "sweep", BACKGROUND),

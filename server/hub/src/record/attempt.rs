@@ -3,7 +3,7 @@
 //! written yet, half a second's worth; nothing else depends on it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     store::{
         Reach, Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
-        connection, flow, run, switched_off,
+        connection, flow, run, switched_off, tenant,
     },
 };
 
@@ -106,18 +106,23 @@ async fn write(store: &Store, batch: &[Model]) -> Result<usize, DbErr> {
         .filter(switched_off::Column::What.eq(switched_off::METRICS))
         .all(store.db())
         .await?;
-    // A run is told several times: what was told last counts.
-    let mut rows: HashMap<Uuid, &Model> = HashMap::new();
+    // A run is told several times: what was told last counts. In the order of their
+    // ids: two processes that tell of the same ones wait for each other in no circle.
+    let mut rows: BTreeMap<Uuid, &Model> = BTreeMap::new();
     for row in batch {
         rows.insert(row.id, row);
     }
+    let transaction = store.begin().await?;
+    // What is told of one that was deleted meanwhile would stay for ever.
+    let told_of: BTreeSet<TenantId> = batch.iter().map(|row| row.tenant_id).collect();
+    let living = tenant::living(&transaction, told_of).await?;
     let rows: Vec<Model> = rows
         .into_values()
+        .filter(|row| living.contains(&row.tenant_id))
         .filter(|row| unwilling.iter().all(|off| off.tenant_id != row.tenant_id))
         .cloned()
         .collect();
     let count = rows.len();
-    let transaction = store.begin().await?;
     attempt::put(&transaction, rows).await?;
     transaction.commit().await?;
     Ok(count)
