@@ -445,6 +445,30 @@ async fn row_60_an_end_that_was_cut_off_is_named() {
         matches!(bad, Some((seq, Why::OtherThanSigned(_))) if seq == head),
         "{bad:?}"
     );
+    // Nor does writing on to where it was, and having that signed by a process that
+    // has signed nothing yet.
+    cut(&world, tenant, head - 2).await;
+    for _ in 0..2 {
+        world.signed_in().await;
+    }
+    audit_chain::Entity::update_many()
+        .col_expr(audit_chain::Column::CheckedSeq, Expr::value(head - 2))
+        .filter(audit_chain::Column::TenantId.eq(tenant))
+        .exec(db)
+        .await
+        .unwrap();
+    let another = world.another().await;
+    another.app.hub.sign_checkpoints().await.unwrap();
+    let theirs = another.app.hub.witness.checkpoints().unwrap();
+    let lines = theirs.iter().map(|line| format!("{}\n", json!(line)));
+    let file = world.directory().join("audit/checkpoints.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + &lines.collect::<String>()).unwrap();
+    let bad = found(&world).await;
+    assert!(
+        matches!(bad, Some((seq, Why::OtherThanSigned(_))) if seq == head),
+        "{bad:?}"
+    );
 }
 
 #[tokio::test]

@@ -302,7 +302,9 @@ fn other_than_signed(row: &audit_entry::Model, signed: Option<&Signed>) -> Optio
 }
 
 /// What was signed and has to be there still; and how much a restore is known
-/// to have lost. A restore takes back what was signed after it.
+/// to have lost. A restore takes back what was signed after it; nothing else does:
+/// of two that sign the same number the first stands, or an end that was cut off and
+/// written anew would be signed over.
 fn expected<'s>(signed: &[&'s Signed]) -> (BTreeMap<i64, &'s Signed>, i64) {
     let mut expected = BTreeMap::new();
     let mut lost = 0;
@@ -311,9 +313,10 @@ fn expected<'s>(signed: &[&'s Signed]) -> (BTreeMap<i64, &'s Signed>, i64) {
             let newest = expected.last_key_value().map_or(0, |(seq, _)| *seq);
             lost += (newest - signed.seq).max(0);
             expected.split_off(&(signed.seq + 1));
+            expected.remove(&signed.seq);
         }
         if signed.seq > 0 {
-            expected.insert(signed.seq, *signed);
+            expected.entry(signed.seq).or_insert(*signed);
         }
     }
     (expected, lost)
