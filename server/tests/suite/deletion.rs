@@ -10,13 +10,13 @@ use hub::{
     record::export::Next,
     secret::Secret,
     store::{
-        ConnectionId, PersonId, Store, TenantId, audit_entry, connection, credential, deletion,
-        member, person,
+        ConnectionId, PersonId, Store, TenantId, audit_chain, audit_entry, connection, credential,
+        data_key, deletion, member, person,
     },
     vault::Place,
 };
 use reqwest::StatusCode;
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::{
@@ -546,4 +546,70 @@ async fn a_deletion_that_was_interrupted_is_finished() {
         another.get(&format!("/connections/{id}")).await.status(),
         StatusCode::NOT_FOUND
     );
+}
+
+/// As a process leaves it that dies after the data key is destroyed and before the
+/// first row is.
+async fn half_deleted(world: &World, tenant: TenantId) {
+    let hub = &world.app.hub;
+    let deletion = deletion::Model {
+        id: uuid::Uuid::now_v7(),
+        tenant_id: tenant,
+        connection_id: None,
+        person_id: None,
+        at: world.clock.now(),
+    };
+    hub.witness.note_deletion(&deletion).unwrap();
+    let db = hub.store.db();
+    deletion::note(db, deletion).await.unwrap();
+    data_key::Entity::delete_many()
+        .filter(data_key::Column::TenantId.eq(tenant))
+        .exec(db)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_half_deleted_holds_up_no_other() {
+    let world = World::new().await;
+    let bo = world.neighbour().await;
+    // Another process, which has opened nothing of theirs.
+    let another = world.another().await;
+    half_deleted(&world, bo.tenant()).await;
+    let hub = &another.app.hub;
+    let noted = world.app.hub.witness.deletions().unwrap();
+    assert_eq!(noted.len(), 1);
+    assert!(hub.sign_checkpoints().await.is_err(), "it is told");
+    let signed = hub.witness.checkpoints().unwrap();
+    let tenants: BTreeSet<TenantId> = signed.iter().map(|signed| signed.tenant).collect();
+    assert!(tenants.contains(&world.member().tenant()) && !tenants.contains(&bo.tenant()));
+    // The round after goes on with it, and then all is well.
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 1);
+    hub.sign_checkpoints().await.unwrap();
+    let gone = hub::store::tenant::get(hub.store.db(), bo.tenant()).await;
+    assert!(gone.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_is_not_begun_again_by_what_comes_late() {
+    let world = World::new().await;
+    let bo = world.neighbour().await;
+    let another = world.another().await;
+    // Known there already: its key is in memory.
+    another.browser().sign_in("bo@example.com", PASSWORD).await;
+    let hub = &world.app.hub;
+    hub.delete_tenant(&bo, "Next door").await.unwrap();
+    let db = hub.store.db();
+    let chains = || async {
+        let all = audit_chain::all(db).await.unwrap().into_iter();
+        all.filter(|chain| chain.tenant_id == bo.tenant()).count()
+    };
+    let late = [&world.app.hub, &another.app.hub, &another.app.hub];
+    for hub in late {
+        let refused = hub.begin_audit_export(&bo, "csv").await;
+        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+        assert_eq!(chains().await, 0);
+    }
+    let told = everything(&hub.store).await;
+    assert!(!told.contains("Next door"));
 }

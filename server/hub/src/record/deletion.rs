@@ -7,7 +7,7 @@ use futures::StreamExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Deed, Entry, Outcome, Who, ledger::checkpoint::unusable};
+use super::{Deed, Entry, Ledger, Outcome, Who, ledger::checkpoint::unusable};
 use crate::{
     Error, Result,
     hub::Hub,
@@ -23,6 +23,25 @@ use crate::{
 const PARALLEL: usize = 8;
 /// How many ids one statement asks for.
 const BATCH: usize = 500;
+
+/// How often a transaction that erases is begun when it and others wait for each other.
+const TRIES: usize = 5;
+
+/// Does a transaction that erases again when the database undid it, because it and
+/// another waited for each other: what touches so many rows may meet anything.
+pub(super) async fn unless_deadlocked<T, W>(work: impl Fn() -> W) -> Result<T>
+where
+    W: Future<Output = Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match work().await {
+            Err(error) if error.is_deadlock() && tries < TRIES => {}
+            done => return done,
+        }
+    }
+}
 
 impl Hub {
     /// Deletes an organisation with everything it has here: gives back its
@@ -77,20 +96,40 @@ impl Hub {
         let ledger = self.ledger(TenantId::HUB).await?;
         // First the key, by itself: whatever comes between, what is sealed
         // stays sealed.
+        let (deletion, who) = (&deletion, &who);
+        unless_deadlocked(|| self.destroy_key(&ledger, deletion, who, deed)).await?;
+        self.vault.forget(tenant);
+        self.close_ledger(tenant);
+
+        unless_deadlocked(|| self.erase_rows_of(tenant)).await?;
+        self.changes.nudge(tenant);
+        self.store.scrub().await;
+        tracing::info!(tenant.id = %tenant, "an organisation was deleted");
+        Ok(())
+    }
+
+    async fn destroy_key(
+        &self,
+        ledger: &Ledger,
+        deletion: &deletion::Model,
+        who: &Who,
+        deed: Deed,
+    ) -> Result<()> {
+        let tenant = deletion.tenant_id;
         let transaction = self.store.begin().await?;
         data_key::Entity::delete_many()
             .filter(data_key::Column::TenantId.eq(tenant))
             .exec(&transaction)
             .await?;
-        deletion::note(&transaction, deletion).await?;
-        ledger
-            .append(&transaction, Entry::new(who, deed).on(tenant))
-            .await?;
-        transaction.commit().await?;
-        self.vault.forget(tenant);
-        self.close_ledger(tenant);
+        deletion::note(&transaction, deletion.clone()).await?;
+        let entry = Entry::new(who.clone(), deed).on(tenant);
+        ledger.append(&transaction, entry).await?;
+        Ok(transaction.commit().await?)
+    }
 
+    async fn erase_rows_of(&self, tenant: TenantId) -> Result<()> {
         let transaction = self.store.begin().await?;
+        erase::lock_tenant(&transaction, tenant).await?;
         let people = member::all(&transaction, tenant).await?;
         let connections = connection::all_of_tenant(&transaction, tenant).await?;
         for row in connections {
@@ -102,11 +141,7 @@ impl Hub {
                 erase::person(&transaction, row.person_id).await?;
             }
         }
-        transaction.commit().await?;
-        self.changes.nudge(tenant);
-        self.store.scrub().await;
-        tracing::info!(tenant.id = %tenant, "an organisation was deleted");
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// Deletes who came back with a backup of data that is older than the keys it
@@ -153,12 +188,28 @@ impl Hub {
         deed: Deed,
     ) -> Result<()> {
         let tenant = deletion.tenant_id;
-        let now = self.clock.now();
         let ledger = self.ledger(tenant).await?;
+        let (deletion, who) = (&deletion, &who);
+        unless_deadlocked(|| self.erase_rows_once(&ledger, deletion, id, who, deed)).await?;
+        self.changes.nudge(tenant);
+        self.store.scrub().await;
+        Ok(())
+    }
+
+    async fn erase_rows_once(
+        &self,
+        ledger: &Ledger,
+        deletion: &deletion::Model,
+        id: ConnectionId,
+        who: &Who,
+        deed: Deed,
+    ) -> Result<()> {
+        let tenant = deletion.tenant_id;
+        let now = self.clock.now();
         let transaction = self.store.begin().await?;
         let row = connection::of_tenant(&transaction, tenant, id).await?;
         let provider = row.map(|row| row.provider).unwrap_or_default();
-        deletion::note(&transaction, deletion).await?;
+        deletion::note(&transaction, deletion.clone()).await?;
         alarm::forget(&transaction, id).await?;
         erase::connection(&transaction, id).await?;
         let new = event::New {
@@ -169,12 +220,9 @@ impl Hub {
             data: event::Data::default(),
         };
         event::append(&transaction, new, now).await?;
-        let entry = Entry::new(who, deed).on(id).ended(Outcome::Done);
+        let entry = Entry::new(who.clone(), deed).on(id).ended(Outcome::Done);
         ledger.append(&transaction, entry.saying(provider)).await?;
-        transaction.commit().await?;
-        self.changes.nudge(tenant);
-        self.store.scrub().await;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     fn deletion(

@@ -31,6 +31,29 @@ const LINK: &str = "connect_link";
 /// Each table with its columns, and whether each may be empty.
 type Tables = BTreeMap<String, BTreeMap<String, bool>>;
 
+/// Locks what erasing a tenant touches, in the order in which saves do: credentials,
+/// connections, the tenant with its events, and its ledger last. Without it, each would
+/// wait for the other in a circle. SQLite has one writer as it is.
+pub async fn lock_tenant(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    for (table, column) in [
+        ("credential", "tenant_id"),
+        ("connection", "tenant_id"),
+        ("tenant", "id"),
+        ("audit_chain", "tenant_id"),
+    ] {
+        let mut lock = Query::select();
+        lock.column(Alias::new(column))
+            .from(Alias::new(table))
+            .and_where(Expr::col(Alias::new(column)).eq(id.0))
+            .lock_exclusive();
+        db.query_all(&lock).await?;
+    }
+    Ok(())
+}
+
 /// Deletes every row of a connection.
 pub async fn connection(db: &impl ConnectionTrait, id: ConnectionId) -> Result<(), DbErr> {
     let mut tables = tables(db).await?;

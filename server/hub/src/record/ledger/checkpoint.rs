@@ -203,25 +203,37 @@ impl Witness {
 impl Hub {
     /// One round of the background: recomputes what was written to each ledger
     /// since the last one, and signs the heads of those that are whole. Answers
-    /// how many were signed.
+    /// how many were signed. One that cannot be opened holds up no other.
     ///
     /// # Errors
-    /// When the database, the vault or the directory of checkpoints fails.
+    /// When the database, the vault or the directory of checkpoints fails; the
+    /// first error of several.
     pub async fn sign_checkpoints(&self) -> Result<usize> {
-        let mut signed = 0;
+        let (mut signed, mut failed) = (0, None);
         for head in audit_chain::all(self.store.db()).await? {
-            let known = self.witness.newest().get(&head.tenant_id).copied();
-            if head.seq == 0 || (known == Some(head.seq) && head.checked_seq == head.seq) {
-                continue;
+            match self.sign_head(&head).await {
+                Ok(is_signed) => signed += usize::from(is_signed),
+                Err(error) if error.is_away() => return Err(error),
+                Err(error) => {
+                    tracing::error!(tenant.id = %head.tenant_id, %error, "a ledger was not signed");
+                    failed.get_or_insert(error);
+                }
             }
-            let Some((seq, hash)) = self.verify_newest(&head).await? else {
-                continue;
-            };
-            self.sign(Kind::Checkpoint, head.tenant_id, seq, hash)
-                .await?;
-            signed += 1;
         }
-        Ok(signed)
+        failed.map_or(Ok(signed), Err)
+    }
+
+    async fn sign_head(&self, head: &audit_chain::Model) -> Result<bool> {
+        let known = self.witness.newest().get(&head.tenant_id).copied();
+        if head.seq == 0 || (known == Some(head.seq) && head.checked_seq == head.seq) {
+            return Ok(false);
+        }
+        let Some((seq, hash)) = self.verify_newest(head).await? else {
+            return Ok(false);
+        };
+        self.sign(Kind::Checkpoint, head.tenant_id, seq, hash)
+            .await?;
+        Ok(true)
     }
 
     /// Says in every ledger that a backup was put in place, and signs where
