@@ -15,12 +15,13 @@ use crate::{
     Result,
     failure::{Failure, FailureCode},
     hub::Hub,
+    keep,
     people::{Action, Member},
     record::{Deed, Entry},
     store::{
         Reach, Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
-        connection, flow, run, switched_off, tenant,
+        connection, flow, flow_outcome, run, switched_off, tenant,
     },
 };
 
@@ -299,6 +300,10 @@ impl Hub {
         let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) else {
             return Ok(());
         };
+        // That it was cleared was counted when it was.
+        if failure.detail == keep::CLEARED {
+            return Ok(());
+        }
         let mut repairs = flow::Entity::find()
             .filter(flow::Column::TenantId.eq(connection.tenant_id))
             .filter(flow::Column::ConnectionId.eq(connection.id));
@@ -356,6 +361,7 @@ impl Hub {
             .await?;
         if !on {
             attempt::forget(&transaction, member.tenant()).await?;
+            flow_outcome::forget(&transaction, member.tenant()).await?;
         }
         ledger.append(&transaction, entry).await?;
         transaction.commit().await?;
