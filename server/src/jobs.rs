@@ -262,6 +262,9 @@ impl Background {
         let tasks = &application.hub.keeper.tasks;
         tasks.close();
         let ended = tokio::time::timeout(GRACE, async {
+            // With a batch in hand; aborted, it would be lost.
+            let _ = self.reads.await;
+            let _ = self.figures.await;
             tasks.wait().await;
             let _ = self.monitor.await;
             let _ = self.telling.await;
@@ -270,8 +273,6 @@ impl Background {
         if ended.await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up at the next start");
         }
-        self.reads.abort();
-        self.figures.abort();
         flush_reads(&application.hub).await;
         flush_figures(&application.hub).await;
     }
