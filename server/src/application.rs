@@ -114,6 +114,14 @@ pub enum StartError {
     Hub(#[from] hub::Error),
     #[error("the audit ledger is not what was written")]
     Ledger,
+    #[error("some of the audit ledger is signed by no checkpoint")]
+    Unsigned,
+    #[error(
+        "these organisations have no data key, so nothing that is sealed of them opens: {}; \
+         restore newer keys if those are older than the data, or say --delete-keyless if these \
+         organisations were deleted since", .0.join(", ")
+    )]
+    Keyless(Vec<String>),
     #[error("serving ended: {0}")]
     Serving(std::io::Error),
 }

@@ -15,6 +15,9 @@ use crate::{
     config::{Place, Serve},
 };
 
+/// How old an entry may be that no checkpoint has signed: two rounds of a running hub.
+const UNSIGNED: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+
 /// Linkwell, a self-hosted hub for the accounts your business connects.
 #[derive(Parser)]
 #[command(name = "linkwell", version)]
@@ -147,7 +150,15 @@ pub enum AuditCommand {
     Key(Place),
     /// Say that a backup of a PostgreSQL database was put in its place, before the
     /// hub is started on it; `restore` says it by itself
-    Restored(Place),
+    Restored {
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+        /// Delete the organisations whose data key is not in the database, for they
+        /// were deleted since the backup
+        #[arg(long)]
+        delete_keyless: bool,
+    },
 }
 
 /// What about keys.
@@ -198,7 +209,8 @@ pub async fn run(command: Command) -> Result<(), StartError> {
         Command::Restore { place, file, keys } => {
             let keys = keys.unwrap_or_else(|| backup::keys_of(&file));
             let restored = backup::restore(&place, &file, &keys).await?;
-            say_restored(&place).await?;
+            // Its keys are no older than its data: who has none was deleted since.
+            say_restored(&place, true).await?;
             say(
                 "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",
             );
@@ -272,7 +284,19 @@ async fn open(place: &Place) -> Result<Application, StartError> {
 
 /// Notes that an older database is in place now, then deletes again what was
 /// deleted since: in this order, so that the ledgers go on from where they are.
-async fn say_restored(place: &Place) -> Result<(), StartError> {
+async fn say_restored(place: &Place, delete_keyless: bool) -> Result<(), StartError> {
+    let application = untouched(place).await?;
+    let hub = &application.hub;
+    let keyless = hub.keyless().await?;
+    if !delete_keyless && !keyless.is_empty() {
+        return Err(StartError::Keyless(keyless.into_values().collect()));
+    }
+    hub.record_restore(delete_keyless).await?;
+    application.make_ready().await
+}
+
+/// Opens what `place` names and leaves it as it is.
+async fn untouched(place: &Place) -> Result<Application, StartError> {
     let application = application::assemble(
         place,
         application::open_catalog(place.catalog.as_deref())?,
@@ -283,8 +307,7 @@ async fn say_restored(place: &Place) -> Result<(), StartError> {
     )
     .await?;
     application.hub.vault.prove_master_key().await?;
-    application.hub.record_restore().await?;
-    application.make_ready().await
+    Ok(application)
 }
 
 /// Where a command is reached: nowhere.
@@ -361,8 +384,11 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
 
 async fn audit(command: AuditCommand) -> Result<(), StartError> {
     let (place, tenant) = match command {
-        AuditCommand::Restored(place) => {
-            say_restored(&place).await?;
+        AuditCommand::Restored {
+            place,
+            delete_keyless,
+        } => {
+            say_restored(&place, delete_keyless).await?;
             say("Noted. What was deleted since the backup is deleted again.");
             return Ok(());
         }
@@ -373,12 +399,14 @@ async fn audit(command: AuditCommand) -> Result<(), StartError> {
         }
         AuditCommand::Verify { place, tenant } => (place, tenant),
     };
-    let hub = open(&place).await?.hub;
+    // What is to be proven is not changed before: not even by what a start takes up.
+    let hub = untouched(&place).await?.hub;
+    let late = hub.clock.now() - UNSIGNED;
     let only = match tenant {
         Some(name) => Some(hub.tenant_named(&name).await?),
         None => None,
     };
-    let mut broken = 0;
+    let (mut broken, mut unsigned) = (0, false);
     for report in hub.verify_ledgers(only).await? {
         let whose = match hub.tenant_name(report.tenant).await? {
             Some(name) => name,
@@ -401,9 +429,23 @@ async fn audit(command: AuditCommand) -> Result<(), StartError> {
                 report.entries, report.checkpoints
             )),
         }
+        if report.wiped > 0 {
+            say(&format!(
+                "{whose}: {} entries say no more who it was, for persons were erased.",
+                report.wiped
+            ));
+        }
+        if let Some(since) = report.unsigned_since.filter(|since| *since < late) {
+            unsigned = true;
+            say(&format!(
+                "{whose}: NOT SIGNED since {since}. What was written after that may have been cut off unseen. \
+                 Does the hub run, and is its directory of checkpoints the one that is looked at here?"
+            ));
+        }
     }
-    match broken {
-        0 => Ok(()),
+    match (broken, unsigned) {
+        (0, false) => Ok(()),
+        (0, true) => Err(StartError::Unsigned),
         _ => Err(StartError::Ledger),
     }
 }

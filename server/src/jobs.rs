@@ -230,8 +230,11 @@ async fn sweep(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
 }
 
 async fn sign(_: Tick, hub: Data<Hub>) -> Result<(), BoxDynError> {
-    round("signing checkpoints", hub.sign_checkpoints()).await?;
-    round("repeating deletions", hub.repeat_deletions()).await
+    // One never waits for the other: a deletion that was begun keeps its ledger from
+    // being signed until it is repeated.
+    let signed = round("signing checkpoints", hub.sign_checkpoints()).await;
+    let repeated = round("repeating deletions", hub.repeat_deletions()).await;
+    signed.and(repeated)
 }
 
 /// Writes down how attempts ended.
@@ -260,6 +263,9 @@ impl Background {
         let tasks = &application.hub.keeper.tasks;
         tasks.close();
         let ended = tokio::time::timeout(GRACE, async {
+            // With a batch in hand; aborted, it would be lost.
+            let _ = self.reads.await;
+            let _ = self.figures.await;
             tasks.wait().await;
             let _ = self.monitor.await;
             let _ = self.telling.await;
@@ -268,8 +274,6 @@ impl Background {
         if ended.await.is_err() {
             tracing::warn!("some work did not end in time; it is taken up at the next start");
         }
-        self.reads.abort();
-        self.figures.abort();
         flush_reads(&application.hub).await;
         flush_figures(&application.hub).await;
         // What is held in memory has its last chance.

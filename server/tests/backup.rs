@@ -389,3 +389,31 @@ async fn data_and_keys_have_to_belong_together() {
     assert_eq!(data.people().await, ["ana@example.com"]);
     assert!(data.run(&["audit", "verify"], "").status.success());
 }
+
+#[tokio::test]
+async fn row_60_whose_keys_are_missing_is_not_deleted_unasked() {
+    let data = Data::new("keyless");
+    let hub = hub_of(&data).await;
+    with_secret(&hub, "T", "ana@example.com").await;
+    let bo = with_secret(&hub, "U", "bo@example.com").await;
+    let kept = data_key::Entity::find().all(hub.store.db()).await.unwrap();
+    let theirs = kept.into_iter().find(|key| key.tenant_id == bo.tenant());
+    let theirs = theirs.expect("a key");
+    let key = || data_key::Entity::delete_by_id(theirs.id);
+    // An older file of keys has none of theirs.
+    key().exec(hub.store.db()).await.unwrap();
+    drop(hub);
+    let refused = data.run(&["audit", "restored"], "");
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("no data key"), "{}", said(&refused));
+    assert!(said(&refused).contains(": U;"), "{}", said(&refused));
+    assert_eq!(data.people().await, ["ana@example.com", "bo@example.com"]);
+    // Unless the operator says so. It is no deletion all the same.
+    let done = data.run(&["audit", "restored", "--delete-keyless"], "");
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(data.people().await, ["ana@example.com"]);
+    let noted = std::fs::read_to_string(data.file("data/audit/deletions.jsonl"));
+    assert_eq!(noted.unwrap_or_default(), "");
+    let whole = data.run(&["audit", "verify"], "");
+    assert!(whole.status.success(), "{}", said(&whole));
+}

@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use hub::{
-    Hub, Result,
+    Error, Hub, Result,
     people::Member,
     record::ledger::{Deed, read::Line},
     store::{audit_entry::Wanted, member},
@@ -18,7 +18,7 @@ use crate::{
 const PAGE: u64 = 50;
 
 /// Kinds of deeds that can be looked for.
-const DEEDS: [(&str, &str); 13] = [
+const DEEDS: [(&str, &str); 15] = [
     ("session.", "Signing in and out"),
     ("connection.", "Connections"),
     ("secret.", "Tokens that were lent"),
@@ -32,6 +32,8 @@ const DEEDS: [(&str, &str); 13] = [
     ("metrics.", "Recording of attempts"),
     ("action.", "What was not allowed"),
     ("tenant.", "The organisation"),
+    ("audit.", "The audit log itself"),
+    ("deletion.", "What was deleted again"),
 ];
 
 /// Kinds of actors that can be looked for, besides people and keys.
@@ -43,8 +45,39 @@ const ACTORS: [(&str, &str); 5] = [
     ("operator", "The operator"),
 ];
 
-/// What an address asks for; what cannot be read asks for nothing.
-pub fn wanted(filter: &AuditFilter) -> Wanted {
+/// How many deleted connections can be chosen, of the newest.
+const DELETED: u64 = 100;
+
+/// What an address asks for.
+///
+/// # Errors
+/// [`Error::Invalid`] when some of it cannot be read: everything is not what was
+/// asked for.
+pub fn wanted(filter: &AuditFilter) -> Result<Wanted> {
+    let wanted = read(filter);
+    let is_read = [
+        (&filter.from, wanted.from_us.is_some()),
+        (&filter.to, wanted.to_us.is_some()),
+        (&filter.before, wanted.before.is_some()),
+        (
+            &filter.who,
+            wanted.person.is_some() || wanted.actor.is_some() || wanted.actor_id.is_some(),
+        ),
+    ];
+    match is_read
+        .iter()
+        .all(|(asked, is_read)| asked.is_empty() || *is_read)
+    {
+        true => Ok(wanted),
+        false => Err(Error::invalid(
+            "from",
+            "Choose days, and somebody, from what the page offers",
+        )),
+    }
+}
+
+/// What can be read of it.
+fn read(filter: &AuditFilter) -> Wanted {
     let day = |text: &str, more: u64| {
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
         let day = day.checked_add_days(Days::new(more))?;
@@ -72,7 +105,7 @@ pub fn wanted(filter: &AuditFilter) -> Wanted {
 
 /// One page of the log.
 pub async fn audit(hub: &Hub, member: &Member, filter: AuditFilter) -> Result<AuditPage> {
-    let mut found = hub.audit(member, &wanted(&filter), PAGE + 1).await?;
+    let mut found = hub.audit(member, &read(&filter), PAGE + 1).await?;
     let is_more = found.len() as u64 > PAGE;
     found.truncate(PAGE as usize);
     let older = found.last().filter(|_| is_more).map(|last| {
@@ -95,6 +128,17 @@ pub async fn audit(hub: &Hub, member: &Member, filter: AuditFilter) -> Result<Au
         let label = format!("{provider} {}", connection.name());
         (connection.id.to_string(), label)
     });
+    let deletions = Wanted {
+        deed: Some(Deed::ConnectionDeleted.as_str().to_owned()),
+        ..Wanted::default()
+    };
+    let deleted = hub.audit(member, &deletions, DELETED).await?.into_iter();
+    let deleted = deleted.filter_map(|line| {
+        let provider = super::provider(hub, &line.detail.unwrap_or_default()).name;
+        let label = format!("{provider}, deleted {}", moment(line.at).text);
+        Some((line.target_id?, label))
+    });
+    let about = about.chain(deleted);
     let checked = hub.audit_checked(member).await?;
     Ok(AuditPage {
         filter,
@@ -106,10 +150,11 @@ pub async fn audit(hub: &Hub, member: &Member, filter: AuditFilter) -> Result<Au
             .map(|line| audit_line(hub, line))
             .collect(),
         older,
-        checked: match (checked.broken, checked.at) {
-            (Some(seq), _) => AuditChecked::Broken(seq),
-            (None, Some(at)) => AuditChecked::UpTo(checked.seq, moment(at)),
-            (None, None) => AuditChecked::NotYet,
+        checked: match (checked.broken, checked.late_since, checked.at) {
+            (Some(seq), _, _) => AuditChecked::Broken(seq),
+            (None, Some(since), _) => AuditChecked::Late(moment(since)),
+            (None, None, Some(at)) => AuditChecked::UpTo(checked.seq, moment(at)),
+            (None, None, None) => AuditChecked::NotYet,
         },
     })
 }

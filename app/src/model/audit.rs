@@ -84,4 +84,6 @@ pub enum AuditChecked {
     UpTo(i64, Moment),
     /// This entry is not what was written.
     Broken(i64),
+    /// Not since that time, though it should have been.
+    Late(Moment),
 }

@@ -151,10 +151,17 @@ fn proof(checked: AuditChecked) -> impl IntoView {
                 "Entry {seq} is not what was written. Somebody changed the database. Tell the operator."
             ),
         ),
+        AuditChecked::Late(since) => (
+            "warn",
+            format!(
+                "Not verified since {}, though it is every few minutes. Tell the operator.",
+                since.text
+            ),
+        ),
     };
     let icon = match tone {
         "good" => view! { <Icon name="shield-check"/> }.into_any(),
-        "bad" => view! { <Icon name="circle-alert"/> }.into_any(),
+        "bad" | "warn" => view! { <Icon name="circle-alert"/> }.into_any(),
         _ => view! { <Icon name="circle-dashed"/> }.into_any(),
     };
     view! { <p class="status" data-tone=tone>{icon}<span>{said}</span></p> }

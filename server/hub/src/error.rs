@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
-use crate::{failure::Failure, store::is_away, vault::VaultError};
+use crate::{
+    failure::Failure,
+    store::{is_away, is_deadlock},
+    vault::VaultError,
+};
 
 /// Why a hub method did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,15 @@ impl Error {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Database(error) | Self::Vault(VaultError::Storage(error)) => is_away(error),
+            _ => false,
+        }
+    }
+
+    /// Whether another transaction and this one waited for each other, and this one was
+    /// undone: it may be begun again at once.
+    pub fn is_deadlock(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Vault(VaultError::Storage(error)) => is_deadlock(error),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Handing out working tokens.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -64,6 +64,8 @@ pub struct Borrower {
     slot: String,
     /// None when the tenant has no such connection.
     stored: Option<Stored>,
+    /// When it was asked for: what lending took begins there.
+    began: Instant,
 }
 
 impl Borrower {
@@ -91,6 +93,7 @@ impl Hub {
         id: ConnectionId,
         slot: &str,
     ) -> Result<Option<Borrower>> {
+        let began = Instant::now();
         let Some(shown) = self.read_shown(shown).await? else {
             return Ok(None);
         };
@@ -107,6 +110,7 @@ impl Hub {
             id,
             slot: slot.to_owned(),
             stored: Stored::of(row),
+            began,
         }))
     }
 
@@ -121,7 +125,7 @@ impl Hub {
     /// when there is no such connection in the key's tenant; [`Error::Paused`]
     /// when a person lets it rest.
     pub async fn lend(&self, borrower: Borrower) -> Result<Result<Lent, Withheld>> {
-        let began = std::time::Instant::now();
+        let began = borrower.began;
         let lent = self.lend_now(borrower).await;
         self.meters.lent(began);
         lent
@@ -133,6 +137,7 @@ impl Hub {
             id,
             slot,
             stored,
+            ..
         } = borrower;
         let slot = slot.as_str();
         host.may(Scope::TokensRead)?;

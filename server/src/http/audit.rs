@@ -78,16 +78,16 @@ async fn export(
         before: String::new(),
     };
     let begun = async {
+        let wanted = load::audit_wanted(&filter)?;
         let current = Secret::new(asked.current);
         let member = viewer.prove(&hub, Action::ExportLedger, current).await?;
         hub.begin_audit_export(&member, name).await?;
-        Ok(member)
+        Ok((member, wanted))
     };
-    let member = match begun.await {
-        Ok(member) => member,
+    let (member, wanted) = match begun.await {
+        Ok(begun) => begun,
         Err(error) => return back(&paths::audit(&filter), explain(Flash::default(), error)),
     };
-    let wanted = load::audit_wanted(&filter);
     let day = hub.clock.now().format("%Y-%m-%d");
     let disposition = format!("attachment; filename=\"audit-{day}.{name}\"");
     let disposition = HeaderValue::from_str(&disposition).expect("a date is a header value");
@@ -130,6 +130,8 @@ impl Pages {
         if self.at == At::End {
             return Ok(None);
         }
+        // Somebody who is removed meanwhile reads no further.
+        self.member = self.hub.still(&self.member).await?;
         let lines = self.hub.audit(&self.member, &self.wanted, BATCH).await?;
         let is_first = self.at == At::Start;
         self.at = match lines.last() {

@@ -10,13 +10,13 @@ use hub::{
     record::export::Next,
     secret::Secret,
     store::{
-        ConnectionId, PersonId, Store, TenantId, audit_entry, connection, credential, deletion,
-        member, person,
+        ConnectionId, PersonId, Reach, Store, TenantId, audit_chain, audit_entry, connection,
+        credential, data_key, deletion, member, person,
     },
     vault::Place,
 };
 use reqwest::StatusCode;
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::{
@@ -214,7 +214,8 @@ async fn row_60_a_deleted_tenant_is_nowhere_any_more() {
     let of_hub = audit_entry::after(hub.store.db(), TenantId::HUB, 0, 1000)
         .await
         .unwrap();
-    let proof = of_hub.last().unwrap();
+    let proof = of_hub.iter().find(|row| row.deed == "tenant.deleted");
+    let proof = proof.expect("a proof");
     assert_eq!(
         (&*proof.deed, proof.target_id.as_deref()),
         ("tenant.deleted", Some(&*tenant.to_string()))
@@ -538,7 +539,7 @@ async fn a_deletion_that_was_interrupted_is_finished() {
         person_id: None,
         at: world.clock.now(),
     };
-    hub.witness.note_deletion(&deletion).unwrap();
+    hub.note_deletion(&deletion).await.unwrap();
     assert_eq!(hub.repeat_deletions().await.unwrap(), 1);
     assert!(!everything(&hub.store).await.contains(LABEL));
     let another: &Browser = &world.signed_in().await;
@@ -546,4 +547,253 @@ async fn a_deletion_that_was_interrupted_is_finished() {
         another.get(&format!("/connections/{id}")).await.status(),
         StatusCode::NOT_FOUND
     );
+}
+
+/// As a process leaves it that dies after the data key is destroyed and before the
+/// first row is.
+async fn half_deleted(world: &World, tenant: TenantId) {
+    let hub = &world.app.hub;
+    let deletion = deletion::Model {
+        id: uuid::Uuid::now_v7(),
+        tenant_id: tenant,
+        connection_id: None,
+        person_id: None,
+        at: world.clock.now(),
+    };
+    hub.note_deletion(&deletion).await.unwrap();
+    let db = hub.store.db();
+    deletion::note(db, deletion).await.unwrap();
+    data_key::Entity::delete_many()
+        .filter(data_key::Column::TenantId.eq(tenant))
+        .exec(db)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_half_deleted_holds_up_no_other() {
+    let world = World::new().await;
+    let bo = world.neighbour().await;
+    // Another process, which has opened nothing of theirs.
+    let another = world.another().await;
+    half_deleted(&world, bo.tenant()).await;
+    let hub = &another.app.hub;
+    let noted = world.app.hub.witness.deletions().unwrap();
+    assert_eq!(noted.len(), 1);
+    assert!(hub.sign_checkpoints().await.is_err(), "it is told");
+    let signed = hub.witness.checkpoints().unwrap();
+    let tenants: BTreeSet<TenantId> = signed.iter().map(|signed| signed.tenant).collect();
+    assert!(tenants.contains(&world.member().tenant()) && !tenants.contains(&bo.tenant()));
+    // The round after goes on with it, and then all is well.
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 1);
+    hub.sign_checkpoints().await.unwrap();
+    let gone = hub::store::tenant::get(hub.store.db(), bo.tenant()).await;
+    assert!(gone.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_is_not_begun_again_by_what_comes_late() {
+    let world = World::new().await;
+    let bo = world.neighbour().await;
+    let another = world.another().await;
+    // Known there already: its key is in memory.
+    another.browser().sign_in("bo@example.com", PASSWORD).await;
+    let hub = &world.app.hub;
+    hub.delete_tenant(&bo, "Next door").await.unwrap();
+    let db = hub.store.db();
+    let chains = || async {
+        let all = audit_chain::all(db).await.unwrap().into_iter();
+        all.filter(|chain| chain.tenant_id == bo.tenant()).count()
+    };
+    let late = [&world.app.hub, &another.app.hub, &another.app.hub];
+    for hub in late {
+        let refused = hub.begin_audit_export(&bo, "csv").await;
+        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+        assert_eq!(chains().await, 0);
+    }
+    let told = everything(&hub.store).await;
+    assert!(!told.contains("Next door"));
+}
+
+#[tokio::test]
+async fn whoever_can_add_a_line_to_the_file_deletes_nothing() {
+    let world = World::new().await;
+    let (id, _) = with_canaries(&world).await;
+    let hub = &world.app.hub;
+    let tenant = world.member().tenant();
+    let line = |tenant: TenantId, connection: Option<ConnectionId>| {
+        let deletion = deletion::Model {
+            id: uuid::Uuid::now_v7(),
+            tenant_id: tenant,
+            connection_id: connection,
+            person_id: None,
+            at: world.clock.now(),
+        };
+        format!("{}\n", json!(deletion))
+    };
+    let file = world.directory().join("audit/deletions.jsonl");
+    let forged = line(tenant, None) + &line(tenant, Some(id)) + &line(TenantId::HUB, None);
+    std::fs::write(&file, forged).unwrap();
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 0);
+    // Nor by changing one that was signed, nor is the hub itself ever a tenant.
+    let bo = world.neighbour().await;
+    hub.delete_tenant(&bo, "Next door").await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replace(&bo.tenant().to_string(), &tenant.to_string());
+    deletion::Entity::delete_many()
+        .exec(hub.store.db())
+        .await
+        .unwrap();
+    std::fs::write(&file, changed).unwrap();
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 0);
+    let of_hub = deletion::Model {
+        id: uuid::Uuid::now_v7(),
+        tenant_id: TenantId::HUB,
+        connection_id: None,
+        person_id: None,
+        at: world.clock.now(),
+    };
+    hub.note_deletion(&of_hub).await.unwrap();
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 0);
+    let left = everything(&hub.store).await;
+    assert!(left.contains(EMAIL) && left.contains(LABEL));
+    // What this database knows is signed, if it was noted before that was done.
+    let old = line(tenant, Some(ConnectionId::new()));
+    let known: deletion::Model = serde_json::from_str(&old).unwrap();
+    deletion::note(hub.store.db(), known.clone()).await.unwrap();
+    std::fs::write(&file, old).unwrap();
+    hub.repeat_deletions().await.unwrap();
+    let noted = hub.witness.deletions().unwrap();
+    let signed = noted.iter().filter(|noted| noted.signature.is_some());
+    assert_eq!(
+        signed.map(|noted| noted.deletion.id).collect::<Vec<_>>(),
+        [known.id]
+    );
+}
+
+#[tokio::test]
+async fn a_missing_ledger_is_excused_by_the_hubs_own_ledger_alone() {
+    let world = World::new().await;
+    let bo = world.neighbour().await;
+    let hub = &world.app.hub;
+    let db = hub.store.db();
+    hub.sign_checkpoints().await.unwrap();
+    let deletion = deletion::Model {
+        id: uuid::Uuid::now_v7(),
+        tenant_id: bo.tenant(),
+        connection_id: None,
+        person_id: None,
+        at: world.clock.now(),
+    };
+    // Whoever writes into the table may take the rest away as well.
+    deletion::note(db, deletion).await.unwrap();
+    hub::store::erase::tenant(db, bo.tenant()).await.unwrap();
+    let bad = async || {
+        let reports = hub.verify_ledgers(None).await.unwrap().into_iter();
+        let bad = reports.filter(|report| report.bad.is_some());
+        bad.map(|report| report.tenant).collect::<Vec<_>>()
+    };
+    assert_eq!(bad().await, [bo.tenant()]);
+}
+
+#[tokio::test]
+async fn a_connection_is_deleted_though_the_browser_that_asked_is_gone() {
+    let world = World::new().await;
+    let (id, _) = with_canaries(&world).await;
+    let hub = &world.app.hub;
+    let mut asked = Box::pin(hub.remove(world.member(), id));
+    assert!(futures::poll!(asked.as_mut()).is_pending());
+    drop(asked);
+    hub.keeper.tasks.close();
+    hub.keeper.tasks.wait().await;
+    let row = connection::Entity::find_by_id(id)
+        .one(hub.store.db())
+        .await
+        .unwrap();
+    assert!(row.is_none());
+}
+
+#[tokio::test]
+async fn what_does_not_open_any_more_can_be_deleted_all_the_same() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let db = hub.store.db();
+    let row = credential::get(db, id, credential::MAIN).await.unwrap();
+    let mut change = row.unwrap().into_active_model();
+    change.access_sealed = sea_orm::ActiveValue::Set("v1.nothing.of.ours".into());
+    sea_orm::ActiveModelTrait::update(change, db).await.unwrap();
+    let ended = hub.disconnect(world.member(), id).await.unwrap();
+    assert_eq!(ended, connection::Revocation::Failed);
+    hub.remove(world.member(), id).await.unwrap();
+    let left = connection::Entity::find_by_id(id).one(db).await.unwrap();
+    assert!(left.is_none());
+}
+
+#[tokio::test]
+async fn answers_that_were_kept_are_forgotten_with_what_they_name() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let request = host
+        .request("POST", &format!("/v1/connections/{id}/pause"))
+        .header("idempotency-key", "one");
+    let answer = request.json(&json!({})).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+    assert!(answer.text().await.unwrap().contains(&id.to_string()));
+    let kept = async || {
+        let all = hub::store::idempotent_request::Entity::find();
+        all.all(world.app.hub.store.db()).await.unwrap().len()
+    };
+    assert_eq!(kept().await, 1);
+    host.delete(&format!("/v1/connections/{id}")).await;
+    assert_eq!(kept().await, 0);
+}
+
+#[tokio::test]
+async fn row_34_an_export_stops_when_its_member_is_removed() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let kim = member_with(&world, "kim@example.com", Role::Owner).await;
+    let (_, next) = hub.export_part(&kim, Next::Start).await.unwrap();
+    hub.remove_member(world.member(), kim.person())
+        .await
+        .unwrap();
+    let refused = hub.export_part(&kim, next).await;
+    assert!(matches!(refused, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn erasing_a_tenant_and_a_save_wait_for_each_other_in_no_circle() {
+    let world = World::new().await;
+    if !world.is_postgres() {
+        return;
+    }
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let tenant = world.member().tenant();
+    // As a save goes: the connection first, the ledger last.
+    let saving = hub.store.begin().await.unwrap();
+    let row = connection::of_tenant(&saving, tenant, id).await.unwrap();
+    let mut change = row.unwrap().into_active_model();
+    change.display_name = sea_orm::ActiveValue::Set(Some(NAMED.into()));
+    sea_orm::ActiveModelTrait::update(change, &saving)
+        .await
+        .unwrap();
+    half_deleted(&world, tenant).await;
+    let other = hub.clone();
+    let erasing =
+        tokio::spawn(Reach::every().around(async move { other.repeat_deletions().await }));
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waits = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, waits);
+    loop {
+        let row = hub.store.db().query_one_raw(waits.clone()).await.unwrap();
+        if row.unwrap().try_get_by_index::<i64>(0).unwrap() > 0 {
+            break;
+        }
+    }
+    audit_chain::advance(&saving, tenant).await.unwrap();
+    saving.commit().await.unwrap();
+    assert_eq!(erasing.await.unwrap().unwrap(), 1);
 }

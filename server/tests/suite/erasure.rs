@@ -289,3 +289,87 @@ async fn row_60_who_was_erased_does_not_come_back_with_a_backup() {
         .collect();
     assert!(bad.is_empty(), "{bad:?}");
 }
+
+#[tokio::test]
+async fn whom_one_erased_and_another_removed_keeps_their_account() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let bo = world.neighbour().await;
+    let made = kim_was_here(&world).await;
+    let id = made.kim.person();
+    let db = hub.store.db();
+    member::insert(db, bo.tenant(), id, Role::Member, hub.clock.now())
+        .await
+        .unwrap();
+    // By the page, whose request reaches Ana's organisation alone.
+    let ana = world.signed_in().await;
+    let text = id.to_string();
+    let form = [("id", text.as_str()), ("erase", "on")];
+    let answer = ana.post("/api/remove_member", &form).await;
+    assert!(said(&answer).contains("MemberErased"), "{}", said(&answer));
+    hub.remove_member(&bo, id).await.unwrap();
+    // What a start does.
+    assert_eq!(hub.repeat_deletions().await.unwrap(), 0);
+    let account = person::Entity::find_by_id(id).one(db).await.unwrap();
+    assert!(account.is_some());
+}
+
+#[tokio::test]
+async fn row_60_an_account_that_was_erased_does_not_come_back_anywhere() {
+    let world = World::on_file().await;
+    if world.is_postgres() {
+        return;
+    }
+    let hub = &world.app.hub;
+    let bo = world.neighbour().await;
+    let made = kim_was_here(&world).await;
+    let id = made.kim.person();
+    let db = hub.store.db();
+    member::insert(db, bo.tenant(), id, Role::Owner, hub.clock.now())
+        .await
+        .unwrap();
+    member::set_role(db, bo.tenant(), bo.person(), Role::Member)
+        .await
+        .unwrap();
+    world.advance(chrono::TimeDelta::minutes(1));
+    let backup = world.copied("monday.db").await;
+    // Removed from the one, and erased where she was still.
+    member::remove(db, bo.tenant(), id).await.unwrap();
+    hub.erase_member(world.member(), id).await.unwrap();
+    let restored = world.restored(&backup).await;
+    assert_eq!(traces(&restored, id).await, [""; 0]);
+    // Nobody owns the other one now: who is added becomes it.
+    let new =
+        restored
+            .app
+            .hub
+            .create_user("Next door", "di@example.com", "Di", Secret::new(PASSWORD));
+    assert_eq!(new.await.unwrap().role(), Role::Owner);
+    let reports = restored.app.hub.verify_ledgers(None).await.unwrap();
+    assert!(reports.iter().all(|it| it.bad.is_none()), "{reports:?}");
+}
+
+#[tokio::test]
+async fn row_60_who_it_was_is_wiped_by_erasures_alone() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let made = kim_was_here(&world).await;
+    let tenant = world.member().tenant();
+    hub.erase_member(world.member(), made.kim.person())
+        .await
+        .unwrap();
+    let report = async || {
+        let reports = hub.verify_ledgers(Some(tenant)).await.unwrap();
+        reports.into_iter().next().expect("a report")
+    };
+    let whole = report().await;
+    assert_eq!(whole.bad, None);
+    assert!(whole.wiped > 0, "{whole:?}");
+    // One more than that.
+    world.signed_in().await;
+    let ana = world.member().person();
+    hub::store::audit_personal::wipe(hub.store.db(), tenant, ana)
+        .await
+        .unwrap();
+    assert!(report().await.bad.is_some());
+}

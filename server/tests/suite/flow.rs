@@ -13,7 +13,10 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harness::{Browser, PASSWORD, World, location};
+use crate::{
+    deeds::written,
+    harness::{Browser, PASSWORD, World, location},
+};
 
 async fn flows(world: &World) -> Vec<flow::Model> {
     flow::Entity::find()
@@ -106,6 +109,12 @@ async fn row_3_a_callback_in_another_browser_is_refused() {
     let failure = only_flow(&world).await.failure.expect("a failure");
     assert_eq!(failure.code.as_str(), "FLOW_EXPIRED_OR_INVALID");
     assert_eq!(failure.detail, "other_browser");
+    // Whoever reads the log sees it, and not who it was.
+    let last = written(&world).await.pop().expect("an entry");
+    assert_eq!(
+        (&*last.deed, &*last.actor, &*last.outcome),
+        ("connection.callback_refused", "stranger", "denied")
+    );
 }
 
 #[tokio::test]

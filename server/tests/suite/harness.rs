@@ -135,7 +135,8 @@ impl World {
 
     /// A process that starts on a backup, put in the place of the database.
     pub async fn restored(&self, backup: &std::path::Path) -> Self {
-        let file = self.seed.directory.join("restored.db");
+        let name = backup.file_name().expect("a name").to_string_lossy();
+        let file = self.seed.directory.join(format!("restored-{name}"));
         std::fs::copy(backup, &file).expect("a backup");
         let url = format!("sqlite://{}", file.display());
         let store = open(&url).await;

@@ -283,13 +283,19 @@ async fn people_are_beside_the_chain_and_can_be_wiped() {
     for row in entries(&world, world.member().tenant()).await {
         assert!(!format!("{row:?}").contains(&ana.to_string()), "{row:?}");
     }
-    assert!(audit_personal::wipe(db, ana).await.unwrap() > 0);
+    let tenant = world.member().tenant();
+    audit_personal::wipe(db, tenant, ana).await.unwrap();
     let wanted = Wanted {
         person: Some(ana),
         ..Wanted::default()
     };
     assert_eq!(hub.audit(world.member(), &wanted, 50).await.unwrap(), []);
-    assert_eq!(found(&world).await, None);
+    // By an erasure alone, which says how much it wiped: nobody was erased here.
+    let bad = found(&world).await;
+    assert!(
+        matches!(bad, Some((_, Why::PersonRemoved { wiped: 0, .. }))),
+        "{bad:?}"
+    );
 }
 
 /// A world with some history, whose head was signed.
@@ -445,6 +451,30 @@ async fn row_60_an_end_that_was_cut_off_is_named() {
         matches!(bad, Some((seq, Why::OtherThanSigned(_))) if seq == head),
         "{bad:?}"
     );
+    // Nor does writing on to where it was, and having that signed by a process that
+    // has signed nothing yet.
+    cut(&world, tenant, head - 2).await;
+    for _ in 0..2 {
+        world.signed_in().await;
+    }
+    audit_chain::Entity::update_many()
+        .col_expr(audit_chain::Column::CheckedSeq, Expr::value(head - 2))
+        .filter(audit_chain::Column::TenantId.eq(tenant))
+        .exec(db)
+        .await
+        .unwrap();
+    let another = world.another().await;
+    another.app.hub.sign_checkpoints().await.unwrap();
+    let theirs = another.app.hub.witness.checkpoints().unwrap();
+    let lines = theirs.iter().map(|line| format!("{}\n", json!(line)));
+    let file = world.directory().join("audit/checkpoints.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + &lines.collect::<String>()).unwrap();
+    let bad = found(&world).await;
+    assert!(
+        matches!(bad, Some((seq, Why::OtherThanSigned(_))) if seq == head),
+        "{bad:?}"
+    );
 }
 
 #[tokio::test]
@@ -466,7 +496,7 @@ async fn row_60_an_older_database_is_told_from_the_newest() {
         "{bad:?}"
     );
     // An operator who restores says so, signed; how much was lost is told.
-    hub.record_restore().await.unwrap();
+    hub.record_restore(false).await.unwrap();
     let report = verify(&world).await;
     assert_eq!((report.bad, report.lost_by_restore), (None, 3));
     let newest = told(&world, old).await;
@@ -539,4 +569,127 @@ async fn two_processes_write_one_chain() {
     }
     assert_eq!(found(&world).await, None);
     assert_eq!(found(&another).await, None);
+}
+
+/// What the background says of the ledger of Ana's tenant: how far it is right, and
+/// what is not.
+async fn checked(world: &World) -> (i64, Option<i64>) {
+    let hub = &world.app.hub;
+    hub.sign_checkpoints().await.unwrap();
+    let checked = hub.audit_checked(world.member()).await.unwrap();
+    (checked.seq, checked.broken)
+}
+
+#[tokio::test]
+async fn row_60_what_was_changed_long_ago_is_found_within_a_day() {
+    let (world, tenant, head) = signed().await;
+    assert_eq!(checked(&world).await, (head, None));
+    set(&world, tenant, 3, Column::Outcome, "failed").await;
+    world.advance(chrono::TimeDelta::hours(24));
+    assert_eq!(checked(&world).await, (2, Some(3)));
+    // It stays found.
+    world.advance(chrono::TimeDelta::minutes(5));
+    assert_eq!(checked(&world).await, (2, Some(3)));
+}
+
+#[tokio::test]
+async fn row_60_an_older_database_is_not_signed_anew() {
+    let world = World::on_file().await;
+    if world.is_postgres() {
+        return;
+    }
+    world.signed_in().await;
+    let (hub, old) = (&world.app.hub, head(&world).await);
+    let monday = world.copied("monday.db").await;
+    world.signed_in().await;
+    hub.sign_checkpoints().await.unwrap();
+    // Put in place by hand, a process starts on it, and goes on to where it was.
+    let restored = world.restored(&monday).await;
+    assert_eq!(checked(&restored).await, (old, Some(old + 1)));
+    for _ in 0..3 {
+        restored.signed_in().await;
+    }
+    let lines = hub.witness.checkpoints().unwrap().len();
+    let (_, broken) = checked(&restored).await;
+    assert!(broken.is_some_and(|seq| seq > old), "{broken:?}");
+    let tenant = world.member().tenant();
+    let new = hub.witness.checkpoints().unwrap().split_off(lines);
+    assert!(new.iter().all(|signed| signed.tenant != tenant));
+}
+
+#[tokio::test]
+async fn a_restore_that_is_taken_back_is_no_tampering() {
+    let world = World::on_file().await;
+    if world.is_postgres() {
+        return;
+    }
+    let hub = &world.app.hub;
+    let monday = world.copied("monday.db").await;
+    hub.sign_checkpoints().await.unwrap();
+    world.signed_in().await;
+    hub.sign_checkpoints().await.unwrap();
+    world.signed_in().await;
+    let before = world.copied("before.db").await;
+    // Monday's is put in place, and serves for a while.
+    let of_monday = world.restored(&monday).await;
+    of_monday.app.hub.record_restore(false).await.unwrap();
+    for _ in 0..6 {
+        of_monday.signed_in().await;
+        of_monday.app.hub.sign_checkpoints().await.unwrap();
+    }
+    assert_eq!(found(&of_monday).await, None);
+    // And the one before is put back.
+    let back = world.restored(&before).await;
+    back.app.hub.record_restore(false).await.unwrap();
+    assert_eq!(found(&back).await, None);
+    back.signed_in().await;
+    assert_eq!(checked(&back).await.1, None);
+    assert_eq!(found(&back).await, None);
+}
+
+#[tokio::test]
+async fn the_page_says_when_nothing_was_verified_for_long() {
+    let (world, _, _) = signed().await;
+    let browser = world.signed_in().await;
+    let page = async || {
+        let page = browser.get("/settings/audit").await;
+        page.text().await.unwrap()
+    };
+    assert!(page().await.contains("Verified up to entry"));
+    world.advance(chrono::TimeDelta::minutes(16));
+    assert!(page().await.contains("Not verified since"));
+    // Although there is nothing new.
+    world.app.hub.sign_checkpoints().await.unwrap();
+    assert!(page().await.contains("Verified up to entry"));
+}
+
+#[tokio::test]
+async fn what_is_signed_by_no_checkpoint_is_told() {
+    let (world, _, _) = signed().await;
+    assert_eq!(verify(&world).await.unsigned_since, None);
+    let now = world.clock.now();
+    world.signed_in().await;
+    let since = verify(&world).await.unsigned_since.expect("an entry");
+    assert!(
+        since >= now - chrono::TimeDelta::milliseconds(1),
+        "{since} {now}"
+    );
+}
+
+#[tokio::test]
+async fn the_page_offers_what_was_deleted_and_an_export_of_nonsense_is_refused() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    world.app.hub.remove(world.member(), id).await.unwrap();
+    let browser = world.signed_in().await;
+    let page = browser.get("/settings/audit").await.text().await.unwrap();
+    assert!(page.contains(&format!("value=\"{id}\"")), "{page}");
+    for what in ["audit.", "deletion."] {
+        assert!(page.contains(&format!("value=\"{what}\"")), "{what}");
+    }
+    for nonsense in [("from", "the day before"), ("who", "person:ana")] {
+        let form = [("format", "json"), nonsense];
+        let answer = browser.post("/settings/audit/export", &form).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{nonsense:?}");
+    }
 }

@@ -1,10 +1,10 @@
 //! Handing out tokens: what it costs, and when it is refused.
 
 use chrono::TimeDelta;
-use hub::people::Scope;
+use hub::{people::Scope, store::audit_chain};
 use reqwest::StatusCode;
 use sandbox::{Endpoint, Fault, Rotation};
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 
 use crate::harness::World;
@@ -38,6 +38,60 @@ async fn reads_are_recorded_in_batches_with_who_and_what() {
     assert_eq!(reads.len(), 3);
     assert!(reads.iter().all(|read| read.connection_id == id));
     assert_eq!(hub.flush_reads().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_of_one_tenants_reads_holds_up_no_other() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let bo = world.neighbour().await;
+    let mut theirs = world.any_host().await;
+    let (_, key) = world
+        .app
+        .hub
+        .create_api_key(&bo, "Till", &Scope::ALL, "")
+        .await
+        .unwrap();
+    theirs.key = key.expose().to_owned();
+    let next_door = world.import_living_as(&theirs, 1).await;
+
+    // A process that has not opened their ledger, and cannot.
+    let another = world.another().await;
+    let (host, mut theirs) = (another.any_host().await, another.any_host().await);
+    theirs.key = key.expose().to_owned();
+    let hub = &another.app.hub;
+    let db = hub.store.db();
+    let sealed = audit_chain::get(db, bo.tenant()).await.unwrap().unwrap();
+    let seal = async |text: &str| {
+        audit_chain::Entity::update_many()
+            .col_expr(audit_chain::Column::KeySealed, Expr::value(text))
+            .filter(audit_chain::Column::TenantId.eq(bo.tenant()))
+            .exec(db)
+            .await
+            .unwrap();
+    };
+    seal("what nobody can open").await;
+    host.token(id).await;
+    theirs.token(next_door).await;
+    theirs.token(next_door).await;
+    let whose = async || {
+        let all = hub::store::token_read::Entity::find().all(db).await;
+        let all = all.unwrap().into_iter();
+        all.map(|read| read.connection_id).collect::<Vec<_>>()
+    };
+    assert!(hub.flush_reads().await.is_err());
+    assert_eq!(whose().await, [id]);
+    // What could not be written is written once it can be.
+    seal(&sealed.key_sealed).await;
+    assert_eq!(hub.flush_reads().await.unwrap(), 2);
+    assert_eq!(whose().await.len(), 3);
+    // Nothing is kept for a tenant that is no more.
+    theirs.token(next_door).await;
+    world.app.hub.delete_tenant(&bo, "Next door").await.unwrap();
+    host.token(id).await;
+    assert_eq!(hub.flush_reads().await.unwrap(), 1);
+    assert_eq!(whose().await, [id, id]);
 }
 
 #[tokio::test]

@@ -172,9 +172,11 @@ async fn a_second_guided_attempt_and_giving_up_first_are_told_apart() {
         repairs[0].failure_code.as_deref(),
         Some("CONSENT_DENIED_OR_ABANDONED")
     );
-    // It breaks again, and this time they end it at once.
+    // It breaks again, and this time they end it at once: what was cleared and then
+    // disconnected was given up once.
     world.shop.revoke_all();
     hub.check(world.member(), id).await.unwrap();
+    hub.clear(world.member(), id).await.unwrap();
     hub.disconnect(world.member(), id).await.unwrap();
     let [cleared] = &recorded(&world, Tried::Clear).await[..] else {
         panic!("one");
@@ -205,6 +207,7 @@ async fn nobody_is_named_and_nothing_is_recorded_against_a_tenants_will() {
     finish(&host, &run).await;
     assert_eq!(recorded(&world, Tried::Run).await.len(), 1);
     let kept = rows(&world.app.hub.store).await;
+    assert!(!kept["flow_outcome"].is_empty());
     let text = format!("{:?}", kept["attempt"]).to_lowercase();
     for name in [
         "maple",
@@ -221,6 +224,11 @@ async fn nobody_is_named_and_nothing_is_recorded_against_a_tenants_will() {
         .await;
     let kept = rows(&world.app.hub.store).await;
     assert!(kept["attempt"].is_empty(), "what was recorded is deleted");
+    assert!(kept["flow_outcome"].is_empty());
+    world.approve_as(1);
+    browser.run_flow("sandbox", json!({})).await;
+    let kept = rows(&world.app.hub.store).await;
+    assert!(kept["flow_outcome"].is_empty());
     begin(&host, id).await;
     world.app.hub.check(world.member(), id).await.unwrap();
     assert!(recorded(&world, Tried::Run).await.is_empty());

@@ -18,7 +18,7 @@ use crate::{
         event::{self, Kind},
         refresh_attempt, sync_run,
     },
-    vault::Place,
+    vault::{Place, VaultError},
 };
 
 /// How long a disconnection may be under way before the housekeeping ends it.
@@ -37,24 +37,38 @@ impl Hub {
     pub async fn delete(&self, host: &Host, id: ConnectionId) -> Result<()> {
         host.may(Scope::ConnectionsWrite)?;
         host.may_by_role(Action::DeleteConnection)?;
-        self.end(host.tenant(), host.into(), id).await?;
-        self.erase_connection(host.tenant(), host.into(), id).await
+        self.end_for_good(host.tenant(), host.into(), id).await
     }
 
     /// Ends a connection and forgets it, because its person said so at the
     /// provider.
     pub(crate) async fn erase(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
-        self.end(tenant, Who::hub(), id).await?;
-        self.erase_connection(tenant, Who::hub(), id).await
+        self.end_for_good(tenant, Who::hub(), id).await
     }
 
     /// Ends a connection, if it has not ended yet, and deletes it with everything
     /// that is known of it.
     pub async fn remove(&self, member: &Member, id: ConnectionId) -> Result<()> {
         member.may(Action::DeleteConnection)?;
-        self.end(member.tenant(), member.into(), id).await?;
-        self.erase_connection(member.tenant(), member.into(), id)
+        self.end_for_good(member.tenant(), member.into(), id).await
+    }
+
+    /// Ends a connection and deletes it, both or, when the process dies, the rest in
+    /// a later round: whoever asked for it may be gone before it is done.
+    async fn end_for_good(&self, tenant: TenantId, who: Who, id: ConnectionId) -> Result<()> {
+        let hub = self.clone();
+        let ending = async move {
+            let row = connection::of_tenant(hub.store.db(), tenant, id).await?;
+            row.ok_or(Error::NotFound)?;
+            let deletion = hub.note_connection(tenant, id).await?;
+            hub.end(tenant, who.clone(), id).await?;
+            hub.erase_connection(&deletion, id, who).await
+        };
+        self.keeper
+            .tasks
+            .spawn(Reach::every().around(ending))
             .await
+            .map_err(|_| Error::Conflict("deleting was interrupted"))?
     }
 
     pub(crate) async fn end(
@@ -151,8 +165,11 @@ impl Hub {
         let Some(provider) = self.catalog.get(&connection.provider) else {
             return Ok(Revocation::ByHand);
         };
-        let Some(app) = self.provider_app(connection.tenant_id, provider).await? else {
-            return Ok(Revocation::ByHand);
+        let app = match self.provider_app(connection.tenant_id, provider).await {
+            Ok(Some(app)) => app,
+            Ok(None) => return Ok(Revocation::ByHand),
+            Err(error) if is_unopenable(&error) => return Ok(Revocation::Failed),
+            Err(error) => return Err(error),
         };
         let mut outcome = Revocation::AlreadyGone;
         for row in credential::of_connection(self.store.db(), connection.id).await? {
@@ -165,10 +182,28 @@ impl Hub {
                     row.version,
                 )
             };
-            let access_token = self.vault.open(place("access"), &row.access_sealed).await?;
-            let refresh_token = match &row.refresh_sealed {
-                Some(sealed) => Some(self.vault.open(place("refresh"), sealed).await?),
-                None => None,
+            let opened = async {
+                let access = self.vault.open(place("access"), &row.access_sealed).await?;
+                let refresh = match &row.refresh_sealed {
+                    Some(sealed) => Some(self.vault.open(place("refresh"), sealed).await?),
+                    None => None,
+                };
+                Ok((access, refresh))
+            };
+            let (access_token, refresh_token) = match opened.await {
+                Ok(tokens) => tokens,
+                // Nobody can give that back any more; what is left of it can end.
+                Err(error) if is_unopenable(&error) => {
+                    tracing::warn!(
+                        connection.id = %connection.id, provider = %provider.id, %error,
+                        "what does not open cannot be given back"
+                    );
+                    if row.slot == credential::MAIN {
+                        outcome = Revocation::Failed;
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             let tokens = Tokens {
                 access_token: &access_token,
@@ -194,16 +229,33 @@ impl Hub {
         Ok(outcome)
     }
 
-    /// Ends the disconnections that a crash left half-way.
+    /// Ends the disconnections that a crash left half-way. One that cannot be ended
+    /// holds up no other.
+    ///
+    /// # Errors
+    /// The first of several.
     pub async fn finish_disconnects(&self) -> Result<()> {
         let unfinished = connection::Entity::find()
             .filter(connection::Column::DisconnectedAt.lt(self.clock.now() - UNFINISHED))
             .filter(connection::Column::Revocation.is_null())
             .all(self.store.db())
             .await?;
+        let mut failed = None;
         for connection in unfinished {
-            self.finish_disconnect(connection, Who::hub()).await?;
+            let id = connection.id;
+            if let Err(error) = self.finish_disconnect(connection, Who::hub()).await {
+                tracing::error!(connection.id = %id, %error, "a disconnection could not be ended");
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
+}
+
+/// Whether something sealed will not open the next time either.
+fn is_unopenable(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Vault(VaultError::Unopenable | VaultError::WrongMasterKey)
+    )
 }

@@ -16,7 +16,7 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     people::{By, Guest, Member},
-    record::{Origin, Reached, Who},
+    record::{Actor, Deed, Entry, Origin, Outcome as Ended, Reached, Who},
     secret::{Secret, digest},
     store::{ConnectionId, FlowId, Owner, Reach, connection, flow, words},
     vault::Place,
@@ -108,6 +108,11 @@ impl Hub {
                 );
                 self.move_flow(&flow, flow::Status::Failed, None, Some(failure.clone()))
                     .await?;
+                // Who it was may be somebody of another tenant: nobody this one knows.
+                let entry = Entry::new(Who::here(Actor::Stranger), Deed::CallbackRefused)
+                    .ended(Ended::Denied)
+                    .saying(flow.provider);
+                self.record(flow.tenant_id, entry).await?;
                 return Ok(Finished::NoFlow(failure));
             }
         };

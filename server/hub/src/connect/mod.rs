@@ -49,7 +49,7 @@ use crate::{
     store::{
         ConnectionId, connection,
         event::{self, Kind},
-        flow, flow_outcome,
+        flow, flow_outcome, switched_off,
     },
 };
 
@@ -103,7 +103,10 @@ impl Hub {
         }
         .update(&transaction)
         .await?;
-        if status.is_final() {
+        // Nothing is recorded where it was switched off.
+        let off = switched_off::of_tenant(&transaction, flow.tenant_id).await?;
+        let is_off = off.iter().any(|row| row.what == switched_off::METRICS);
+        if status.is_final() && !is_off {
             flow_outcome::note(&transaction, &moved, now).await?;
         }
         event::append(

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Action, Role, roles::RECENT};
 use crate::{
-    Hub, Result,
+    Error, Hub, Result,
     record::Origin,
     store::{
         PersonId, Reach, TenantId,
@@ -132,6 +132,28 @@ impl Hub {
         Ok(row
             .filter(|row| row.session_epoch == epoch)
             .map(|row| Member::authenticated(row, proven_at, now)))
+    }
+
+    /// A member as they are now, for work that goes on for long.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when they left the tenant, or ended their sessions.
+    pub async fn still(&self, member: &Member) -> Result<Member> {
+        let Member {
+            tenant,
+            person,
+            session_epoch,
+            proven_at,
+            ..
+        } = *member;
+        let now = self
+            .member(person, tenant, session_epoch, proven_at)
+            .await?;
+        Ok(Member {
+            recent: member.recent,
+            origin: member.origin.clone(),
+            ..now.ok_or(Error::NotFound)?
+        })
     }
 
     /// What a person of the same tenant is called; none when they are no longer

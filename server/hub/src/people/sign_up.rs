@@ -164,7 +164,8 @@ impl Hub {
             Some(person) => person.id,
             None => newcomer.insert(&db, now).await?,
         };
-        let role = match member::any(&db, tenant).await? {
+        // Also where the last one was erased.
+        let role = match member::has_owner(&db, tenant).await? {
             true => Role::Member,
             false => Role::Owner,
         };

@@ -3,7 +3,7 @@
 //! written yet, half a second's worth; nothing else depends on it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,12 +15,13 @@ use crate::{
     Result,
     failure::{Failure, FailureCode},
     hub::Hub,
+    keep,
     people::{Action, Member},
     record::{Deed, Entry},
     store::{
         Reach, Store, TenantId,
         attempt::{self, AuthMode, Model, Recovery, Tried},
-        connection, flow, run, switched_off,
+        connection, flow, flow_outcome, run, switched_off, tenant,
     },
 };
 
@@ -106,18 +107,23 @@ async fn write(store: &Store, batch: &[Model]) -> Result<usize, DbErr> {
         .filter(switched_off::Column::What.eq(switched_off::METRICS))
         .all(store.db())
         .await?;
-    // A run is told several times: what was told last counts.
-    let mut rows: HashMap<Uuid, &Model> = HashMap::new();
+    // A run is told several times: what was told last counts. In the order of their
+    // ids: two processes that tell of the same ones wait for each other in no circle.
+    let mut rows: BTreeMap<Uuid, &Model> = BTreeMap::new();
     for row in batch {
         rows.insert(row.id, row);
     }
+    let transaction = store.begin().await?;
+    // What is told of one that was deleted meanwhile would stay for ever.
+    let told_of: BTreeSet<TenantId> = batch.iter().map(|row| row.tenant_id).collect();
+    let living = tenant::living(&transaction, told_of).await?;
     let rows: Vec<Model> = rows
         .into_values()
+        .filter(|row| living.contains(&row.tenant_id))
         .filter(|row| unwilling.iter().all(|off| off.tenant_id != row.tenant_id))
         .cloned()
         .collect();
     let count = rows.len();
-    let transaction = store.begin().await?;
     attempt::put(&transaction, rows).await?;
     transaction.commit().await?;
     Ok(count)
@@ -294,6 +300,10 @@ impl Hub {
         let Some(failure) = health.failure.filter(|one| !one.code.is_transient()) else {
             return Ok(());
         };
+        // That it was cleared was counted when it was.
+        if failure.detail == keep::CLEARED {
+            return Ok(());
+        }
         let mut repairs = flow::Entity::find()
             .filter(flow::Column::TenantId.eq(connection.tenant_id))
             .filter(flow::Column::ConnectionId.eq(connection.id));
@@ -351,6 +361,7 @@ impl Hub {
             .await?;
         if !on {
             attempt::forget(&transaction, member.tenant()).await?;
+            flow_outcome::forget(&transaction, member.tenant()).await?;
         }
         ledger.append(&transaction, entry).await?;
         transaction.commit().await?;

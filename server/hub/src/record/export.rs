@@ -49,6 +49,8 @@ impl Hub {
     /// # Errors
     /// [`crate::Error::Forbidden`].
     pub async fn export_part(&self, member: &Member, next: Next) -> Result<(String, Next)> {
+        // Somebody who is removed meanwhile takes no more along.
+        let member = &self.still(member).await?;
         member.may(Action::ExportTenant)?;
         match next {
             Next::Start => Ok((self.export_start(member).await?, Next::Events(0))),

@@ -29,7 +29,7 @@ pub(crate) use self::{
     origin::Denied,
 };
 use crate::{
-    Result,
+    Error, Result,
     hub::Hub,
     people::Member,
     store::{ApiKeyId, ConnectionId, Reach, TenantId, api_key, event, tenant, token_read},
@@ -117,30 +117,29 @@ impl ReadLog {
 /// of parameters either database takes.
 const ROWS_PER_INSERT: usize = 500;
 
-async fn write(hub: &Hub, batch: &[TokenRead]) -> Result<()> {
-    // One entry of the ledger for all reads of one token by one key from one
-    // place. Tenants in their order: two processes that write for the same ones
-    // never wait for each other in a circle.
-    let mut groups: BTreeMap<_, Vec<(&TokenRead, usize)>> = BTreeMap::new();
-    for read in batch {
-        let of_tenant = groups.entry(read.tenant).or_default();
+/// Writes the reads of one tenant.
+async fn write(hub: &Hub, tenant: TenantId, reads: &[TokenRead]) -> Result<()> {
+    // One entry of the ledger for all reads of one token by one key from one place.
+    let mut groups: Vec<(&TokenRead, usize)> = Vec::new();
+    // In the order of their ids: two processes that write for the same keys never
+    // wait for each other in a circle.
+    let mut newest = BTreeMap::new();
+    for read in reads {
+        newest.insert(read.key, read.at);
         let same = |(one, _): &&mut (&TokenRead, usize)| {
             one.key == read.key && one.connection == read.connection && one.origin == read.origin
         };
-        match of_tenant.iter_mut().find(same) {
+        match groups.iter_mut().find(same) {
             Some((_, times)) => *times += 1,
-            None => of_tenant.push((read, 1)),
+            None => groups.push((read, 1)),
         }
     }
-    let mut ledgers = Vec::new();
-    for (tenant, reads) in groups {
-        ledgers.push((hub.ledger(tenant).await?, reads));
-    }
+    let ledger = hub.ledger(tenant).await?;
     let transaction = hub.store.begin().await?;
-    for rows in batch.chunks(ROWS_PER_INSERT) {
+    for rows in reads.chunks(ROWS_PER_INSERT) {
         token_read::Entity::insert_many(rows.iter().map(|read| token_read::ActiveModel {
             id: Set(Uuid::now_v7()),
-            tenant_id: Set(read.tenant),
+            tenant_id: Set(tenant),
             api_key_id: Set(read.key),
             connection_id: Set(read.connection),
             at: Set(read.at),
@@ -148,49 +147,70 @@ async fn write(hub: &Hub, batch: &[TokenRead]) -> Result<()> {
         .exec_without_returning(&transaction)
         .await?;
     }
-    let mut newest = std::collections::HashMap::new();
-    for read in batch {
-        newest.insert(read.key, read.at);
-    }
     for (key, at) in newest {
         api_key::Entity::update_many()
             .col_expr(api_key::Column::LastUsedAt, Expr::value(at))
+            .filter(api_key::Column::TenantId.eq(tenant))
             .filter(api_key::Column::Id.eq(key))
             .exec(&transaction)
             .await?;
     }
-    for (ledger, reads) in ledgers {
-        for (read, times) in reads {
-            let who = Who::of(Actor::Key(read.key), &read.origin);
-            let entry = Entry::new(who, Deed::SecretLent).on(read.connection);
-            let times = match times {
-                1 => "once".to_owned(),
-                times => format!("{times} times"),
-            };
-            ledger.append(&transaction, entry.saying(times)).await?;
-        }
+    for (read, times) in groups {
+        let who = Who::of(Actor::Key(read.key), &read.origin);
+        let entry = Entry::new(who, Deed::SecretLent).on(read.connection);
+        let times = match times {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        ledger.append(&transaction, entry.saying(times)).await?;
     }
     Ok(transaction.commit().await?)
 }
 
 impl Hub {
-    /// Writes which tokens were read. What cannot be written stays remembered.
+    /// Writes which tokens were read, each tenant's by themselves: what cannot be
+    /// written of one stays remembered, and holds up no other's. Nothing is written
+    /// of a tenant that was deleted. Answers how many reads were written.
     ///
     /// # Errors
-    /// When the database or the vault fails.
+    /// When the database or the vault fails; the first error of several.
     pub async fn flush_reads(&self) -> Result<usize> {
-        let batch = std::mem::take(&mut *self.reads.pending());
-        if batch.is_empty() {
-            return Ok(0);
+        Reach::every().around(self.flush_all_reads()).await
+    }
+
+    async fn flush_all_reads(&self) -> Result<usize> {
+        let mut tenants: BTreeMap<TenantId, Vec<TokenRead>> = BTreeMap::new();
+        for read in std::mem::take(&mut *self.reads.pending()) {
+            tenants.entry(read.tenant).or_default().push(read);
         }
-        match Reach::every().around(write(self, &batch)).await {
-            Ok(()) => Ok(batch.len()),
-            Err(error) => {
-                self.reads.pending().splice(0..0, batch);
-                self.reads.0.some.notify_one();
-                Err(error)
+        let (mut written, mut left, mut failed) = (0, Vec::new(), None);
+        for (tenant, reads) in tenants {
+            // Not asked again and again while the database is away.
+            if failed.as_ref().is_some_and(Error::is_away) {
+                left.extend(reads);
+                continue;
+            }
+            let Err(error) = write(self, tenant, &reads).await else {
+                written += reads.len();
+                continue;
+            };
+            match tenant::get(self.store.db(), tenant).await {
+                Ok(None) => tracing::warn!(
+                    tenant.id = %tenant, reads = reads.len(),
+                    "reads of tokens of an organisation that was deleted meanwhile are not written"
+                ),
+                _ => {
+                    tracing::error!(tenant.id = %tenant, %error, "token reads were not written");
+                    left.extend(reads);
+                    failed.get_or_insert(error);
+                }
             }
         }
+        if !left.is_empty() {
+            self.reads.pending().splice(0..0, left);
+            self.reads.0.some.notify_one();
+        }
+        failed.map_or(Ok(written), Err)
     }
 
     /// The tenant's events after number `after`, oldest first.

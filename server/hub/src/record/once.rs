@@ -11,8 +11,8 @@ use crate::{
     Hub, Result,
     people::{Authority, Host},
     secret::{Secret, digest},
-    store::{TenantId, idempotent_request as rows},
-    vault::Place,
+    store::{ConnectionId, TenantId, idempotent_request as rows},
+    vault::{Place, VaultError},
 };
 
 /// After this long a request that has no answer yet was interrupted, and the
@@ -125,9 +125,33 @@ impl Hub {
         };
         let answered = self.vault.open(ticket.place("answer"), &sealed).await?;
         let answered = serde_json::from_str(answered.expose());
-        Ok(Once::Done(
-            answered.map_err(|_| crate::vault::VaultError::Unopenable)?,
-        ))
+        Ok(Once::Done(answered.map_err(|_| VaultError::Unopenable)?))
+    }
+
+    /// Forgets the answers that name a connection: they may name its account, too,
+    /// and are to be gone with it. They are sealed, so each is opened and looked at.
+    pub(crate) async fn forget_answers(&self, tenant: TenantId, id: ConnectionId) -> Result<()> {
+        let db = self.store.db();
+        let name = id.to_string();
+        for row in rows::answered(db, tenant).await? {
+            let ticket = Ticket {
+                tenant,
+                caller: row.caller_id,
+                key_hash: row.key_hash,
+                started_at: row.started_at,
+            };
+            let sealed = row.answer_sealed.unwrap_or_default();
+            // What does not open names nobody, and is of no use to anybody.
+            let is_about = match self.vault.open(ticket.place("answer"), &sealed).await {
+                Ok(answer) => answer.expose().contains(&name),
+                Err(VaultError::Unopenable) => true,
+                Err(error) => return Err(error.into()),
+            };
+            if is_about {
+                rows::forget(db, ticket.key(), ticket.started_at).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps the answer of a request; with none it may be tried again.

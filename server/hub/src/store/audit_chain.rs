@@ -32,6 +32,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// How many chains one statement changes.
+const BATCH: usize = 500;
+
 /// A tenant's chain, if it has begun.
 pub async fn get(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(tenant).one(db).await
@@ -53,7 +56,7 @@ pub async fn begin(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
 
 /// Takes the next number. It locks the head until the commit, so that entries
 /// stand in the order in which they are committed. Answers the number and the
-/// hash of the entry before.
+/// hash of the entry before; [`DbErr::RecordNotFound`] when the chain is no more.
 pub async fn advance(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(i64, Vec<u8>), DbErr> {
     let rows = Entity::update_many()
         .col_expr(Column::Seq, Expr::col(Column::Seq).add(1))
@@ -61,7 +64,7 @@ pub async fn advance(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(i64
         .exec_with_returning(db)
         .await?;
     let head = rows.into_iter().next();
-    let head = head.ok_or_else(|| DbErr::Custom("the audit ledger has no head".into()))?;
+    let head = head.ok_or_else(|| DbErr::RecordNotFound("the head of a ledger".into()))?;
     Ok((head.seq, head.hash))
 }
 
@@ -77,6 +80,22 @@ pub async fn close(
         .exec(db)
         .await
         .map(|_| ())
+}
+
+/// Notes that these chains are still as they were.
+pub async fn still(
+    db: &impl ConnectionTrait,
+    tenants: &[TenantId],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    for some in tenants.chunks(BATCH) {
+        Entity::update_many()
+            .col_expr(Column::CheckedAt, Expr::value(now))
+            .filter(Column::TenantId.is_in(some.iter().copied()))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Notes how far the chain was recomputed.

@@ -83,6 +83,45 @@ pub async fn numbered(
     Entity::find_by_id((tenant, seq)).one(db).await
 }
 
+/// The things a tenant's entries of these deeds were done to, up to number `last`.
+pub async fn targets(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    deeds: &[&str],
+    last: i64,
+) -> Result<Vec<String>, DbErr> {
+    let targets: Vec<Option<String>> = Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Deed.is_in(deeds.iter().copied()))
+        .filter(Column::Seq.lte(last))
+        .select_only()
+        .column(Column::TargetId)
+        .distinct()
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(targets.into_iter().flatten().collect())
+}
+
+/// When an entry without a detail was last written of one of these deeds, to this
+/// kind of thing, in any ledger.
+pub async fn last_silent(
+    db: &impl ConnectionTrait,
+    deeds: &[&str],
+    target: &str,
+) -> Result<Option<i64>, DbErr> {
+    let newest: Option<Option<i64>> = Entity::find()
+        .filter(Column::Deed.is_in(deeds.iter().copied()))
+        .filter(Column::Target.eq(target))
+        .filter(Column::Detail.is_null())
+        .select_only()
+        .column_as(Column::AtUs.max(), "newest")
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(newest.flatten())
+}
+
 /// The tenant's entries after number `after`, oldest first, at most `limit`.
 pub async fn after(
     db: &impl ConnectionTrait,

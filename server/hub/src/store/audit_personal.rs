@@ -2,7 +2,9 @@
 //! holds only its salted digest, so that it can be wiped and the chain stays
 //! whole.
 
-use sea_orm::{Condition, IntoActiveModel, entity::prelude::*};
+use std::collections::BTreeSet;
+
+use sea_orm::{Condition, IntoActiveModel, PaginatorTrait, QuerySelect, entity::prelude::*};
 
 use super::{PersonId, TenantId};
 
@@ -53,12 +55,61 @@ pub async fn between(
         .await
 }
 
-/// Wipes what stands about a person, in every chain. Answers how many entries
-/// that were.
-pub async fn wipe(db: &impl ConnectionTrait, person: PersonId) -> Result<u64, DbErr> {
-    let theirs = Condition::any()
+/// Where something stands about a person.
+pub async fn tenants_about(
+    db: &impl ConnectionTrait,
+    person: PersonId,
+) -> Result<BTreeSet<TenantId>, DbErr> {
+    let tenants: Vec<TenantId> = Entity::find()
+        .filter(about(person))
+        .select_only()
+        .column(Column::TenantId)
+        .distinct()
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(tenants.into_iter().collect())
+}
+
+/// How many entries of a tenant have something about a person beside them.
+pub async fn count(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<u64, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(about(person))
+        .count(db)
+        .await
+}
+
+/// Wipes what stands about a person beside a tenant's entries.
+pub async fn wipe(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(about(person))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Wipes it wherever it stands.
+pub async fn wipe_everywhere(db: &impl ConnectionTrait, person: PersonId) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(about(person))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Who did something, or had it done to them.
+fn about(person: PersonId) -> Condition {
+    Condition::any()
         .add(Column::PersonId.eq(person))
-        .add(Column::SubjectId.eq(person));
-    let wiped = Entity::delete_many().filter(theirs).exec(db).await?;
-    Ok(wiped.rows_affected)
+        .add(Column::SubjectId.eq(person))
 }

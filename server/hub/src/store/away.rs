@@ -11,16 +11,17 @@ const POSTGRES: [&str; 5] = ["08", "53", "57P", "25006", "58"];
 /// (<https://www.sqlite.org/rescode.html>).
 const SQLITE: [i32; 5] = [5, 8, 10, 13, 14];
 
+/// The SQLSTATE of a circle of transactions that wait for each other; SQLite has one
+/// writer, and no circles.
+const DEADLOCK: &str = "40P01";
+
 /// Whether it is worth trying the same again later, once the database is back or
 /// has room.
 pub fn is_away(error: &DbErr) -> bool {
-    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = error else {
+    let Some(told) = told(error) else {
         return matches!(error, DbErr::ConnectionAcquire(_));
     };
-    let RuntimeErr::SqlxError(error) = error else {
-        return false;
-    };
-    match &**error {
+    match told {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
@@ -29,6 +30,25 @@ pub fn is_away(error: &DbErr) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_code(&code)),
         _ => false,
+    }
+}
+
+/// Whether the database undid a transaction that waited for another in a circle: done
+/// again, it works.
+pub fn is_deadlock(error: &DbErr) -> bool {
+    match told(error) {
+        Some(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code == DEADLOCK),
+        _ => false,
+    }
+}
+
+/// What the driver told.
+fn told(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
     }
 }
 

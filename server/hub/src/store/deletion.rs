@@ -17,7 +17,8 @@ pub struct Model {
     pub tenant_id: TenantId,
     /// The connection, when it was one.
     pub connection_id: Option<ConnectionId>,
-    /// The person, when it was what the tenant knew of one.
+    /// The person, when it was what the tenant knew of one; with
+    /// [`TenantId::HUB`] everything there was of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person_id: Option<PersonId>,
     pub at: DateTime<Utc>,
@@ -30,9 +31,10 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// Whether it was the whole tenant.
-    pub fn is_of_tenant(&self) -> bool {
-        self.connection_id.is_none() && self.person_id.is_none()
+    /// Whether it was a person's whole account, and not what one tenant knew of
+    /// them: it is noted as the hub's own.
+    pub fn is_of_account(&self) -> bool {
+        self.person_id.is_some() && self.tenant_id == TenantId::HUB
     }
 }
 

@@ -77,6 +77,15 @@ pub async fn newest_successes(
         .await
 }
 
+/// Forgets everything of a tenant.
+pub async fn forget(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::TenantId.eq(tenant))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
 /// Forgets what ended before `before`.
 pub async fn sweep(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     Entity::delete_many()

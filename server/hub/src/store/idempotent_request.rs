@@ -90,6 +90,15 @@ pub async fn forget(
         .map(|_| ())
 }
 
+/// Those of a tenant that were answered.
+pub async fn answered(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::AnswerSealed.is_not_null())
+        .all(db)
+        .await
+}
+
 /// Forgets what started before `before`.
 pub async fn sweep(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<(), DbErr> {
     Entity::delete_many()

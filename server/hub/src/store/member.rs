@@ -1,5 +1,7 @@
 //! A person in a tenant, with a role.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, FromQueryResult, JoinType, QueryOrder, QuerySelect, Select,
@@ -141,27 +143,17 @@ pub async fn anywhere(db: &impl ConnectionTrait, person: PersonId) -> Result<boo
         .await
 }
 
-/// The tenants a person is in.
+/// The tenants a person is in, with when they came into each.
 pub async fn tenants_of(
     db: &impl ConnectionTrait,
     person: PersonId,
-) -> Result<Vec<TenantId>, DbErr> {
+) -> Result<BTreeMap<TenantId, DateTime<Utc>>, DbErr> {
     let rows = Entity::find()
         .filter(Column::PersonId.eq(person))
-        .order_by_asc(Column::TenantId)
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(|row| row.tenant_id).collect())
-}
-
-/// When a person came into a tenant; none when they are not in it.
-pub async fn joined_at(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    person: PersonId,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let row = Entity::find_by_id((tenant, person)).one(db).await?;
-    Ok(row.map(|row| row.created_at))
+    let joined = rows.into_iter().map(|row| (row.tenant_id, row.created_at));
+    Ok(joined.collect())
 }
 
 /// Whether the tenant would have no owner without this person.
@@ -178,10 +170,11 @@ pub async fn is_last_owner(
     Ok(owners.iter().all(|row| row.person_id == person) && !owners.is_empty())
 }
 
-/// Whether the tenant has anybody in it.
-pub async fn any(db: &impl ConnectionTrait, tenant: TenantId) -> Result<bool, DbErr> {
+/// Whether somebody owns the tenant.
+pub async fn has_owner(db: &impl ConnectionTrait, tenant: TenantId) -> Result<bool, DbErr> {
     Entity::find()
         .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Role.eq(Role::Owner))
         .exists(db)
         .await
 }

@@ -55,7 +55,7 @@ pub mod watcher;
 pub mod webhook;
 pub mod wish;
 
-pub use away::is_away;
+pub use away::{is_away, is_deadlock};
 pub use ids::*;
 pub use owner::Owner;
 pub use reach::Reach;

@@ -1,5 +1,7 @@
 //! One organisation.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
@@ -67,6 +69,15 @@ pub async fn insert(
 /// The tenant, if it is there.
 pub async fn get(db: &impl ConnectionTrait, id: TenantId) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).one(db).await
+}
+
+/// Those of these tenants that are there.
+pub async fn living(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<TenantId>,
+) -> Result<BTreeSet<TenantId>, DbErr> {
+    let rows = Entity::find().filter(Column::Id.is_in(ids)).all(db).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Every tenant.

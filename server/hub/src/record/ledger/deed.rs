@@ -51,6 +51,7 @@ deeds! {
     ConnectionImported = "connection.imported", "Imported a connection";
     ConnectionDisconnected = "connection.disconnected", "Disconnected an account";
     GrantReturned = "connection.grant_returned", "Gave the access back at the provider";
+    CallbackRefused = "connection.callback_refused", "Refused a sign-in at a provider that ended in another browser";
     ConnectionDeleted = "connection.deleted", "Deleted a connection and its data";
     ConnectionPaused = "connection.paused", "Let a connection rest";
     ConnectionResumed = "connection.resumed", "Had a connection work again";

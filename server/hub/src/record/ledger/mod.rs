@@ -34,14 +34,13 @@ pub use deed::{Deed, Outcome, Target};
 use super::origin::{Denied, Origin};
 use crate::{
     Error, Result,
-    clock::Clock,
     hub::Hub,
     people::{Authority, By, Guest, Host, Member},
     secret::Secret,
     store::{
         ApiKeyId, ConnectLinkId, Owner, PersonId, Reach, TenantId, audit_chain,
         audit_entry::{self, Model as Row},
-        audit_personal,
+        audit_personal, tenant,
     },
     vault::{NewKey, Place, VaultError},
 };
@@ -224,9 +223,9 @@ type Key = Arc<Zeroizing<Vec<u8>>>;
 /// The ledger of one tenant, opened before the transaction that writes to it:
 /// its key is sealed, and the vault may have to read the database.
 pub(crate) struct Ledger {
+    hub: Hub,
     tenant: TenantId,
     key: Key,
-    clock: Clock,
 }
 
 /// The ledger of a tenant that is being made.
@@ -253,12 +252,19 @@ impl Ledger {
             outcome,
             detail,
         } = entry;
-        let (seq, prev_hash) = audit_chain::advance(db, self.tenant).await?;
+        let (seq, prev_hash) = match audit_chain::advance(db, self.tenant).await {
+            // It was deleted meanwhile, maybe by another process, and its key with it.
+            Err(error @ DbErr::RecordNotFound(_)) => {
+                self.hub.close_ledger(self.tenant);
+                return Err(error);
+            }
+            advanced => advanced?,
+        };
         let personal = self.personal(seq, &who, target.as_ref())?;
         let mut row = Row {
             tenant_id: self.tenant,
             seq,
-            at_us: self.clock.now().timestamp_micros(),
+            at_us: self.hub.clock.now().timestamp_micros(),
             actor: who.actor.as_str().to_owned(),
             actor_id: who.actor.id(),
             deed: deed.as_str().to_owned(),
@@ -320,7 +326,11 @@ impl NewLedger {
 }
 
 impl Hub {
-    /// Opens a tenant's ledger, which is begun when there is none.
+    /// Opens a tenant's ledger, which is begun when there is none yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the tenant is no more; when the database or the
+    /// vault fails.
     pub(crate) async fn ledger(&self, tenant: TenantId) -> Result<Ledger> {
         let known = read(&self.ledgers.keys).get(&tenant).cloned();
         if let Some(key) = known {
@@ -329,6 +339,12 @@ impl Hub {
         let row = match audit_chain::get(self.store.db(), tenant).await? {
             Some(row) => row,
             None => {
+                // With a key of its own a deleted tenant would be there again.
+                let is_there = tenant == TenantId::HUB
+                    || tenant::get(self.store.db(), tenant).await?.is_some();
+                if !is_there {
+                    return Err(Error::NotFound);
+                }
                 let (row, _) = self.new_chain(tenant).await?;
                 // Another process may have been faster; its key counts.
                 audit_chain::begin(self.store.db(), row).await?;
@@ -411,9 +427,9 @@ impl Hub {
 
     fn opened(&self, tenant: TenantId, key: Key) -> Ledger {
         Ledger {
+            hub: self.clone(),
             tenant,
             key,
-            clock: self.clock.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Deed, Entry};
 use crate::{
@@ -54,7 +54,12 @@ pub struct Checked {
     pub at: Option<DateTime<Utc>>,
     /// The first entry that is not.
     pub broken: Option<i64>,
+    /// Since when it should have been looked at, or signed, and was not.
+    pub late_since: Option<DateTime<Utc>>,
 }
+
+/// How long a ledger may be unverified: a few rounds of the background.
+const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// What things are called in one tenant.
 struct Names {
@@ -79,11 +84,21 @@ impl Hub {
     /// [`crate::Error::Forbidden`].
     pub async fn audit_checked(&self, member: &Member) -> Result<Checked> {
         member.may(Action::ReadLedger)?;
-        let row = audit_chain::get(self.store.db(), member.tenant()).await?;
+        let (db, tenant) = (self.store.db(), member.tenant());
+        let row = audit_chain::get(db, tenant).await?;
+        let at = row.as_ref().and_then(|row| row.checked_at);
+        let since = match at {
+            Some(at) => Some(at),
+            None => {
+                let first = audit_entry::numbered(db, tenant, 1).await?;
+                first.and_then(|row| DateTime::from_timestamp_micros(row.at_us))
+            }
+        };
         Ok(Checked {
             seq: row.as_ref().map_or(0, |row| row.checked_seq),
-            at: row.as_ref().and_then(|row| row.checked_at),
+            at,
             broken: row.and_then(|row| row.broken_seq),
+            late_since: since.filter(|at| *at + LATE < self.clock.now()),
         })
     }
 

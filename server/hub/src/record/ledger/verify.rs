@@ -10,14 +10,15 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 
 use super::{
-    Ledger,
+    Deed, Ledger,
     checkpoint::{Kind, Signed},
     commitment, seal,
 };
 use crate::{
     Result,
     hub::Hub,
-    store::{TenantId, audit_chain, audit_entry, audit_personal, deletion, tenant},
+    record::erasure,
+    store::{TenantId, audit_chain, audit_entry, audit_personal, tenant},
 };
 
 /// How many entries are read at once.
@@ -36,6 +37,10 @@ pub struct Report {
     pub bad: Option<Bad>,
     /// How many entries were lost when a backup was restored, which was signed.
     pub lost_by_restore: i64,
+    /// How many entries say no more who it was, because persons were erased.
+    pub wiped: u64,
+    /// When the first entry was written that no checkpoint has signed yet.
+    pub unsigned_since: Option<DateTime<Utc>>,
 }
 
 /// The first entry that is not what it was.
@@ -58,6 +63,13 @@ pub enum Why {
     Changed,
     /// What stands beside it about persons was changed, and not wiped.
     PersonChanged,
+    /// It says no more who it was, and more do not than erasures have wiped.
+    PersonRemoved {
+        /// How many say it no more.
+        silent: u64,
+        /// How many were wiped.
+        wiped: u64,
+    },
     /// It is another one than was signed.
     OtherThanSigned(DateTime<Utc>),
     /// It was signed, and is not there: the end was cut off, or an older state
@@ -76,6 +88,10 @@ impl fmt::Display for Why {
             Self::OutOfOrder => f.write_str("does not follow the entry before it"),
             Self::Changed => f.write_str("was changed"),
             Self::PersonChanged => f.write_str("is attributed to somebody else than was written"),
+            Self::PersonRemoved { silent, wiped } => write!(
+                f,
+                "and later ones say no more who it was: {silent} do not, and {wiped} were wiped by erasures"
+            ),
             Self::OtherThanSigned(at) => write!(f, "is another one than was signed at {at}"),
             Self::GoneSince(at) => write!(
                 f,
@@ -92,6 +108,57 @@ struct Walked {
     last: i64,
     hash: Vec<u8>,
     bad: Option<Bad>,
+    /// When the first entry after what was signed was written.
+    unsigned_since: Option<DateTime<Utc>>,
+    who: WhoIsGone,
+}
+
+/// Who is no more beside the entries, and how much of it erasures have wiped.
+#[derive(Default)]
+struct WhoIsGone {
+    /// Until then erasures did not say how much they wiped, in microseconds.
+    uncounted_until: i64,
+    first: Option<i64>,
+    silent: u64,
+    wiped: u64,
+}
+
+impl Walked {
+    /// Nothing yet after entry `last`, which has this hash.
+    fn from(last: i64, hash: Vec<u8>, uncounted_until: i64) -> Self {
+        Self {
+            last,
+            hash,
+            bad: None,
+            unsigned_since: None,
+            who: WhoIsGone {
+                uncounted_until,
+                ..WhoIsGone::default()
+            },
+        }
+    }
+}
+
+impl WhoIsGone {
+    fn note(&mut self, row: &audit_entry::Model, beside: Option<&audit_personal::Model>) {
+        if row.personal.is_some() && beside.is_none() && row.at_us > self.uncounted_until {
+            self.first.get_or_insert(row.seq);
+            self.silent += 1;
+        }
+        let erased = [Deed::PersonErased, Deed::DeletionRepeated];
+        if erased.iter().any(|deed| deed.as_str() == row.deed) {
+            self.wiped += erasure::wiped(row.detail.as_deref()).unwrap_or_default();
+        }
+    }
+
+    fn bad(&self) -> Option<Bad> {
+        let (silent, wiped) = (self.silent, self.wiped);
+        let seq = self.first.filter(|_| silent > wiped)?;
+        Some(Bad {
+            seq,
+            why: Why::PersonRemoved { silent, wiped },
+        })
+    }
 }
 
 impl Hub {
@@ -121,13 +188,6 @@ impl Hub {
     pub async fn verify_ledgers(&self, only: Option<TenantId>) -> Result<Vec<Report>> {
         let signed = self.signed().await?;
         let db = self.store.db();
-        let mut deleted: BTreeSet<TenantId> = deletion::all(db)
-            .await?
-            .into_iter()
-            .filter(|deletion| deletion.is_of_tenant())
-            .map(|deletion| deletion.tenant_id)
-            .collect();
-        deleted.extend(self.witness.deleted_tenants()?);
         let mut tenants: BTreeSet<TenantId> = audit_chain::all(db)
             .await?
             .into_iter()
@@ -135,16 +195,48 @@ impl Hub {
             .chain(signed.iter().map(|signed| signed.tenant))
             .chain(tenant::ids(db).await?)
             .collect();
+        let of =
+            |tenant| -> Vec<&Signed> { signed.iter().filter(|it| it.tenant == tenant).collect() };
+        let uncounted_until = self.uncounted_until().await?;
+        // Nothing but the hub's own ledger, as far as it is right, says that another
+        // was deleted.
+        let of_hub = of(TenantId::HUB);
+        let hub = self.verify_ledger(TenantId::HUB, &of_hub, uncounted_until);
+        let hub = hub.await?;
+        let told = [Deed::TenantDeleted, Deed::DeletionRepeated].map(Deed::as_str);
+        let told = audit_entry::targets(db, TenantId::HUB, &told, hub.entries).await?;
+        let deleted: BTreeSet<TenantId> = told.iter().filter_map(|id| id.parse().ok()).collect();
         tenants.retain(|tenant| !deleted.contains(tenant) && only.is_none_or(|it| it == *tenant));
         let mut reports = Vec::new();
         for tenant in tenants {
-            let signed: Vec<&Signed> = signed.iter().filter(|it| it.tenant == tenant).collect();
-            reports.push(self.verify_ledger(tenant, &signed).await?);
+            reports.push(match tenant {
+                TenantId::HUB => hub.clone(),
+                tenant => {
+                    self.verify_ledger(tenant, &of(tenant), uncounted_until)
+                        .await?
+                }
+            });
         }
         Ok(reports)
     }
 
-    async fn verify_ledger(&self, tenant: TenantId, signed: &[&Signed]) -> Result<Report> {
+    /// Until when erasures did not say how many entries they wiped: what is gone of
+    /// before proves nothing.
+    async fn uncounted_until(&self) -> Result<i64> {
+        let db = self.store.db();
+        let erased = [Deed::PersonErased, Deed::DeletionRepeated].map(Deed::as_str);
+        let person = audit_entry::last_silent(db, &erased, "person").await?;
+        let deleted = [Deed::TenantDeleted, Deed::DeletionRepeated].map(Deed::as_str);
+        let tenant = audit_entry::last_silent(db, &deleted, "tenant").await?;
+        Ok(person.max(tenant).unwrap_or_default())
+    }
+
+    async fn verify_ledger(
+        &self,
+        tenant: TenantId,
+        signed: &[&Signed],
+        uncounted_until: i64,
+    ) -> Result<Report> {
         let (expected, lost_by_restore) = expected(signed);
         let db = self.store.db();
         let mut report = Report {
@@ -153,6 +245,8 @@ impl Hub {
             checkpoints: expected.len(),
             bad: None,
             lost_by_restore,
+            wiped: 0,
+            unsigned_since: None,
         };
         let begun = !audit_entry::after(db, tenant, 0, 1).await?.is_empty();
         let Some(head) = audit_chain::get(db, tenant).await? else {
@@ -173,70 +267,63 @@ impl Hub {
             });
             return Ok(report);
         };
-        let walked = self.walk(&ledger, 0, Vec::new(), &head, &expected).await?;
+        let from = Walked::from(0, Vec::new(), uncounted_until);
+        let walked = self.walk(&ledger, from, &head, &expected).await?;
         report.entries = walked.last;
-        report.bad = walked.bad;
+        report.wiped = walked.who.wiped;
+        report.unsigned_since = walked.unsigned_since;
+        report.bad = walked.bad.or_else(|| walked.who.bad());
         Ok(report)
     }
 
-    /// Recomputes what was written since the last time, for the background.
-    /// Answers the head when all of it is right.
+    /// Recomputes what was written since the last time, or all of it, for the
+    /// background. Answers the head when all of it is right, or what is not.
     pub(super) async fn verify_newest(
         &self,
         head: &audit_chain::Model,
-    ) -> Result<Option<(i64, Vec<u8>)>> {
+        all: bool,
+    ) -> Result<Result<(i64, Vec<u8>), Bad>> {
         let db = self.store.db();
         let tenant = head.tenant_id;
         let ledger = self.ledger(tenant).await?;
-        let from = head.checked_seq;
-        let before = match from {
-            0 => Some(Vec::new()),
-            from => audit_entry::numbered(db, tenant, from)
-                .await?
-                .map(|row| row.hash),
+        let from = match head.checked_seq {
+            from if all || from > head.seq => 0,
+            from => from,
         };
-        let walked = match before {
-            Some(hash) => {
-                let none = BTreeMap::new();
-                self.walk(&ledger, from, hash, head, &none).await?
+        let (before, uncounted_until) = match from {
+            0 => (Some(Vec::new()), self.uncounted_until().await?),
+            from => {
+                let row = audit_entry::numbered(db, tenant, from).await?;
+                (row.map(|row| row.hash), 0)
             }
-            None => Walked {
-                last: from - 1,
-                hash: Vec::new(),
-                bad: Some(Bad {
-                    seq: from,
-                    why: Why::Missing,
-                }),
-            },
         };
-        let broken = walked.bad.as_ref().map(|bad| bad.seq);
-        let sound = broken.map_or(walked.last, |bad| (bad - 1).min(walked.last));
-        audit_chain::checked(db, tenant, sound, broken, self.clock.now()).await?;
-        if let Some(bad) = walked.bad {
-            tracing::error!(
-                tenant.id = %tenant, audit.seq = bad.seq, why = %bad.why,
-                "the audit ledger was tampered with; it is not signed any more"
-            );
-            return Ok(None);
-        }
-        Ok(Some((walked.last, walked.hash)))
+        let Some(hash) = before else {
+            return Ok(Err(Bad {
+                seq: from,
+                why: Why::Missing,
+            }));
+        };
+        let from = Walked::from(from, hash, uncounted_until);
+        let is_whole = from.last == 0;
+        let walked = self.walk(&ledger, from, head, &BTreeMap::new()).await?;
+        // Part of a ledger may tell of what was wiped in the rest.
+        let gone = walked.who.bad().filter(|_| is_whole);
+        Ok(match walked.bad.or(gone) {
+            Some(bad) => Err(bad),
+            None => Ok((walked.last, walked.hash)),
+        })
     }
 
     async fn walk(
         &self,
         ledger: &Ledger,
-        from: i64,
-        hash: Vec<u8>,
+        mut walked: Walked,
         head: &audit_chain::Model,
         expected: &BTreeMap<i64, &Signed>,
     ) -> Result<Walked> {
         let (db, tenant) = (self.store.db(), ledger.tenant);
-        let mut walked = Walked {
-            last: from,
-            hash,
-            bad: None,
-        };
-        let mut at_head = (from == head.seq).then(|| walked.hash.clone());
+        let newest = expected.last_key_value().map_or(0, |(seq, _)| *seq);
+        let mut at_head = (walked.last == head.seq).then(|| walked.hash.clone());
         loop {
             let rows = audit_entry::after(db, tenant, walked.last, BATCH).await?;
             let Some(last) = rows.last().map(|row| row.seq) else {
@@ -246,11 +333,16 @@ impl Hub {
             let beside: BTreeMap<i64, _> = beside.into_iter().map(|row| (row.seq, row)).collect();
             for row in rows {
                 let seq = walked.last + 1;
-                let why = wrong(ledger.key(), &row, seq, &walked.hash, beside.get(&seq))
+                let beside = beside.get(&seq);
+                let why = wrong(ledger.key(), &row, seq, &walked.hash, beside)
                     .or_else(|| other_than_signed(&row, expected.get(&seq).copied()));
                 if let Some(why) = why {
                     walked.bad = Some(Bad { seq, why });
                     return Ok(walked);
+                }
+                walked.who.note(&row, beside);
+                if seq > newest && walked.unsigned_since.is_none() {
+                    walked.unsigned_since = DateTime::from_timestamp_micros(row.at_us);
                 }
                 walked.last = seq;
                 walked.hash = row.hash;
@@ -302,18 +394,21 @@ fn other_than_signed(row: &audit_entry::Model, signed: Option<&Signed>) -> Optio
 }
 
 /// What was signed and has to be there still; and how much a restore is known
-/// to have lost. A restore takes back what was signed after it.
-fn expected<'s>(signed: &[&'s Signed]) -> (BTreeMap<i64, &'s Signed>, i64) {
+/// to have lost. A restore takes back what was signed after it; nothing else does:
+/// of two that sign the same number the first stands, or an end that was cut off and
+/// written anew would be signed over.
+pub(super) fn expected<'s>(signed: &[&'s Signed]) -> (BTreeMap<i64, &'s Signed>, i64) {
     let mut expected = BTreeMap::new();
     let mut lost = 0;
     for signed in signed {
         if signed.kind == Kind::Restore {
             let newest = expected.last_key_value().map_or(0, |(seq, _)| *seq);
-            lost += (newest - signed.seq).max(0);
+            lost += (newest - signed.head.unwrap_or(signed.seq)).max(0);
             expected.split_off(&(signed.seq + 1));
+            expected.remove(&signed.seq);
         }
         if signed.seq > 0 {
-            expected.insert(signed.seq, *signed);
+            expected.entry(signed.seq).or_insert(*signed);
         }
     }
     (expected, lost)
