@@ -95,7 +95,10 @@ pub fn retry_at(
         // Mended by the operator, or at the provider: looked at again without
         // being asked, rarely enough to be no burden.
         FailureCode::AppConfigInvalid => TimeDelta::hours(1),
-        FailureCode::AdminApprovalRequired | FailureCode::RefusedByProvider => TimeDelta::days(1),
+        // Asking whose account it is signs nobody in.
+        FailureCode::AdminApprovalRequired
+        | FailureCode::RefusedByProvider
+        | FailureCode::CheckpointOrSuspiciousLogin => TimeDelta::days(1),
         _ => return None,
     };
     Some((now + wait).max(wish.unwrap_or(now)))
