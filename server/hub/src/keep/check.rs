@@ -320,8 +320,6 @@ impl Hub {
         };
         match outcome {
             Ok(identity) => {
-                self.note_success(&transaction, &connection.provider)
-                    .await?;
                 let granted = identity.granted_scopes.as_deref();
                 self.tell_scopes(&transaction, connection, granted).await?;
             }

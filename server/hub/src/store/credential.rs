@@ -9,8 +9,8 @@ use sea_orm::{
     QuerySelect, entity::prelude::*, sea_query::NullOrdering,
 };
 
-use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection};
-use crate::failure::Failure;
+use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection, failing};
+use crate::failure::{Failure, FailureCode};
 
 /// The slot of the token every connection has. A provider that answers with a
 /// second token (Slack's user token) fills a second slot.
@@ -119,16 +119,24 @@ pub async fn due(
     query.into_model::<Due>().all(db).await
 }
 
-/// The credential of a provider that failed and is tried again first.
+/// The credential of a provider that failed with one of `codes` and is tried
+/// again first, but none of `tried`, and none before the time it was told.
 pub async fn next_failed(
     db: &impl ConnectionTrait,
     provider: &str,
+    codes: &[FailureCode],
+    tried: &[ConnectionId],
     now: DateTime<Utc>,
 ) -> Result<Option<Due>, DbErr> {
+    let may_be_asked = Condition::any()
+        .add(failing::has_no_wish((Entity, Column::Failure)))
+        .add(Column::NextRefreshAt.lte(now));
     of_providers()
         .filter(connection::Column::Provider.eq(provider))
-        .filter(Column::Failure.is_not_null())
+        .filter(failing::is_one_of((Entity, Column::Failure), codes))
         .filter(Column::NextRefreshAt.is_not_null())
+        .filter(Column::ConnectionId.is_not_in(tried.iter().copied()))
+        .filter(may_be_asked)
         .filter(unleased(now))
         .order_by_asc(Column::NextRefreshAt)
         .into_model::<Due>()
@@ -151,7 +159,7 @@ pub async fn bring_forward(
         .map(|_| ())
 }
 
-/// The same with all that failed of a provider.
+/// The same with all that failed of a provider and was not told how long to wait.
 pub async fn bring_failed_forward(
     db: &impl ConnectionTrait,
     provider: &str,
