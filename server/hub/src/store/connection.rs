@@ -308,6 +308,26 @@ pub async fn bring_failed_forward(
         .col_expr(Column::NextCheckAt, Expr::value(now))
         .filter(Column::Provider.eq(provider))
         .filter(Column::Failure.is_not_null())
+        .filter(failing::has_no_wish((Entity, Column::Failure)))
+        .filter(Column::NextCheckAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Has those of a tenant checked now that failed with `code`, of these providers.
+pub async fn bring_forward(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    providers: &[&str],
+    code: FailureCode,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::NextCheckAt, Expr::value(now))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Provider.is_in(providers.iter().copied()))
+        .filter(failing::is_one_of((Entity, Column::Failure), &[code]))
         .filter(Column::NextCheckAt.gt(now))
         .exec(db)
         .await

@@ -175,6 +175,32 @@ pub async fn bring_failed_forward(
         .col_expr(Column::NextRefreshAt, Expr::value(now))
         .filter(Column::ConnectionId.in_subquery(its))
         .filter(Column::Failure.is_not_null())
+        .filter(failing::has_no_wish((Entity, Column::Failure)))
+        .filter(Column::NextRefreshAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// The same with those of a tenant that failed with `code`, of these providers.
+pub async fn bring_tenants_forward(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    providers: &[&str],
+    code: FailureCode,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use sea_orm::sea_query::Query;
+    let its = Query::select()
+        .column(connection::Column::Id)
+        .from(connection::Entity)
+        .and_where(connection::Column::TenantId.eq(tenant))
+        .and_where(connection::Column::Provider.is_in(providers.iter().copied()))
+        .to_owned();
+    Entity::update_many()
+        .col_expr(Column::NextRefreshAt, Expr::value(now))
+        .filter(Column::ConnectionId.in_subquery(its))
+        .filter(failing::is_one_of((Entity, Column::Failure), &[code]))
         .filter(Column::NextRefreshAt.gt(now))
         .exec(db)
         .await
