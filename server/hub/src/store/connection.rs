@@ -153,7 +153,7 @@ pub struct Model {
     pub next_check_at: Option<DateTime<Utc>>,
     /// When the provider last said who the account is.
     pub asked_at: Option<DateTime<Utc>>,
-    /// Checks in a row that failed for a reason that may heal.
+    /// Checks in a row that failed; of what was rejected, how often it was.
     pub check_failures: i32,
     pub alarm: Option<Alarm>,
     /// Since when a person lets it rest.
