@@ -768,7 +768,14 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
         minutes(&world, 60).await;
     }
     assert_eq!(host.told().await, Vec::<String>::new());
-    for _ in 0..(3 * 24) {
+    // To the minute, and not with the first check after it.
+    world.advance(end - TimeDelta::days(7) - world.clock.now() - TimeDelta::minutes(20));
+    minutes(&world, 0).await;
+    minutes(&world, 19).await;
+    assert_eq!(host.told().await, Vec::<String>::new());
+    minutes(&world, 1).await;
+    assert_eq!(host.told().await.len(), 1);
+    for _ in 0..(2 * 24) {
         minutes(&world, 60).await;
     }
     let events = host.json("/v1/events").await;
@@ -780,10 +787,10 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
     assert_eq!(now["status"], "connected");
     assert_eq!(now["prompt"]["action"]["label"], "Reconnect Sandbox Shop");
     // When it has come, that is told at once.
-    world.advance(TimeDelta::days(5) - TimeDelta::minutes(7));
+    world.advance(end - world.clock.now() - TimeDelta::minutes(2));
     minutes(&world, 0).await;
     assert_eq!(host.told().await.len(), 1);
-    minutes(&world, 2).await;
+    minutes(&world, 3).await;
     assert_eq!(
         host.told().await,
         ["connection.expiring", "connection.action_required"]

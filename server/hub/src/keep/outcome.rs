@@ -122,6 +122,7 @@ impl Hub {
             refresh_expires_at,
             next_refresh_at: schedule::due_at(
                 life,
+                refresh_expires_at,
                 &ready.provider.refresh,
                 schedule::spread(row.connection_id, version),
             ),
