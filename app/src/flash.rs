@@ -23,6 +23,9 @@ pub enum Notice {
     ColumnsNamed,
     Checked,
     NotWorking,
+    NotAsked,
+    NotAskedYet,
+    NotAskedAgain,
     HealedAlone,
     Repaired,
     NotRepaired,
@@ -70,6 +73,11 @@ impl Notice {
             Self::ColumnsNamed => "Names saved. Automations see them from now on.",
             Self::Checked => "Checked just now: it works.",
             Self::NotWorking => "Checked just now. What to do is below.",
+            Self::NotAsked => "Not asked again: that would change nothing. What to do is below.",
+            Self::NotAskedYet => "Not asked again yet. When we try next is below.",
+            Self::NotAskedAgain => {
+                "Not asked again: it was rejected three times in a row, and more could lock the account. Enter new credentials, or wait a quarter of an hour."
+            }
             Self::HealedAlone => {
                 "It works again. We could mend it without you, so there is nothing to sign in for."
             }

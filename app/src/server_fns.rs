@@ -9,7 +9,8 @@
 
 use hub::{
     Error, Hub, Result,
-    connect::Change,
+    connect::{Change, STOPPED_AFTER_THREE},
+    keep::Checked,
     notify::{Asked, MailChoices, TOPICS},
     people::{ASKED_ONCE_MORE, Action, Member, Role},
     secret::Secret,
@@ -116,18 +117,13 @@ pub async fn rename_connection(id: String, name: String) -> Result<(), ServerFnE
 pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
     let checked = async {
         let id = id.parse().map_err(|_| Error::NotFound)?;
-        let member = member()?;
-        hub().check(&member, id).await?;
-        let works = hub()
-            .connection(&member, id)
-            .await?
-            .health
-            .failure
-            .is_none();
-        Ok(if works {
-            Notice::Checked
-        } else {
-            Notice::NotWorking
+        let Checked { listed, waits } = hub().check(&member()?, id).await?;
+        Ok(match (waits, listed.health.failure) {
+            (Some(wrong), _) if wrong.detail == STOPPED_AFTER_THREE => Notice::NotAskedAgain,
+            (Some(wrong), _) if wrong.retry_at.is_some() => Notice::NotAskedYet,
+            (Some(_), _) => Notice::NotAsked,
+            (None, None) => Notice::Checked,
+            (None, Some(_)) => Notice::NotWorking,
         })
     };
     tell(&paths::connection(&id), checked.await, Flash::default());

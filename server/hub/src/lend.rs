@@ -197,7 +197,7 @@ impl Hub {
         let renewal = self.renew(id, slot, Need::Now).await;
         let failure = match &*renewal {
             Ok(Renewal::Current(row)) => return Ok(Ok(stored.renewed(row))),
-            Ok(Renewal::Failed(failure)) => failure.clone(),
+            Ok(Renewal::Failed(failure) | Renewal::Waits(failure)) => failure.clone(),
             Err(Error::NotFound) => return Err(Error::NotFound),
             Err(error) => {
                 tracing::error!(connection.id = %id, %error, "a token could not be renewed");

@@ -137,7 +137,10 @@ async fn accept(
                     let repaired = repair(&shared, &viewer, guest, jar);
                     reach.around(repaired).await
                 }
-                false => (jar, Redirect::to(&first_page(&guest))).into_response(),
+                false => {
+                    let reach = Reach::of([guest.tenant()]);
+                    reach.around(go_on(&shared, &viewer, &guest, jar)).await
+                }
             }
         }
         // It may be over, which its page says.
@@ -153,7 +156,6 @@ async fn accept(
 /// The one button of a mailed link: on to the provider in this tab, or to the
 /// questions where there are any.
 async fn repair(shared: &Shared, viewer: &Viewer, guest: Guest, jar: CookieJar) -> Response {
-    let questions = first_page(&guest);
     let provider = guest.providers().next().unwrap_or_default().to_owned();
     let ask = Ask {
         connection: guest.connection(),
@@ -162,9 +164,20 @@ async fn repair(shared: &Shared, viewer: &Viewer, guest: Guest, jar: CookieJar) 
     match shared.hub.prepare(&guest, &provider, ask).await {
         Ok(begun) => oauth::go(shared, viewer, jar, &provider, begun),
         // Keys are entered, and some providers are asked about first.
-        Err(Error::Invalid(_)) => (jar, Redirect::to(&questions)).into_response(),
+        Err(Error::Invalid(_)) => go_on(shared, viewer, &guest, jar).await,
         Err(error) => pages::error(shared, viewer, error),
     }
+}
+
+/// Where a guest goes on: to what they can connect, unless what they came to
+/// repair works without them.
+async fn go_on(shared: &Shared, viewer: &Viewer, guest: &Guest, jar: CookieJar) -> Response {
+    let page = match shared.hub.mends_for(guest).await {
+        Ok(true) => paths::GUEST_DONE.to_owned(),
+        Ok(false) => first_page(guest),
+        Err(error) => return pages::error(shared, viewer, error),
+    };
+    (jar, Redirect::to(&page)).into_response()
 }
 
 /// A choice of one is none.

@@ -219,7 +219,10 @@ pub fn go(
             let page = pages::opening(shared, viewer, provider, prepared.auth_url.as_str());
             (jar.add(flow_cookie(&shared.hub, &prepared)), Html(page)).into_response()
         }
-        Begun::Healed(flow) if flow.popup => Redirect::to(&after(&flow)).into_response(),
+        // A guest's own page says it.
+        Begun::Healed(flow) if flow.popup || flow.link_id.is_some() => {
+            (jar, Redirect::to(&after(&flow))).into_response()
+        }
         Begun::Healed(flow) => account::back(&after(&flow), Flash::notice(Notice::HealedAlone)),
     }
 }

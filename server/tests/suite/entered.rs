@@ -449,3 +449,69 @@ async fn two_halves_of_a_key_are_lent_as_basic_authentication() {
     let named = |name: &str| signature.headers.iter().find(|one| one.0 == name).unwrap();
     assert_eq!(named("x-key").1.expose(), "sk_12345678");
 }
+
+#[tokio::test]
+async fn a_rejected_key_is_not_sent_again_and_again() {
+    let world = world().await;
+    let host = world.any_host().await;
+    let made = host.post("/v1/connections", entered(&key(&world, 0))).await;
+    let made: Value = made.json().await.unwrap();
+    let test = format!("/v1/connections/{}/test", made["id"].as_str().unwrap());
+    let tested = async || -> Value { host.post(&test, json!({})).await.json().await.unwrap() };
+    let calls = || world.shop.calls().api_calls_refused;
+    world.shop.revoke_all();
+    for time in 1..=3 {
+        let answer = tested().await;
+        assert_eq!(answer["code"], "CREDENTIALS_REJECTED", "{answer}");
+        assert!(answer["tested_at"].is_string(), "{answer}");
+        assert_eq!(calls(), time);
+    }
+    let answer = tested().await;
+    assert!(answer["tested_at"].is_null(), "{answer}");
+    let what = answer["prompt"]["what"].as_str().unwrap();
+    assert!(what.contains("three times in a row"), "{answer}");
+    let id: ConnectionId = made["id"].as_str().unwrap().parse().unwrap();
+    let hub = &world.app.hub;
+    let browser = world.signed_in().await;
+    let text = id.to_string();
+    browser
+        .post("/api/check_connection", &[("id", &text)])
+        .await;
+    let page = browser.get(format!("/connections/{id}")).await;
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Not asked again: it was rejected"), "{page}");
+    assert!(page.contains("Enter new credentials"), "{page}");
+    hub.repair(world.member(), id).await.unwrap();
+    // Nor by what resuming has checked.
+    hub.pause(world.member(), id).await.unwrap();
+    hub.resume(world.member(), id).await.unwrap();
+    for _ in 0..3 {
+        hub.check_due().await.unwrap();
+        world.advance(chrono::TimeDelta::minutes(3));
+    }
+    assert_eq!(calls(), 3);
+    // A quarter of an hour later once more, and another key at once.
+    world.advance(chrono::TimeDelta::minutes(7));
+    assert!(tested().await["tested_at"].is_string());
+    assert_eq!(calls(), 4);
+    assert!(tested().await["tested_at"].is_null());
+    let again = host.post("/v1/connections", entered(&key(&world, 0))).await;
+    assert_eq!(again.status(), StatusCode::OK);
+    assert_eq!(tested().await["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn repair_does_not_send_a_rejected_key() {
+    let world = world().await;
+    let host = world.any_host().await;
+    let made = host.post("/v1/connections", entered(&key(&world, 0))).await;
+    let made: Value = made.json().await.unwrap();
+    let id: ConnectionId = made["id"].as_str().unwrap().parse().unwrap();
+    world.shop.revoke_all();
+    let hub = &world.app.hub;
+    hub.check(world.member(), id).await.unwrap();
+    world.advance(chrono::TimeDelta::minutes(2));
+    let before = world.shop.calls().api_calls_refused;
+    hub.repair(world.member(), id).await.unwrap();
+    assert_eq!(world.shop.calls().api_calls_refused, before);
+}

@@ -9,8 +9,8 @@ use hub::{
     store::{ConnectionId, connection, credential, event::Kind, provider_trouble},
 };
 use reqwest::StatusCode;
-use sandbox::{ACCOUNTS, Endpoint, Fault, FaultKind, RetryAfter, Rotation};
-use sea_orm::{ActiveModelTrait, EntityTrait};
+use sandbox::{ACCOUNTS, Endpoint, Fault, FaultKind, Faults, RetryAfter, Rotation};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use serde_json::{Value, json};
 
 use crate::harness::{HostApp, Setup, World, changed_entries};
@@ -523,6 +523,184 @@ async fn a_provider_in_trouble_is_told_once_and_tried_gently() {
     );
 }
 
+/// Every call to the API fails until the provider is known to be in trouble.
+async fn outage(world: &World) {
+    world
+        .shop
+        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
+    rounds(world, 4, 1).await;
+    assert_eq!(world.app.hub.troubles().await.unwrap().len(), 1);
+}
+
+async fn rounds(world: &World, many: usize, seconds: i64) {
+    for _ in 0..many {
+        world.app.hub.refresh_due().await.unwrap();
+        world.app.hub.check_due().await.unwrap();
+        world.advance(TimeDelta::seconds(seconds));
+    }
+}
+
+async fn is_troubled(world: &World) -> bool {
+    !world.app.hub.troubles().await.unwrap().is_empty()
+}
+
+/// Has a token renewed when the next round comes.
+async fn renew_soon(world: &World, id: ConnectionId) {
+    let due = credential::ActiveModel {
+        connection_id: Set(id),
+        slot: Set(credential::MAIN.into()),
+        next_refresh_at: Set(Some(world.clock.now())),
+        ..Default::default()
+    };
+    due.update(world.app.hub.store.db()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_fails_on_its_own_account_does_not_keep_a_provider_in_trouble() {
+    let world = calm().await;
+    let (host, _, ids) = many(&world).await;
+    // Its app was entered wrong.
+    let wrong = world.import_living(&host).await;
+    renew_soon(&world, wrong).await;
+    let refused = Fault::invalid_client().at(Endpoint::Refresh);
+    world.shop.set_faults(refused.clone().into());
+    world.app.hub.refresh_due().await.unwrap();
+    assert_eq!(host.seen(wrong).await["code"], "APP_CONFIG_INVALID");
+    world.advance(TimeDelta::hours(1));
+    outage(&world).await;
+
+    world.shop.set_faults(refused.into());
+    rounds(&world, 7, 10).await;
+    assert!(!is_troubled(&world).await);
+    for id in ids {
+        assert_eq!(host.seen(id).await["status"], "connected");
+    }
+}
+
+#[tokio::test]
+async fn one_that_got_through_does_not_end_a_providers_trouble() {
+    let world = calm().await;
+    let (host, _, ids) = many(&world).await;
+    world.advance(TimeDelta::hours(1));
+    outage(&world).await;
+    let hub = &world.app.hub;
+    world.shop.set_faults(Faults::default());
+    hub.check(world.member(), ids[0]).await.unwrap();
+    assert_eq!(host.seen(ids[0]).await["status"], "connected");
+    world
+        .shop
+        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
+    rounds(&world, 30, 10).await;
+    assert!(is_troubled(&world).await);
+    assert_eq!(host.told().await, ["provider.degraded"], "no to and fro");
+    // A handful that work do, within a minute.
+    world.shop.set_faults(Faults::default());
+    rounds(&world, 7, 10).await;
+    assert!(!is_troubled(&world).await);
+    assert_eq!(host.told().await, ["provider.degraded", "provider.healed"]);
+}
+
+#[tokio::test]
+async fn accounts_that_are_limited_are_no_providers_trouble() {
+    let world = calm().await;
+    let (host, _, ids) = many(&world).await;
+    world.advance(TimeDelta::hours(1));
+    let limited = Fault::rate_limited(1_200).at(Endpoint::Api);
+    world.shop.set_faults(limited.into());
+    rounds(&world, 4, 1).await;
+    assert_eq!(host.seen(ids[0]).await["status"], "retrying");
+    assert!(!is_troubled(&world).await);
+}
+
+#[tokio::test]
+async fn what_was_told_to_wait_is_not_asked_because_its_provider_works_again() {
+    let world = calm().await;
+    let (host, _, ids) = many(&world).await;
+    world.advance(TimeDelta::hours(1));
+    let hub = &world.app.hub;
+    let limited = Fault::rate_limited(1_200).at(Endpoint::Api);
+    world.shop.set_faults(limited.into());
+    hub.check(world.member(), ids[0]).await.unwrap();
+    outage(&world).await;
+    world.shop.set_faults(Faults::default());
+    rounds(&world, 7, 10).await;
+    assert!(!is_troubled(&world).await);
+    assert_eq!(host.seen(ids[1]).await["status"], "connected");
+    assert_eq!(host.seen(ids[0]).await["status"], "retrying", "it waits");
+    minutes(&world, 20).await;
+    assert_eq!(host.seen(ids[0]).await["status"], "connected");
+}
+
+#[tokio::test]
+async fn an_api_that_fails_is_not_healed_by_renewals_that_work() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    world
+        .shop
+        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
+    hub.check(world.member(), id).await.unwrap();
+    let row = async || {
+        let row = connection::Entity::find_by_id(id).one(hub.store.db());
+        row.await.unwrap().unwrap()
+    };
+    let before = row().await;
+    world.advance(TimeDelta::seconds(1));
+    renew_soon(&world, id).await;
+    hub.refresh_due().await.unwrap();
+    assert_eq!(world.shop.calls().refreshes_ok, 1);
+    let after = row().await;
+    assert_eq!(after.failure, before.failure);
+    assert_eq!(after.next_check_at, before.next_check_at);
+    assert_eq!(after.last_ok_at, before.last_ok_at, "no proof");
+    let alarms = async || {
+        let mut told = host.told().await;
+        told.retain(|kind| kind != "connection.refreshed");
+        told
+    };
+    for _ in 0..12 {
+        world.advance(TimeDelta::minutes(5));
+        hub.refresh_due().await.unwrap();
+        hub.check_due().await.unwrap();
+        assert_eq!(host.seen(id).await["status"], "retrying");
+    }
+    assert!(world.shop.calls().refreshes_ok > 5);
+    assert_eq!(alarms().await, ["connection.degraded"], "once");
+    world.shop.set_faults(Faults::default());
+    for _ in 0..7 {
+        world.advance(TimeDelta::minutes(5));
+        hub.check_due().await.unwrap();
+    }
+    assert_eq!(
+        alarms().await,
+        ["connection.degraded", "connection.healed"],
+        "by a check"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_has_to_be_confirmed_there_is_asked_about_every_day() {
+    let world = calm().await;
+    let host = world.any_host().await;
+    let id = proven(&world, &host).await;
+    let stopped = FaultKind::Refuse {
+        error: "suspicious_sign_in".into(),
+    };
+    world
+        .shop
+        .set_faults(Fault::new(stopped).at(Endpoint::Api).into());
+    minutes(&world, 60).await;
+    let now = host.seen(id).await;
+    assert_eq!(now["code"], "CHECKPOINT_OR_SUSPICIOUS_LOGIN");
+    assert_eq!(now["prompt"]["secondary"]["kind"], "check", "{now}");
+    world.shop.set_faults(Faults::default());
+    minutes(&world, 23 * 60).await;
+    assert_eq!(host.seen(id).await["status"], "action_needed");
+    minutes(&world, 61).await;
+    assert_eq!(host.seen(id).await["status"], "connected");
+}
+
 #[tokio::test]
 async fn a_few_that_fail_are_their_own_trouble() {
     let world = calm().await;
@@ -590,7 +768,14 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
         minutes(&world, 60).await;
     }
     assert_eq!(host.told().await, Vec::<String>::new());
-    for _ in 0..(3 * 24) {
+    // To the minute, and not with the first check after it.
+    world.advance(end - TimeDelta::days(7) - world.clock.now() - TimeDelta::minutes(20));
+    minutes(&world, 0).await;
+    minutes(&world, 19).await;
+    assert_eq!(host.told().await, Vec::<String>::new());
+    minutes(&world, 1).await;
+    assert_eq!(host.told().await.len(), 1);
+    for _ in 0..(2 * 24) {
         minutes(&world, 60).await;
     }
     let events = host.json("/v1/events").await;
@@ -602,10 +787,10 @@ async fn an_end_that_nothing_avoids_is_told_a_week_before() {
     assert_eq!(now["status"], "connected");
     assert_eq!(now["prompt"]["action"]["label"], "Reconnect Sandbox Shop");
     // When it has come, that is told at once.
-    world.advance(TimeDelta::days(5) - TimeDelta::minutes(7));
+    world.advance(end - world.clock.now() - TimeDelta::minutes(2));
     minutes(&world, 0).await;
     assert_eq!(host.told().await.len(), 1);
-    minutes(&world, 2).await;
+    minutes(&world, 3).await;
     assert_eq!(
         host.told().await,
         ["connection.expiring", "connection.action_required"]

@@ -460,6 +460,45 @@ async fn a_link_for_one_connection_connects_that_one() {
 }
 
 #[tokio::test]
+async fn what_mends_itself_uses_the_link_up_and_sends_nobody_anywhere() {
+    let world = World::new().await;
+    let connection = world.connect().await;
+    let host = host(&world).await;
+    let refuse = sandbox::FaultKind::Refuse {
+        error: "invalid_grant".into(),
+    };
+    let once = sandbox::Fault::new(refuse)
+        .at(sandbox::Endpoint::Refresh)
+        .times(1);
+    for at_once in [true, false] {
+        world.shop.set_faults(once.clone().into());
+        world.advance(TimeDelta::minutes(6));
+        world.app.hub.refresh_due().await.unwrap();
+        assert_eq!(host.seen(connection).await["status"], "action_needed");
+        let (id, secret) = make_link(&host, json!({ "connection": connection })).await;
+        let browser = world.browser();
+        let visits = world.shop.calls().authorize;
+        // Within the minute for which a refusal stands, it is not tried again.
+        world.advance(TimeDelta::minutes(if at_once { 2 } else { 0 }));
+        let answer = browser.post(&format!("/link/{secret}"), &[]).await;
+        if !at_once {
+            assert_eq!(location(&answer).path(), "/guest/connect/sandbox");
+            world.advance(TimeDelta::minutes(2));
+            let answer = browser.post("/guest/start/sandbox", &[]).await;
+            assert_eq!(location(&answer).path(), "/guest/done");
+        } else {
+            assert_eq!(location(&answer).path(), "/guest/done");
+        }
+        let (_, page) = text(browser.get("/guest/done").await).await;
+        assert!(page.contains("Sandbox Shop is connected"), "{page}");
+        assert_eq!(host.seen(connection).await["status"], "connected");
+        assert_eq!(state(&host, &id).await["status"], "connected");
+        assert_eq!(state(&host, &id).await["connection_id"], json!(connection));
+        assert_eq!(world.shop.calls().authorize, visits);
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_leads_back_to_the_link() {
     let world = World::new().await;
     world.shop.set_faults(sandbox::Fault::deny_consent().into());

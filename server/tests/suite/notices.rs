@@ -15,7 +15,7 @@ use hub::{
     },
 };
 use reqwest::{Response, StatusCode};
-use sandbox::{Endpoint, Fault};
+use sandbox::{Endpoint, Fault, FaultKind};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, PaginatorTrait};
 use serde_json::json;
 
@@ -975,6 +975,30 @@ async fn row_32_a_mailed_link_repairs_once_after_scanners_looked() {
     assert_eq!(rows(&hub.store).await, before);
     let again = phone.post("/guest/start/sandbox", &[]).await;
     assert_eq!(again.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_mailed_link_sends_nobody_anywhere_for_what_mends_itself() {
+    let (world, postbox) = world().await;
+    let id = world.connect().await;
+    let refuse = FaultKind::Refuse {
+        error: "invalid_grant".into(),
+    };
+    let once = Fault::new(refuse).at(Endpoint::Refresh).times(1);
+    world.shop.set_faults(once.into());
+    world.advance(TimeDelta::minutes(6));
+    let hub = &world.app.hub;
+    hub.refresh_due().await.unwrap();
+    world.advance(TimeDelta::minutes(15));
+    let letters = round(&world, &postbox).await;
+    let (browser, visits) = (world.browser(), world.shop.calls().authorize);
+    let answer = browser.post(&letters[0].link(), &[]).await;
+    assert_eq!(location(&answer).path(), "/guest/done");
+    let page = text(browser.get("/guest/done").await).await;
+    assert!(page.contains("Sandbox Shop works again"), "{page}");
+    assert_eq!(world.shop.calls().authorize, visits);
+    let listed = hub.connection(world.member(), id).await.unwrap();
+    assert!(listed.health.failure.is_none());
 }
 
 #[tokio::test]

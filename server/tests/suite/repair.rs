@@ -4,13 +4,14 @@
 use chrono::TimeDelta;
 use hub::{
     keep::{Mends, Part, health::Status},
+    secret::Secret,
     store::{ConnectionId, credential, event::Kind},
 };
 use reqwest::StatusCode;
 use sandbox::{Endpoint, Fault, FaultKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{World, location};
+use crate::harness::{HostApp, World, location};
 
 async fn status(world: &World, id: ConnectionId) -> Status {
     let listed = world.app.hub.connection(world.member(), id).await.unwrap();
@@ -220,4 +221,133 @@ async fn how_connections_are_kept_is_told_in_three_statements() {
     let page = page.text().await.unwrap();
     assert!(page.contains("No, somebody has to act"), "{page}");
     assert!(page.contains("Sandbox Shop stopped accepting our access"));
+}
+
+/// A button of the connection's page, and what the page says then.
+async fn pressed(world: &World, button: &str, id: ConnectionId) -> String {
+    let (browser, id) = (world.signed_in().await, id.to_string());
+    browser
+        .post(&format!("/api/{button}_connection"), &[("id", &id)])
+        .await;
+    let page = browser.get(format!("/connections/{id}")).await;
+    page.text().await.unwrap()
+}
+
+async fn tested(host: &HostApp, id: ConnectionId) -> Value {
+    let answer = host
+        .post(&format!("/v1/connections/{id}/test"), json!({}))
+        .await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_asks_has_a_renewal_tried_that_is_failing_and_no_storm() {
+    let world = World::new().await;
+    world.rules(|rules| rules.access_lifetime_s = 3_600);
+    let host = world.any_host().await;
+    let id = world.import_living(&host).await;
+    let hub = &world.app.hub;
+    world.advance(TimeDelta::minutes(5));
+    hub.check_due().await.unwrap();
+    let down = || Fault::server_error(503).at(Endpoint::Refresh).into();
+    world.shop.set_faults(down());
+    world.advance(TimeDelta::minutes(41));
+    hub.refresh_due().await.unwrap();
+    // The token lives: whether it works can be asked.
+    let calls = world.shop.calls();
+    assert_eq!(tested(&host, id).await["code"], "PROVIDER_LIMITED_OR_DOWN");
+    let now = world.shop.calls();
+    assert_eq!(now.api_calls, calls.api_calls + 1);
+    assert_eq!(now.refreshes, calls.refreshes, "it was tried a moment ago");
+
+    // Long after it ended, the next try is far.
+    for _ in 0..10 {
+        world.advance(TimeDelta::minutes(10));
+        hub.refresh_due().await.unwrap();
+    }
+    let row = credential::get(hub.store.db(), id, credential::MAIN).await;
+    let next = row.unwrap().unwrap().next_refresh_at.unwrap();
+    assert!(next > world.clock.now() + TimeDelta::minutes(5));
+    world.advance(TimeDelta::minutes(2));
+    let tries = world.shop.calls().refreshes;
+    let answer = tested(&host, id).await;
+    assert!(answer["tested_at"].is_string(), "{answer}");
+    assert_eq!(answer["outcome"], "failed");
+    assert_eq!(world.shop.calls().refreshes, tries + 1);
+    for _ in 0..3 {
+        let answer = tested(&host, id).await;
+        assert!(answer["tested_at"].is_null(), "{answer}");
+        assert!(answer["retry_at"].is_string(), "{answer}");
+    }
+    let page = pressed(&world, "check", id).await;
+    assert!(page.contains("Not asked again yet"), "{page}");
+    assert_eq!(world.shop.calls().refreshes, tries + 1, "no storm");
+
+    world.shop.set_faults(Default::default());
+    world.advance(TimeDelta::minutes(2));
+    let page = pressed(&world, "check", id).await;
+    assert!(page.contains("Checked just now: it works"), "{page}");
+    assert_eq!(status(&world, id).await, Status::Connected);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_before_the_time_they_named() {
+    for at in [Endpoint::Api, Endpoint::Refresh] {
+        let world = World::new().await;
+        let host = world.any_host().await;
+        let id = world.import_living(&host).await;
+        let limited = Fault::rate_limited(3_600).at(at);
+        world.shop.set_faults(limited.into());
+        world.advance(TimeDelta::minutes(20));
+        world.app.hub.refresh_due().await.unwrap();
+        world.app.hub.check_due().await.unwrap();
+        world.advance(TimeDelta::minutes(2));
+        let calls = world.shop.calls();
+        let answer = tested(&host, id).await;
+        assert!(answer["tested_at"].is_null(), "{answer}");
+        assert_eq!(answer["code"], "PROVIDER_LIMITED_OR_DOWN");
+        pressed(&world, "repair", id).await;
+        let now = world.shop.calls();
+        assert_eq!(
+            (now.refreshes, now.api_calls),
+            (calls.refreshes, calls.api_calls)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_corrected_app_is_tried_at_once() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let own = &hub.operator_apps["sandbox"];
+    let enter = async || {
+        let secret = Some(Secret::new(own.client_secret.expose()));
+        let none = Default::default();
+        hub.set_provider_app(world.member(), "sandbox", &own.client_id, secret, &none)
+            .await
+            .unwrap();
+    };
+    let remove = async || {
+        hub.remove_provider_app(world.member(), "sandbox")
+            .await
+            .unwrap();
+    };
+    for corrected in [true, false] {
+        world.shop.set_faults(Fault::invalid_client().into());
+        world.advance(TimeDelta::minutes(6));
+        hub.refresh_due().await.unwrap();
+        assert_eq!(status(&world, id).await, Status::WaitingForAdmin);
+        world.shop.set_faults(Default::default());
+        world.advance(TimeDelta::minutes(1));
+        hub.refresh_due().await.unwrap();
+        assert_eq!(status(&world, id).await, Status::WaitingForAdmin);
+        match corrected {
+            true => enter().await,
+            false => remove().await,
+        }
+        hub.refresh_due().await.unwrap();
+        assert_eq!(status(&world, id).await, Status::Connected);
+    }
 }

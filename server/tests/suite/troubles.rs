@@ -70,7 +70,7 @@ async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
     let world = World::new().await;
     world.rules(|rules| rules.access_lifetime_s = 400 * 24 * 60 * 60);
     let (host, theirs) = (world.any_host().await, world.stranger().await);
-    connections(&world, &[&host, &theirs]).await;
+    let ids = connections(&world, &[&host, &theirs]).await;
     let hub = &world.app.hub;
     let secret = || Secret::new(PASSWORD);
     let cy = hub
@@ -94,6 +94,10 @@ async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
         round(&world, 1).await;
     }
     assert_eq!(hub.troubles().await.unwrap().len(), 1);
+    let concerned = world.statements(hub.providers_in_trouble(world.member()));
+    let (concerned, statements) = concerned.await;
+    assert_eq!(concerned.unwrap(), [("sandbox".to_owned(), ids[0])]);
+    assert_eq!(statements, 2);
     for browser in [&ana, &bo] {
         for path in pages {
             let page = page(browser, path).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     prepare::read_variables,
-    rejections::STOPPED_AFTER_THREE,
+    rejections::stopped,
     save::{Account, Connected},
 };
 use crate::{
@@ -191,9 +191,7 @@ impl Hub {
         let account = entered.account(provider, variables);
         let now = self.clock.now();
         if let Some(until) = self.rejections.stopped(tenant, &account, now) {
-            let code = FailureCode::CredentialsRejected;
-            let failure = Failure::told(code, STOPPED_AFTER_THREE);
-            return Err(failure.with_retry_at(Some(until)).into());
+            return Err(stopped(until).into());
         }
         let settings = Variables::new();
         let trial = self

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     Error, Hub, Result,
     catalog::{SignIn, Variables},
-    people::{Authority, Guest, Host, LINK_RANDOM_BYTES, Scope, read_return},
+    people::{Authority, Guest, Host, LINK_RANDOM_BYTES, Scope, Wanted, read_return},
     record::{Deed, Entry},
     secret::Secret,
     store::{ApiKeyId, ConnectLinkId, ConnectionId, api_key, connect_link, connection},
@@ -156,6 +156,25 @@ impl Hub {
         };
         let row = connection::of_tenant(self.store.db(), guest.tenant(), id).await?;
         row.map(|row| Some(row.variables.0)).ok_or(Error::NotFound)
+    }
+
+    /// Whether what a guest came to repair works once everything was tried that
+    /// needs nobody. Their link has done what it was for then.
+    ///
+    /// # Errors
+    /// [`Error::TooMuch`], or the database's.
+    pub async fn mends_for(&self, guest: &Guest) -> Result<bool> {
+        let Some(id) = guest.connection() else {
+            return Ok(false);
+        };
+        self.limits.want(guest.tenant(), Wanted::Check)?;
+        let mended = self.heals_alone(guest.tenant(), id).await?;
+        if mended {
+            // One that was mailed may have ended with its alarm already.
+            let now = self.clock.now();
+            connect_link::use_up(self.store.db(), guest.link(), id, now).await?;
+        }
+        Ok(mended)
     }
 
     async fn return_origins(&self, key: ApiKeyId) -> Result<String> {

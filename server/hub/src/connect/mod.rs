@@ -17,7 +17,7 @@ mod mapping;
 mod prepare;
 mod prove;
 mod question;
-mod rejections;
+pub(crate) mod rejections;
 mod save;
 mod talk;
 mod usage;

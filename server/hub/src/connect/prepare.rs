@@ -119,10 +119,11 @@ impl Hub {
         };
         let redirect_uri = self.redirect_uri(&provider.app_id);
         let mended = match (by, &existing) {
-            (By::Member(_), Some(row)) if wants_no_more && !ask.admin => self
-                .heals_alone(row.tenant_id, row.id)
-                .await?
-                .then_some(row.id),
+            (_, Some(row)) if wants_no_more && !ask.admin => match by {
+                By::Guest(guest) => self.mends_for(guest).await?,
+                By::Member(_) | By::Host(_) => self.heals_alone(row.tenant_id, row.id).await?,
+            }
+            .then_some(row.id),
             _ => None,
         };
         let (state, verifier) = (Secret::random(32), Secret::random(32));

@@ -11,7 +11,10 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::store::TenantId;
+use crate::{
+    failure::{Failure, FailureCode},
+    store::TenantId,
+};
 
 /// The detail of a failure that comes from here and not from the provider.
 pub const STOPPED_AFTER_THREE: &str = "stopped_after_three";
@@ -22,6 +25,22 @@ const ENOUGH: u32 = 3;
 const REMEMBERED: TimeDelta = TimeDelta::minutes(15);
 /// The most accounts that are remembered; the oldest go first.
 const MOST: usize = 10_000;
+
+/// Until when nobody is asked again about what was rejected so often in a row, at
+/// last at `last`; none when it may be asked about at `now`.
+pub(crate) fn stopped_until(
+    times: u32,
+    last: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let until = last + REMEMBERED;
+    (times >= ENOUGH && now < until).then_some(until)
+}
+
+/// What is said instead of asking.
+pub(crate) fn stopped(until: DateTime<Utc>) -> Failure {
+    Failure::told(FailureCode::CredentialsRejected, STOPPED_AFTER_THREE).with_retry_at(Some(until))
+}
 
 /// The rejections of late.
 #[derive(Default)]
@@ -45,8 +64,7 @@ impl Rejections {
     ) -> Option<DateTime<Utc>> {
         let rejected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let one = rejected.get(&(tenant, account.to_vec()))?;
-        let until = one.last + REMEMBERED;
-        (one.times >= ENOUGH && now < until).then_some(until)
+        stopped_until(one.times, one.last, now)
     }
 
     /// One more rejection.

@@ -356,6 +356,10 @@ impl Hub {
             expires_at: tokens.expires_at,
             refreshable: refresh_sealed.is_some(),
         };
+        let refresh_expires_at = tokens
+            .refresh_expires_at
+            .or(kept.and_then(|(_, ends)| ends))
+            .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?.known()?));
         Ok(credential::ActiveModel {
             connection_id: Set(id),
             slot: Set(tokens.slot.to_owned()),
@@ -369,13 +373,11 @@ impl Hub {
             token_type: Set(tokens.token_type.to_owned()),
             obtained_at: Set(life.obtained_at),
             expires_at: Set(tokens.expires_at),
-            refresh_expires_at: Set(tokens
-                .refresh_expires_at
-                .or(kept.and_then(|(_, ends)| ends))
-                .or_else(|| Some(life.obtained_at + policy.refresh_lifetime?.known()?))),
+            refresh_expires_at: Set(refresh_expires_at),
             version: Set(version),
             next_refresh_at: Set(schedule::due_at(
                 life,
+                refresh_expires_at,
                 policy,
                 schedule::spread(id, version),
             )),

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, IntoActiveModel};
 
 use super::{
-    ends::{KnownEnd, known_end},
+    ends::{KnownEnd, WARN, known_end},
     health::worst,
     schedule,
 };
@@ -120,13 +120,20 @@ impl Hub {
             let wishes = [raised::Cause::Degraded];
             raised::withdraw(db, id, &wishes, raised::Ending::Works, now).await?;
         }
-        if before == after && !self.has_lost_its_alarm(db, &connection).await? {
+        // An end is told when its time comes, and not with the first check after.
+        let tells_at = end.map(|end| end.at - WARN).filter(|at| *at > now);
+        let sooner = tells_at.filter(|at| connection.next_check_at.is_some_and(|next| *at < next));
+        let is_told = before != after || self.has_lost_its_alarm(db, &connection).await?;
+        if !is_told && sooner.is_none() {
             return Ok(());
         }
         let mut change = connection.clone().into_active_model();
         change.alarm = Set(after);
+        if sooner.is_some() {
+            change.next_check_at = Set(sooner);
+        }
         change.update(db).await?;
-        if connection.paused_at.is_some() {
+        if !is_told || connection.paused_at.is_some() {
             return Ok(());
         }
         // What was worse is over first.

@@ -1,12 +1,14 @@
 //! When a whole provider is in trouble: many of its connections fail alike, of
 //! whatever tenant. Then that is told once instead of each connection's trouble,
-//! one connection is tried every so often instead of all, and the first that
-//! works ends it. Counted in the database, so that every process knows.
+//! and one connection is tried every so often instead of all. When it works, a
+//! handful are, and when more of those work than fail, the trouble is over: one
+//! that got through by chance ends nothing. Counted in the database, so that every
+//! process knows.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait, EntityTrait};
 
-use super::Need;
+use super::{Need, Renewal, health::worst};
 use crate::{
     Result,
     failure::{Failure, FailureCode},
@@ -34,13 +36,11 @@ fn is_the_providers(failing: usize, working: usize) -> bool {
     failing >= MANY && failing > working
 }
 
-/// Whether a failure may be the provider's trouble rather than a connection's.
-fn may_be_the_providers(failure: &Failure) -> bool {
-    matches!(
-        failure.code,
-        FailureCode::NetworkOrTimeout | FailureCode::ProviderLimitedOrDown
-    )
-}
+/// What may be the provider's trouble rather than a connection's.
+const PROVIDERS: [FailureCode; 2] = [
+    FailureCode::NetworkOrTimeout,
+    FailureCode::ProviderLimitedOrDown,
+];
 
 impl Hub {
     /// Notes that a connection failed, and whether its provider is in trouble
@@ -53,7 +53,9 @@ impl Hub {
     ) -> Result<()> {
         let provider = connection.provider.as_str();
         let known = self.catalog.get(provider);
-        if !may_be_the_providers(failure) || !known.is_some_and(|one| one.is_one_place()) {
+        // How long to wait is told to one account, whose limit it is.
+        let may_be_its = PROVIDERS.contains(&failure.code) && failure.retry_at.is_none();
+        if !may_be_its || !known.is_some_and(|one| one.is_one_place()) {
             return Ok(());
         }
         let now = self.clock.now();
@@ -74,24 +76,20 @@ impl Hub {
         Ok(())
     }
 
-    /// Notes that a connection works, and so does its provider. In the
-    /// transaction that stores the success.
-    pub(super) async fn note_success(
-        &self,
-        db: &impl ConnectionTrait,
-        provider: &str,
-    ) -> Result<()> {
-        if provider_trouble::close(db, provider).await? {
-            provider_fault::forget(db, provider).await?;
+    /// Notes that a provider works again.
+    async fn end_trouble(&self, provider: &str) -> Result<()> {
+        let now = self.clock.now();
+        let transaction = self.store.begin().await?;
+        if provider_trouble::close(&transaction, provider).await? {
+            provider_fault::forget(&transaction, provider).await?;
             // What waits for its turn need not wait any longer.
-            let now = self.clock.now();
-            connection::bring_failed_forward(db, provider, now).await?;
-            credential::bring_failed_forward(db, provider, now).await?;
+            connection::bring_failed_forward(&transaction, provider, now).await?;
+            credential::bring_failed_forward(&transaction, provider, now).await?;
             tracing::info!(provider = %provider, "a provider works again");
-            self.tell_of_provider(db, provider, Kind::ProviderHealed)
+            self.tell_of_provider(&transaction, provider, Kind::ProviderHealed)
                 .await?;
         }
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// The providers in trouble that a member's organisation has connections of,
@@ -104,19 +102,13 @@ impl Hub {
         member: &Member,
     ) -> Result<Vec<(String, ConnectionId)>> {
         member.may(Action::Look)?;
-        let troubled = provider_trouble::all(self.store.db()).await?;
-        if troubled.is_empty() {
-            return Ok(Vec::new());
+        let db = self.store.db();
+        let mut its = Vec::new();
+        for provider in provider_trouble::all(db).await?.into_keys() {
+            let first = connection::first_living(db, member.tenant(), &provider).await?;
+            its.extend(first.map(|id| (provider, id)));
         }
-        let own = connection::all_of_tenant(self.store.db(), member.tenant()).await?;
-        let first = |provider: String| {
-            let mut living = own
-                .iter()
-                .filter(|row| row.disconnected_at.is_none() && row.paused_at.is_none());
-            let row = living.find(|row| row.provider == provider)?;
-            Some((provider, row.id))
-        };
-        Ok(troubled.into_keys().filter_map(first).collect())
+        Ok(its)
     }
 
     async fn tell_of_provider(
@@ -142,52 +134,101 @@ impl Hub {
         Ok(())
     }
 
-    /// Tries one connection of each provider in trouble whose time has come, and
-    /// answers the providers that are in trouble.
+    /// Tries each provider in trouble whose time has come, and answers those that
+    /// are in trouble then.
     pub(super) async fn try_troubled(&self) -> Result<Vec<String>> {
         let db = self.store.db();
         let troubled = provider_trouble::all(db).await?;
         let now = self.clock.now();
         for row in troubled.values().filter(|row| row.next_try_at <= now) {
             if provider_trouble::claim(db, row, now + TRY_EVERY).await? {
-                self.try_one(&row.provider, now).await?;
+                self.try_provider(&row.provider).await?;
             }
         }
         let still = provider_trouble::all(db).await?;
         Ok(still.into_keys().collect())
     }
 
-    /// Tries the connection of a provider that is next: a renewal that failed,
-    /// else a check.
-    async fn try_one(&self, provider: &str, now: DateTime<Utc>) -> Result<()> {
-        let db = self.store.db();
-        if let Some(due) = credential::next_failed(db, provider, now).await? {
-            credential::bring_forward(db, &due, now).await?;
-            self.renew_due(&due).await;
-            return Ok(());
-        }
-        let next = connection::Entity::find()
-            .filter(connection::Column::Provider.eq(provider))
-            .filter(connection::Column::DisconnectedAt.is_null())
-            .filter(connection::Column::NextCheckAt.is_not_null())
-            .order_by_asc(connection::Column::NextCheckAt)
-            .one(db)
-            .await?;
-        match next {
-            Some(connection) => self.check_claimed(connection).await,
-            // Nobody is left to ask.
-            None => {
-                let transaction = self.store.begin().await?;
-                self.note_success(&transaction, provider).await?;
-                Ok(transaction.commit().await?)
+    /// Tries one connection of a provider, and a handful as long as more of them
+    /// work than fail. The trouble is over then, or when nobody is left to ask.
+    async fn try_provider(&self, provider: &str) -> Result<()> {
+        let (mut tried, mut working, mut failing) = (Vec::new(), 0, 0);
+        while tried.len() < MANY {
+            let Some(id) = self.try_one(provider, &tried).await? else {
+                break;
+            };
+            tried.push(id);
+            match self.wrong_with(id).await? {
+                None => working += 1,
+                Some(failure) if PROVIDERS.contains(&failure.code) => failing += 1,
+                // Its own trouble says nothing about the provider.
+                Some(_) => {}
             }
+            if failing > 0 && failing >= working {
+                return Ok(());
+            }
+        }
+        match working > failing || tried.is_empty() {
+            true => self.end_trouble(provider).await,
+            false => Ok(()),
         }
     }
 
-    pub(super) async fn renew_due(&self, due: &credential::Due) {
+    /// Tries the connection of a provider that is next, but none of `tried`: a
+    /// renewal that failed, else a check. None when nobody is left to ask.
+    async fn try_one(
+        &self,
+        provider: &str,
+        tried: &[ConnectionId],
+    ) -> Result<Option<ConnectionId>> {
+        let (db, now) = (self.store.db(), self.clock.now());
+        let due = credential::next_failed(db, provider, &PROVIDERS, tried, now).await?;
+        let (id, next) = match due {
+            Some(due) => {
+                credential::bring_forward(db, &due, now).await?;
+                let row = match self.renew_due(&due).await {
+                    // What a check found wrong, only a check can find right.
+                    true => connection::Entity::find_by_id(due.connection_id)
+                        .one(db)
+                        .await?
+                        .filter(|row| row.failure.is_some()),
+                    false => None,
+                };
+                (due.connection_id, row)
+            }
+            None => {
+                let row = connection::next_to_try(db, provider, &PROVIDERS, tried, now).await?;
+                let Some(row) = row else {
+                    return Ok(None);
+                };
+                (row.id, Some(row))
+            }
+        };
+        if let Some(row) = next.filter(|row| !row.is_told_to_wait(now)) {
+            self.check_claimed(row).await?;
+        }
+        Ok(Some(id))
+    }
+
+    /// What is wrong with a connection now; nothing with one that was deleted.
+    async fn wrong_with(&self, id: ConnectionId) -> Result<Option<Failure>> {
+        let db = self.store.db();
+        let Some(row) = connection::Entity::find_by_id(id).one(db).await? else {
+            return Ok(None);
+        };
+        let credentials = credential::of_connection(db, id).await?;
+        Ok(worst(&row, &credentials).map(|(failure, _)| failure))
+    }
+
+    /// Renews a credential whose time has come, and answers whether it is.
+    pub(super) async fn renew_due(&self, due: &credential::Due) -> bool {
         let id = due.connection_id;
-        if let Err(error) = &*self.renew(id, &due.slot, Need::Due).await {
-            tracing::error!(connection.id = %id, %error, "a due refresh did not run");
+        match &*self.renew(id, &due.slot, Need::Due).await {
+            Ok(renewal) => matches!(renewal, Renewal::Current(_)),
+            Err(error) => {
+                tracing::error!(connection.id = %id, %error, "a due refresh did not run");
+                false
+            }
         }
     }
 }

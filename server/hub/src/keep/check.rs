@@ -1,13 +1,18 @@
 //! Proving that a connection works, by asking the provider who it is.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
-use super::{Need, Renewal, health::is_stale, outcome::stands, schedule};
+use super::{
+    Need, Renewal,
+    health::{is_stale, leaves_token_usable},
+    outcome::stands,
+    schedule,
+};
 use crate::{
     Error, Result,
     catalog::Provider,
-    connect::Listed,
+    connect::{Listed, rejections},
     dialect::{Identity, ProviderApp, TOKEN_EXPIRED},
     failure::{Failure, FailureCode},
     hub::Hub,
@@ -30,6 +35,24 @@ enum Cause {
     Background,
 }
 
+/// What came of a check that somebody asked for.
+pub struct Checked {
+    /// How the connection is then.
+    pub listed: Listed,
+    /// Why nothing was sent to the provider, and until when, if nothing was.
+    pub waits: Option<Failure>,
+}
+
+/// What came of asking a provider.
+enum Probe {
+    /// It answered, or its silence is one.
+    Answered(Result<Identity, Failure>),
+    /// A renewal on the way failed, which is stored with the credential already.
+    NotRenewed,
+    /// Nothing was sent: why, and until when.
+    Waits(Failure),
+}
+
 /// Whether a failure may be gone a moment later: but not when the provider said
 /// how long to wait.
 fn is_hiccup(failure: &Failure) -> bool {
@@ -37,11 +60,25 @@ fn is_hiccup(failure: &Failure) -> bool {
     matches!(failure.code, NetworkOrTimeout | ProviderLimitedOrDown) && failure.retry_at.is_none()
 }
 
+/// Until when a connection's password is not sent again, because it was rejected
+/// too often already.
+fn stopped_until(connection: &connection::Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let last = connection
+        .failed_at
+        .filter(|_| connection.failure.as_ref().is_some_and(is_rejected))?;
+    let times = u32::try_from(connection.check_failures).unwrap_or(0);
+    rejections::stopped_until(times, last, now)
+}
+
+fn is_rejected(failure: &Failure) -> bool {
+    failure.code == FailureCode::CredentialsRejected
+}
+
 impl Hub {
     /// Asks the provider whether the connection works, now. What it answers is
-    /// stored; it is an outcome, not an error. How the connection is then is
-    /// answered.
-    pub async fn check(&self, by: impl Into<By<'_>>, id: ConnectionId) -> Result<Listed> {
+    /// stored; it is an outcome, not an error. It is not asked before the time it
+    /// named, nor with what it has rejected three times.
+    pub async fn check(&self, by: impl Into<By<'_>>, id: ConnectionId) -> Result<Checked> {
         let by = by.into();
         by.may_connect()?;
         let connection = connection::of_tenant(self.store.db(), by.tenant(), id)
@@ -53,10 +90,27 @@ impl Hub {
         let entry = Entry::new(by, Deed::CheckAsked).on(id);
         let entry = entry.saying(connection.provider.clone());
         self.record(by.tenant(), entry).await?;
-        if let Some(outcome) = self.probe(&connection).await? {
-            self.note_check(connection, outcome, Cause::Asked).await?;
-        }
-        self.one(by.tenant(), id).await
+        let now = self.clock.now();
+        let told = connection
+            .failure
+            .clone()
+            .filter(|_| connection.is_told_to_wait(now));
+        let waits = match stopped_until(&connection, now)
+            .map(rejections::stopped)
+            .or(told)
+        {
+            Some(failure) => Some(failure),
+            None => match self.probe(&connection, Cause::Asked).await? {
+                Probe::Answered(outcome) => {
+                    self.note_check(connection, outcome, Cause::Asked).await?;
+                    None
+                }
+                Probe::NotRenewed => None,
+                Probe::Waits(failure) => Some(failure),
+            },
+        };
+        let listed = self.one(by.tenant(), id).await?;
+        Ok(Checked { listed, waits })
     }
 
     /// Checks a connection because its time has come, unless another process
@@ -75,20 +129,27 @@ impl Hub {
     }
 
     pub(crate) async fn check_now(&self, connection: connection::Model) -> Result<()> {
-        match self.probe(&connection).await {
-            Ok(Some(outcome)) => self.record_check(connection, outcome).await,
-            // Its renewal failed, which is told and tried again by itself.
-            Ok(None) => {
-                let every = self.check_every(&connection);
-                let next = schedule::check_after(connection.id, every, None, self.clock.now());
-                let mut change = connection.into_active_model();
-                change.next_check_at = Set(Some(next));
-                change.update(self.store.db()).await?;
-                Ok(())
-            }
-            Err(Error::NotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let now = self.clock.now();
+        let next = match stopped_until(&connection, now) {
+            // Only a person can enter another one.
+            Some(_) => None,
+            None => match self.probe(&connection, Cause::Background).await {
+                Ok(Probe::Answered(outcome)) => {
+                    return self.record_check(connection, outcome).await;
+                }
+                // Its renewal failed, which is told and tried again by itself.
+                Ok(Probe::NotRenewed | Probe::Waits(_)) => {
+                    let every = self.check_every(&connection);
+                    Some(schedule::check_after(connection.id, every, None, now))
+                }
+                Err(Error::NotFound) => return Ok(()),
+                Err(error) => return Err(error),
+            },
+        };
+        let mut change = connection.into_active_model();
+        change.next_check_at = Set(next);
+        change.update(self.store.db()).await?;
+        Ok(())
     }
 
     fn check_every(&self, connection: &connection::Model) -> TimeDelta {
@@ -109,24 +170,35 @@ impl Hub {
         self.keeper.tasks.spawn(Reach::every().around(checking));
     }
 
-    /// What the provider answered; none when a renewal on the way failed, which
-    /// is stored with the credential already.
-    async fn probe(
-        &self,
-        connection: &connection::Model,
-    ) -> Result<Option<Result<Identity, Failure>>> {
+    /// Asks with what is stored, renewed where it is time for that. A renewal that
+    /// fails says nothing about a token that has not ended.
+    async fn probe(&self, connection: &connection::Model, cause: Cause) -> Result<Probe> {
         let Some(provider) = self.catalog.get(&connection.provider) else {
             let failure = Failure::told(FailureCode::AppConfigInvalid, "provider_not_in_catalog");
-            return Ok(Some(Err(failure)));
+            return Ok(Probe::Answered(Err(failure)));
         };
-        let row = match &*self.renew(connection.id, credential::MAIN, Need::Now).await {
+        let (id, slot) = (connection.id, credential::MAIN);
+        let need = match cause {
+            Cause::Asked => self.need_of_asking(id).await?,
+            Cause::Background => Need::Now,
+        };
+        let renewal = self.renew(id, slot, need).await;
+        let row = match &*renewal {
             Ok(Renewal::Current(row)) => row.clone(),
-            Ok(Renewal::Failed(_)) => return Ok(None),
+            Ok(Renewal::Failed(failure) | Renewal::Waits(failure)) => {
+                match self.still_usable(id, failure).await? {
+                    Some(row) => Box::new(row),
+                    None if matches!(*renewal, Ok(Renewal::Failed(_))) => {
+                        return Ok(Probe::NotRenewed);
+                    }
+                    None => return Ok(Probe::Waits(failure.clone())),
+                }
+            }
             Err(Error::NotFound) => return Err(Error::NotFound),
             Err(error) => {
-                tracing::error!(connection.id = %connection.id, %error, "a check could not start");
+                tracing::error!(connection.id = %id, %error, "a check could not start");
                 let failure = Failure::inferred(FailureCode::HubInternal, "check_not_started");
-                return Ok(Some(Err(failure)));
+                return Ok(Probe::Answered(Err(failure)));
             }
         };
         match self.ask_identity(connection, provider, &row).await? {
@@ -135,17 +207,44 @@ impl Hub {
                 let need = Need::Rejected {
                     version: row.version,
                 };
-                match &*self.renew(connection.id, credential::MAIN, need).await {
+                match &*self.renew(id, slot, need).await {
                     Ok(Renewal::Current(newer)) if newer.version > row.version => self
                         .ask_identity(connection, provider, newer)
                         .await
-                        .map(Some),
-                    Ok(Renewal::Failed(_)) => Ok(None),
-                    _ => Ok(Some(Err(failure))),
+                        .map(Probe::Answered),
+                    Ok(Renewal::Failed(_) | Renewal::Waits(_)) => Ok(Probe::NotRenewed),
+                    _ => Ok(Probe::Answered(Err(failure))),
                 }
             }
-            answer => Ok(Some(answer)),
+            answer => Ok(Probe::Answered(answer)),
         }
+    }
+
+    /// What somebody who asks how a connection is has a right to: what may heal is
+    /// tried again before its time, what was refused for good is not.
+    async fn need_of_asking(&self, id: ConnectionId) -> Result<Need> {
+        let row = credential::get(self.store.db(), id, credential::MAIN).await?;
+        let failure = row.and_then(|row| row.failure);
+        Ok(
+            match failure.is_some_and(|failure| failure.code.is_transient()) {
+                true => Need::Repair,
+                false => Need::Now,
+            },
+        )
+    }
+
+    /// The token of a connection whose renewal failed, where it works all the same.
+    async fn still_usable(
+        &self,
+        id: ConnectionId,
+        failure: &Failure,
+    ) -> Result<Option<credential::Model>> {
+        if !leaves_token_usable(failure.code) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let row = credential::get(self.store.db(), id, credential::MAIN).await?;
+        Ok(row.filter(|row| row.expires_at.is_none_or(|end| now < end)))
     }
 
     async fn ask_identity(
@@ -292,10 +391,20 @@ impl Hub {
                 change.variables = Set(variables);
             }
             Err(failure) => {
-                let failures = connection.check_failures + 1;
+                let was_rejected = was_wrong.is_some_and(is_rejected);
+                let failures = match (was_rejected, is_rejected(failure)) {
+                    (false, true) => 1,
+                    // A disturbance in between is no rejection.
+                    (true, false) => connection.check_failures,
+                    _ => connection.check_failures + 1,
+                };
                 let wish = failure.retry_at;
                 let spread = schedule::spread(id, i64::from(failures));
-                let next = schedule::retry_at(failure.code, failures, wish, now, spread);
+                let next = match was_rejected && failure.code.is_transient() {
+                    // It stands, and is not sent again by itself.
+                    true => None,
+                    false => schedule::retry_at(failure.code, failures, wish, now, spread),
+                };
                 // It says only what the provider said: when is in the row.
                 let failure = failure.clone().with_retry_at(wish.and(next));
                 let (stands, since) = stands(was_wrong, connection.failed_at, &failure, now);
@@ -320,8 +429,6 @@ impl Hub {
         };
         match outcome {
             Ok(identity) => {
-                self.note_success(&transaction, &connection.provider)
-                    .await?;
                 let granted = identity.granted_scopes.as_deref();
                 self.tell_scopes(&transaction, connection, granted).await?;
             }

@@ -37,6 +37,7 @@ use futures::{FutureExt, future::BoxFuture, future::Shared};
 use tokio_util::task::TaskTracker;
 
 pub use breaker::TRY_EVERY;
+pub use check::Checked;
 pub use control::{Kept, KeptPage, Mends, Part, Stored};
 pub use push::Heard;
 pub use refresh::{Need, Renewal};
@@ -101,7 +102,7 @@ impl Hub {
             // The flight that was joined may have been asked a weaker question
             // and have found nothing to do.
             let unanswered = match (need, &*outcome) {
-                (Need::Repair, Ok(Renewal::Failed(_))) => true,
+                (Need::Repair, Ok(Renewal::Failed(_) | Renewal::Waits(_))) => true,
                 (Need::Rejected { version }, Ok(Renewal::Current(row))) => row.version <= version,
                 _ => false,
             };

@@ -122,6 +122,7 @@ impl Hub {
             refresh_expires_at,
             next_refresh_at: schedule::due_at(
                 life,
+                refresh_expires_at,
                 &ready.provider.refresh,
                 schedule::spread(row.connection_id, version),
             ),
@@ -155,9 +156,8 @@ impl Hub {
         refresh_attempt::finish_all(&transaction, row.connection_id, &row.slot, "renewed", now)
             .await?;
         let mut change = ready.connection.clone().into_active_model();
-        change.last_ok_at = Set(Some(now));
         // A grant that renews is a grant that lives; what else a check found is
-        // for a check to take back.
+        // for a check to take back, and no proof that it works.
         let before = ready.connection.failure.as_ref();
         let disproved = before.is_some_and(|failure| is_disproved_by_renewal(failure.code));
         if disproved {
@@ -166,6 +166,7 @@ impl Hub {
             change.check_failures = Set(0);
         }
         if disproved || before.is_none() {
+            change.last_ok_at = Set(Some(now));
             change.next_check_at = Set(Some(schedule::check_after_proof(
                 &ready.connection,
                 ready.provider.check_every(),
@@ -184,7 +185,6 @@ impl Hub {
             change.variables = Set(variables);
         }
         change.update(&transaction).await?;
-        self.note_success(&transaction, &ready.provider.id).await?;
         self.tell_scopes(&transaction, &ready.connection, grant.scopes.as_deref())
             .await?;
         self.settle_alarm(
@@ -453,15 +453,15 @@ pub(super) fn stands(
     }
 }
 
-/// Whether a renewal that works shows that this is over.
+/// Whether a renewal that works shows that what a check found is over. That the
+/// API does not answer it cannot know: tokens are given out elsewhere.
 fn is_disproved_by_renewal(code: FailureCode) -> bool {
-    code.is_transient()
-        || matches!(
-            code,
-            FailureCode::GrantRevokedOrExpired
-                | FailureCode::SessionExpired
-                | FailureCode::AppConfigInvalid
-        )
+    matches!(
+        code,
+        FailureCode::GrantRevokedOrExpired
+            | FailureCode::SessionExpired
+            | FailureCode::AppConfigInvalid
+    )
 }
 
 fn change_of(entry: &Entry) -> credential::ActiveModel {

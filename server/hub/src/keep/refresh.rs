@@ -52,7 +52,8 @@ pub enum Need {
     Due,
     /// Somebody wants a token that works now.
     Now,
-    /// Somebody wants it mended, although its last refresh was refused for good.
+    /// Somebody wants it mended, although its last refresh failed and its time
+    /// has not come again.
     Repair,
     /// A call with it was rejected although its time had not come: renew it
     /// unless somebody has done so since this version.
@@ -69,6 +70,9 @@ pub enum Renewal {
     Current(Box<credential::Model>),
     /// It could not be renewed. The token itself may still work.
     Failed(Failure),
+    /// It could not be renewed before, and nobody was asked this time: when that
+    /// is done again, if it is, is in it.
+    Waits(Failure),
 }
 
 /// Everything a try needs, read before anything is promised.
@@ -105,12 +109,13 @@ impl Hub {
             let Some(row) = credential::get(self.store.db(), id, slot).await? else {
                 return Err(Error::NotFound);
             };
-            if let Some(settled) = self.settled(&row, need) {
+            let insists = need == Need::Repair && self.may_insist(&row).await?;
+            if let Some(settled) = self.settled(&row, need, insists) {
                 return Ok(settled);
             }
             if !self.spool.is_empty() {
                 let failure = Failure::inferred(FailureCode::HubInternal, "spool_not_empty");
-                return Ok(Renewal::Failed(failure));
+                return Ok(Renewal::Waits(failure));
             }
             let ready = match self.prepare_try(&row).await? {
                 Ok(ready) => ready,
@@ -130,20 +135,36 @@ impl Hub {
                     let failure =
                         Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown")
                             .with_retry_at(Some(until));
-                    return Ok(Renewal::Failed(failure));
+                    return Ok(Renewal::Waits(failure));
                 }
                 Claim::Held if tokio::time::Instant::now() >= give_up => {
                     let failure =
                         Failure::inferred(FailureCode::NetworkOrTimeout, "refresh_elsewhere");
-                    return Ok(Renewal::Failed(failure));
+                    return Ok(Renewal::Waits(failure));
                 }
                 Claim::Held => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
     }
 
-    /// What can be said without asking the provider.
-    fn settled(&self, row: &credential::Model, need: Need) -> Option<Renewal> {
+    /// Whether a renewal that failed may be tried again although its time has not
+    /// come: where that may help, the provider did not say how long to wait, and
+    /// the last try has rested.
+    async fn may_insist(&self, row: &credential::Model) -> Result<bool> {
+        let now = self.clock.now();
+        let is_worth_it = row.failure.as_ref().is_some_and(|failure| {
+            repair::may_help(failure) && failure.retry_at.is_none_or(|until| until <= now)
+        });
+        if !is_worth_it {
+            return Ok(false);
+        }
+        let last = refresh_attempt::latest(self.store.db(), row.connection_id, &row.slot).await?;
+        Ok(last.is_none_or(|at| at + repair::REST <= now))
+    }
+
+    /// What can be said without asking the provider; nothing of what failed when
+    /// somebody `insists`.
+    fn settled(&self, row: &credential::Model, need: Need, insists: bool) -> Option<Renewal> {
         let now = self.clock.now();
         let life = life_of(row);
         let usable = row
@@ -160,11 +181,10 @@ impl Hub {
             return Some(Renewal::Current(Box::new(row.clone())));
         }
         let failure = row.failure.clone()?;
-        let rested = row.failed_at.is_none_or(|at| at + repair::REST <= now);
         match row.next_refresh_at {
-            _ if need == Need::Repair && rested && repair::may_help(&failure) => None,
-            None => Some(Renewal::Failed(failure)),
-            Some(next) if next > now => Some(Renewal::Failed(failure.with_retry_at(Some(next)))),
+            _ if insists => None,
+            None => Some(Renewal::Waits(failure)),
+            Some(next) if next > now => Some(Renewal::Waits(failure.with_retry_at(Some(next)))),
             Some(_) => None,
         }
     }

@@ -76,7 +76,7 @@ impl Hub {
         for row in &slots {
             let failed = match &*self.renew(id, &row.slot, Need::Repair).await {
                 Ok(Renewal::Current(_)) => false,
-                Ok(Renewal::Failed(_)) => true,
+                Ok(Renewal::Failed(_) | Renewal::Waits(_)) => true,
                 Err(Error::NotFound) => return Ok(()),
                 Err(error) => {
                     tracing::error!(connection.id = %id, %error, "a repair could not start");
@@ -89,7 +89,14 @@ impl Hub {
         }
         // As it is now: renewing has written to it.
         match connection::of_tenant(self.store.db(), tenant, id).await? {
-            Some(row) if !slots.is_empty() => self.check_now(row).await,
+            // Where the same again does not help, a check is the same again.
+            Some(row)
+                if !slots.is_empty()
+                    && row.failure.as_ref().is_none_or(may_help)
+                    && !row.is_told_to_wait(self.clock.now()) =>
+            {
+                self.check_now(row).await
+            }
             _ => Ok(()),
         }
     }

@@ -45,7 +45,9 @@ impl Hub {
                 .await?;
             round.seen += may.len();
             futures::stream::iter(may)
-                .for_each_concurrent(PARALLEL, |due| async move { self.renew_due(&due).await })
+                .for_each_concurrent(PARALLEL, |due| async move {
+                    self.renew_due(&due).await;
+                })
                 .await;
             round.held_back |= !tired.is_empty();
             resting.extend(tired);

@@ -50,7 +50,9 @@ impl Hub {
         })?;
         let row = match &*self.renew(id, credential::MAIN, Need::Now).await {
             Ok(Renewal::Current(row)) => row.clone(),
-            Ok(Renewal::Failed(failure)) => return Err(failure.clone().into()),
+            Ok(Renewal::Failed(failure) | Renewal::Waits(failure)) => {
+                return Err(failure.clone().into());
+            }
             Err(Error::NotFound) => return Err(Error::NotFound),
             Err(error) => {
                 tracing::error!(connection.id = %id, %error, "a sample could not start");

@@ -35,11 +35,17 @@ pub struct Life {
 
 /// When a token is to be renewed by itself; none when it is not.
 ///
-/// The end, minus a lead of 30 hours or a quarter of the lifetime, whichever
+/// The end of the token, or of what renews it where using that moves
+/// `refresh_ends` on and it comes sooner, minus a lead of 30 hours or a quarter of the lifetime, whichever
 /// is smaller (at least 5 minutes, at most half the lifetime), minus up to a
 /// fifth of the lead so that tokens which end together are not renewed
 /// together. `spread` is the connection's place in that fifth, 0 to 1.
-pub fn due_at(life: Life, policy: &Refresh, spread: f64) -> Option<DateTime<Utc>> {
+pub fn due_at(
+    life: Life,
+    refresh_ends: Option<DateTime<Utc>>,
+    policy: &Refresh,
+    spread: f64,
+) -> Option<DateTime<Utc>> {
     let renewable = match policy.mode {
         RefreshMode::RefreshToken | RefreshMode::Mint => life.refreshable,
         RefreshMode::Exchange => true,
@@ -48,7 +54,9 @@ pub fn due_at(life: Life, policy: &Refresh, spread: f64) -> Option<DateTime<Utc>
     if !renewable {
         return None;
     }
-    let by_expiry = life.expires_at.map(|end| {
+    let rolls = policy.mode == RefreshMode::RefreshToken && !policy.refresh_absolute;
+    let ends = [life.expires_at, refresh_ends.filter(|_| rolls)];
+    let before = |end: DateTime<Utc>| {
         let lifetime = (end - life.obtained_at).max(TimeDelta::zero());
         let lead = LONGEST_LEAD
             .min(lifetime / 4)
@@ -56,12 +64,14 @@ pub fn due_at(life: Life, policy: &Refresh, spread: f64) -> Option<DateTime<Utc>
             .max(policy.lead.unwrap_or_default())
             .min(lifetime / 2);
         let jitter = fraction(lead / 5, spread);
-        let due = end - lead - jitter;
-        match policy.not_before {
-            Some(window) => due.max(end - window),
-            None => due,
-        }
-    });
+        end - lead - jitter
+    };
+    let by_expiry = ends.into_iter().flatten().map(before).min();
+    // Not earlier than the provider renews it.
+    let opens = policy
+        .not_before
+        .and_then(|window| Some(life.expires_at? - window));
+    let by_expiry = by_expiry.map(|due| due.max(opens.unwrap_or(due)));
     let by_habit = [policy.every, policy.keepalive]
         .into_iter()
         .flatten()
@@ -95,7 +105,10 @@ pub fn retry_at(
         // Mended by the operator, or at the provider: looked at again without
         // being asked, rarely enough to be no burden.
         FailureCode::AppConfigInvalid => TimeDelta::hours(1),
-        FailureCode::AdminApprovalRequired | FailureCode::RefusedByProvider => TimeDelta::days(1),
+        // Asking whose account it is signs nobody in.
+        FailureCode::AdminApprovalRequired
+        | FailureCode::RefusedByProvider
+        | FailureCode::CheckpointOrSuspiciousLogin => TimeDelta::days(1),
         _ => return None,
     };
     Some((now + wait).max(wish.unwrap_or(now)))
@@ -190,7 +203,7 @@ mod tests {
 
     /// How long before the end a token of this lifetime is renewed.
     fn lead(lifetime: TimeDelta, spread: f64) -> TimeDelta {
-        let due = due_at(life(lifetime), &policy("refresh_token", ""), spread).unwrap();
+        let due = due_at(life(lifetime), None, &policy("refresh_token", ""), spread).unwrap();
         start() + lifetime - due
     }
 
@@ -207,12 +220,12 @@ mod tests {
     fn a_provider_may_ask_for_more_or_refuse_early() {
         let more = policy("refresh_token", "lead = \"25m\"");
         assert_eq!(
-            due_at(life(TimeDelta::hours(1)), &more, 0.0),
+            due_at(life(TimeDelta::hours(1)), None, &more, 0.0),
             Some(start() + TimeDelta::minutes(35))
         );
         let late = policy("refresh_token", "not_before = \"30s\"");
         assert_eq!(
-            due_at(life(TimeDelta::minutes(10)), &late, 0.0),
+            due_at(life(TimeDelta::minutes(10)), None, &late, 0.0),
             Some(start() + TimeDelta::seconds(570))
         );
     }
@@ -223,17 +236,38 @@ mod tests {
             expires_at: None,
             ..life(TimeDelta::hours(1))
         };
-        assert_eq!(due_at(endless, &policy("refresh_token", ""), 0.0), None);
-        assert_eq!(
-            due_at(life(TimeDelta::hours(1)), &policy("none", ""), 0.0),
-            None
-        );
+        let due = |life, mode| due_at(life, None, &policy(mode, ""), 0.0);
+        assert_eq!(due(endless, "refresh_token"), None);
+        assert_eq!(due(life(TimeDelta::hours(1)), "none"), None);
         let no_token = Life {
             refreshable: false,
             ..life(TimeDelta::hours(1))
         };
-        assert_eq!(due_at(no_token, &policy("refresh_token", ""), 0.0), None);
-        assert!(due_at(no_token, &policy("exchange", ""), 0.0).is_some());
+        assert_eq!(due(no_token, "refresh_token"), None);
+        assert!(due(no_token, "exchange").is_some());
+    }
+
+    #[test]
+    fn what_renews_it_is_used_before_its_own_end_where_that_moves_it_on() {
+        let year = life(TimeDelta::days(365));
+        let due = |life, ends, more| {
+            let ends = Some(start() + ends);
+            due_at(life, ends, &policy("refresh_token", more), 0.0).map(|at| at - start())
+        };
+        let (hours, days) = (TimeDelta::hours, TimeDelta::days);
+        assert_eq!(due(year, days(30), ""), Some(days(30) - hours(30)));
+        let endless = Life {
+            expires_at: None,
+            ..year
+        };
+        assert_eq!(due(endless, days(30), ""), Some(days(30) - hours(30)));
+        // Where it comes later, or where no use moves it, it changes nothing.
+        let usual = Some(days(365) - hours(30));
+        assert_eq!(due(year, days(400), ""), usual);
+        assert_eq!(due(year, days(30), "refresh_absolute = true"), usual);
+        // Nor does it have a provider asked that refuses.
+        let late = "not_before = \"1d\"";
+        assert_eq!(due(year, days(30), late), Some(days(364)));
     }
 
     #[test]

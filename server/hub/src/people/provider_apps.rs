@@ -12,9 +12,10 @@ use crate::{
     catalog::{Provider, Variables},
     certificate::{self, Certificate},
     dialect::ProviderApp,
+    failure::FailureCode,
     record::{Deed, Entry, Target},
     secret::Secret,
-    store::{TenantId, connection, provider_app},
+    store::{TenantId, connection, credential, provider_app},
     vault::Place,
 };
 
@@ -159,7 +160,26 @@ impl Hub {
             self.stand_on(&transaction, tenant, app, certificate)
                 .await?;
         }
-        Ok(transaction.commit().await?)
+        self.try_app(&transaction, tenant, app).await?;
+        transaction.commit().await?;
+        self.changes.nudge(tenant);
+        Ok(())
+    }
+
+    /// Has everything tried again now that failed because an app was not set up
+    /// right: it is another one from now on.
+    async fn try_app(
+        &self,
+        db: &impl sea_orm::ConnectionTrait,
+        tenant: TenantId,
+        app: &str,
+    ) -> Result<()> {
+        let (code, now) = (FailureCode::AppConfigInvalid, self.clock.now());
+        let products = self.catalog.iter().filter(|one| one.app_id == app);
+        let products: Vec<_> = products.map(|one| one.id.as_str()).collect();
+        credential::bring_tenants_forward(db, tenant, &products, code, now).await?;
+        connection::bring_forward(db, tenant, &products, code, now).await?;
+        Ok(())
     }
 
     fn shows_certificate(&self, app: &str) -> bool {
@@ -189,7 +209,6 @@ impl Hub {
             change.update(db).await?;
             self.settle_alarm(db, tenant, id, None).await?;
         }
-        self.changes.nudge(tenant);
         Ok(())
     }
 
@@ -280,7 +299,12 @@ impl Hub {
         }
         let entry = Entry::new(member, Deed::AppRemoved).on(Target::App(app.to_owned()));
         ledger.append(&transaction, entry).await?;
-        Ok(transaction.commit().await?)
+        if self.operator_apps.contains_key(app) {
+            self.try_app(&transaction, member.tenant(), app).await?;
+        }
+        transaction.commit().await?;
+        self.changes.nudge(member.tenant());
+        Ok(())
     }
 
     /// The values to speak to a provider with: the tenant's own, or else the

@@ -163,16 +163,22 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, format!("Continue at {p}")),
-        (Code::CheckpointOrSuspiciousLogin, _) => Entry::new(
-            Who::You,
-            format!("{p} stopped the sign-in to protect your account"),
-            by(
-                format!("{p} asks you to confirm that it was you"),
-                "it came from a new place or device, or the account is locked",
-            ),
-        )
-        .effect(stopped)
-        .action(OpenProvider, format!("Confirm at {p}")),
+        (Code::CheckpointOrSuspiciousLogin, _) => {
+            let entry = Entry::new(
+                Who::You,
+                format!("{p} stopped the sign-in to protect your account"),
+                by(
+                    format!("{p} asks you to confirm that it was you"),
+                    "it came from a new place or device, or the account is locked",
+                ),
+            )
+            .effect(stopped)
+            .action(OpenProvider, format!("Confirm at {p}"));
+            match connecting {
+                true => entry,
+                false => entry.secondary(Check, "Check now"),
+            }
+        }
         (Code::ProfileCookieMissing, _) => Entry::new(
             Who::You,
             "The imported browser session is incomplete",

@@ -9,8 +9,11 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, PersonId, TenantId, credential, watcher};
-use crate::{certificate::Certificate, failure::Failure};
+use super::{ConnectionId, PersonId, TenantId, credential, failing, watcher};
+use crate::{
+    certificate::Certificate,
+    failure::{Failure, FailureCode},
+};
 
 /// What fills an entry's `{variables}`: a shop's name, a realm, an API host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -150,7 +153,7 @@ pub struct Model {
     pub next_check_at: Option<DateTime<Utc>>,
     /// When the provider last said who the account is.
     pub asked_at: Option<DateTime<Utc>>,
-    /// Checks in a row that failed for a reason that may heal.
+    /// Checks in a row that failed; of what was rejected, how often it was.
     pub check_failures: i32,
     pub alarm: Option<Alarm>,
     /// Since when a person lets it rest.
@@ -169,6 +172,13 @@ impl Model {
     /// What a person calls this connection.
     pub fn name(&self) -> &str {
         self.display_name.as_deref().unwrap_or(&self.account_label)
+    }
+
+    /// Whether the provider said how long not to ask about it, and that is not
+    /// over at `now`.
+    pub fn is_told_to_wait(&self, now: DateTime<Utc>) -> bool {
+        let told = self.failure.as_ref().and_then(|failure| failure.retry_at);
+        told.is_some_and(|until| now < until)
     }
 }
 
@@ -249,8 +259,46 @@ pub async fn claim_check(
     Ok(claimed.rows_affected == 1)
 }
 
-/// Has what failed of a provider checked now that is checked again later, and
-/// what somebody waits for.
+/// The connection of a provider that is asked next whether the provider works:
+/// those that failed with one of `codes` at the front, and none whose trouble is
+/// its own, is being renewed, or was told how long to wait; none of `tried`.
+pub async fn next_to_try(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    codes: &[FailureCode],
+    tried: &[ConnectionId],
+    now: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
+    let failure = || (Entity, Column::Failure);
+    let may_tell = Condition::any()
+        .add(Column::Failure.is_null())
+        .add(failing::is_one_of(failure(), codes));
+    let may_be_asked = Condition::any()
+        .add(Column::Failure.is_null())
+        .add(failing::has_no_wish(failure()))
+        .add(Column::NextCheckAt.lte(now));
+    let not_renewed = credential::Entity::find()
+        .select_only()
+        .column(credential::Column::ConnectionId)
+        .filter(credential::Column::Slot.eq(credential::MAIN))
+        .filter(credential::Column::Failure.is_not_null());
+    Entity::find()
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::DisconnectedAt.is_null())
+        .filter(Column::PausedAt.is_null())
+        .filter(Column::NextCheckAt.is_not_null())
+        .filter(Column::Id.is_not_in(tried.iter().copied()))
+        .filter(Column::Id.not_in_subquery(not_renewed.into_query()))
+        .filter(may_tell)
+        .filter(may_be_asked)
+        .order_by_asc(Column::Failure.is_null())
+        .order_by_asc(Column::NextCheckAt)
+        .one(db)
+        .await
+}
+
+/// Has what failed of a provider, and what somebody waits for, checked now that is
+/// checked again later, unless it was told how long to wait.
 pub async fn bring_failed_forward(
     db: &impl ConnectionTrait,
     provider: &str,
@@ -267,6 +315,26 @@ pub async fn bring_failed_forward(
         .col_expr(Column::NextCheckAt, Expr::value(now))
         .filter(Column::Provider.eq(provider))
         .filter(failed_or_waited_for)
+        .filter(failing::has_no_wish((Entity, Column::Failure)))
+        .filter(Column::NextCheckAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// Has those of a tenant checked now that failed with `code`, of these providers.
+pub async fn bring_forward(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    providers: &[&str],
+    code: FailureCode,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::NextCheckAt, Expr::value(now))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Provider.is_in(providers.iter().copied()))
+        .filter(failing::is_one_of((Entity, Column::Failure), &[code]))
         .filter(Column::NextCheckAt.gt(now))
         .exec(db)
         .await
@@ -291,6 +359,26 @@ pub async fn working(
         .all(db)
         .await?;
     Ok(rows.len())
+}
+
+/// The tenant's connection to a provider that was linked first, of those that
+/// neither ended nor rest.
+pub async fn first_living(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    provider: &str,
+) -> Result<Option<ConnectionId>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::DisconnectedAt.is_null())
+        .filter(Column::PausedAt.is_null())
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .one(db)
+        .await
 }
 
 /// The tenants that have connections to a provider.

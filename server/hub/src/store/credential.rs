@@ -9,8 +9,8 @@ use sea_orm::{
     QuerySelect, entity::prelude::*, sea_query::NullOrdering,
 };
 
-use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection};
-use crate::failure::Failure;
+use super::{ApiKeyId, ConnectionId, NodeId, TenantId, api_key, connection, failing};
+use crate::failure::{Failure, FailureCode};
 
 /// The slot of the token every connection has. A provider that answers with a
 /// second token (Slack's user token) fills a second slot.
@@ -119,16 +119,24 @@ pub async fn due(
     query.into_model::<Due>().all(db).await
 }
 
-/// The credential of a provider that failed and is tried again first.
+/// The credential of a provider that failed with one of `codes` and is tried
+/// again first, but none of `tried`, and none before the time it was told.
 pub async fn next_failed(
     db: &impl ConnectionTrait,
     provider: &str,
+    codes: &[FailureCode],
+    tried: &[ConnectionId],
     now: DateTime<Utc>,
 ) -> Result<Option<Due>, DbErr> {
+    let may_be_asked = Condition::any()
+        .add(failing::has_no_wish((Entity, Column::Failure)))
+        .add(Column::NextRefreshAt.lte(now));
     of_providers()
         .filter(connection::Column::Provider.eq(provider))
-        .filter(Column::Failure.is_not_null())
+        .filter(failing::is_one_of((Entity, Column::Failure), codes))
         .filter(Column::NextRefreshAt.is_not_null())
+        .filter(Column::ConnectionId.is_not_in(tried.iter().copied()))
+        .filter(may_be_asked)
         .filter(unleased(now))
         .order_by_asc(Column::NextRefreshAt)
         .into_model::<Due>()
@@ -151,7 +159,7 @@ pub async fn bring_forward(
         .map(|_| ())
 }
 
-/// The same with all that failed of a provider.
+/// The same with all that failed of a provider and was not told how long to wait.
 pub async fn bring_failed_forward(
     db: &impl ConnectionTrait,
     provider: &str,
@@ -167,6 +175,32 @@ pub async fn bring_failed_forward(
         .col_expr(Column::NextRefreshAt, Expr::value(now))
         .filter(Column::ConnectionId.in_subquery(its))
         .filter(Column::Failure.is_not_null())
+        .filter(failing::has_no_wish((Entity, Column::Failure)))
+        .filter(Column::NextRefreshAt.gt(now))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
+/// The same with those of a tenant that failed with `code`, of these providers.
+pub async fn bring_tenants_forward(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    providers: &[&str],
+    code: FailureCode,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use sea_orm::sea_query::Query;
+    let its = Query::select()
+        .column(connection::Column::Id)
+        .from(connection::Entity)
+        .and_where(connection::Column::TenantId.eq(tenant))
+        .and_where(connection::Column::Provider.is_in(providers.iter().copied()))
+        .to_owned();
+    Entity::update_many()
+        .col_expr(Column::NextRefreshAt, Expr::value(now))
+        .filter(Column::ConnectionId.in_subquery(its))
+        .filter(failing::is_one_of((Entity, Column::Failure), &[code]))
         .filter(Column::NextRefreshAt.gt(now))
         .exec(db)
         .await

@@ -26,6 +26,7 @@ pub mod delivery;
 pub mod draft;
 pub mod erase;
 pub mod event;
+mod failing;
 pub mod flow;
 pub mod flow_outcome;
 pub mod idempotent_request;

@@ -2,7 +2,7 @@
 //! in between leaves a trace.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{AttemptId, ConnectionId, NodeId, credential};
 
@@ -84,6 +84,23 @@ pub async fn open(
         .filter(Column::Phase.eq(Phase::Sending))
         .order_by_asc(Column::StartedAt)
         .all(db)
+        .await
+}
+
+/// When a slot of a connection was last tried to be renewed, if that is known.
+pub async fn latest(
+    db: &impl ConnectionTrait,
+    connection: ConnectionId,
+    slot: &str,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::StartedAt)
+        .filter(Column::ConnectionId.eq(connection))
+        .filter(Column::Slot.eq(slot))
+        .order_by_desc(Column::StartedAt)
+        .into_tuple()
+        .one(db)
         .await
 }
 

@@ -24,7 +24,7 @@ fn due(provider: &Provider, lifetime: Option<TimeDelta>, refreshable: bool) -> O
         expires_at: lifetime.map(|lifetime| start() + lifetime),
         refreshable,
     };
-    due_at(life, &provider.refresh, 0.0).map(|at| at - start())
+    due_at(life, None, &provider.refresh, 0.0).map(|at| at - start())
 }
 
 fn get<'c>(catalog: &'c Catalog, id: &str) -> &'c Provider {

@@ -135,7 +135,10 @@ pub enum Outcome {
 #[derive(Serialize, ToSchema)]
 pub struct Tested {
     outcome: Outcome,
-    tested_at: DateTime<Utc>,
+    /// None when nobody was asked this time: it failed before, and is not worth
+    /// trying again before `retry_at`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tested_at: Option<DateTime<Utc>>,
     /// Whose account it opens
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<Account>,
@@ -166,7 +169,7 @@ impl Tested {
     ) -> Self {
         Self {
             outcome: Outcome::Passed,
-            tested_at: hub.clock.now(),
+            tested_at: Some(hub.clock.now()),
             account: Some(account),
             scopes_granted,
             environment,
@@ -179,8 +182,16 @@ impl Tested {
     /// It does not.
     pub fn failed(hub: &Hub, failure: &Failure, subject: &Subject<'_>) -> Self {
         Self {
+            tested_at: Some(hub.clock.now()),
+            ..Self::not_asked(failure, subject)
+        }
+    }
+
+    /// It did not before, and nobody was asked again.
+    pub fn not_asked(failure: &Failure, subject: &Subject<'_>) -> Self {
+        Self {
             outcome: Outcome::Failed,
-            tested_at: hub.clock.now(),
+            tested_at: None,
             account: None,
             scopes_granted: None,
             environment: None,

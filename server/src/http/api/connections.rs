@@ -10,7 +10,7 @@ use axum::{
 use hub::{
     Hub,
     connect::{Change, Listed},
-    keep::health::Status,
+    keep::{Checked, health::Status},
     people::Host,
     store::{
         ConnectionId,
@@ -311,9 +311,12 @@ async fn test(
     Path(id): Path<String>,
 ) -> Answer<Json<Tested>> {
     let id = connection_id(&id)?;
-    let Listed { connection, health } = hub.check(&host, id).await?;
-    let answer = match &health.failure {
-        None => {
+    let Checked { listed, waits } = hub.check(&host, id).await?;
+    let Listed { connection, health } = listed;
+    let subject = hub.subject_of(&connection, hub.clock.now());
+    let answer = match (&waits, &health.failure) {
+        (Some(failure), _) => Tested::not_asked(failure, &subject),
+        (None, None) => {
             let scopes = connection.scopes_granted.as_deref();
             let account = Account {
                 id: connection.external_id.clone(),
@@ -322,10 +325,7 @@ async fn test(
             let scopes = scopes.map(hub::store::words);
             Tested::passed(&hub, account, scopes, connection.environment.clone())
         }
-        Some(failure) => {
-            let subject = hub.subject_of(&connection, hub.clock.now());
-            Tested::failed(&hub, failure, &subject)
-        }
+        (None, Some(failure)) => Tested::failed(&hub, failure, &subject),
     };
     Ok(Json(answer))
 }

@@ -399,7 +399,7 @@ impl Ground {
                 refreshable: refresh.is_some(),
             };
             let spread = schedule::spread(connection, 1);
-            let due = schedule::due_at(life, &provider.refresh, spread);
+            let due = schedule::due_at(life, None, &provider.refresh, spread);
             // Each was asked at another minute of the last day.
             let day = i64::try_from(scattered(number as u64) % 86_400).unwrap_or(0);
             let asked_at = self.start - TimeDelta::seconds(day);
