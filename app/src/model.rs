@@ -9,7 +9,7 @@ mod metrics;
 mod notices;
 mod runs;
 
-pub use control::{ClearPage, Control, ControlPage, Stored};
+pub use control::{ClearPage, Control, ControlPage, Failed, Stored};
 pub use metrics::*;
 pub use notices::*;
 pub use runs::*;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
 /// words for the tooltip, because the browser part carries no calendar.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// Seconds since the epoch.
     pub unix: i64,
@@ -153,10 +153,31 @@ pub enum ActionKind {
 pub struct Details {
     /// The failure code: `GRANT_REVOKED_OR_EXPIRED`.
     pub code: String,
+    /// What it was exactly: `invalid_grant`.
+    pub detail: String,
+    /// The id of the connection or the attempt, to find it by.
+    pub reference: String,
     /// When it was noticed.
     pub at: Option<Moment>,
     /// The provider's own words, trimmed.
     pub provider_text: Option<String>,
+}
+
+impl Details {
+    /// Each by its name, in their order.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let at = self.at.as_ref().map(|at| at.text.clone());
+        [
+            ("Code", Some(self.code.clone())),
+            ("Detail", Some(self.detail.clone())),
+            ("Noticed", at),
+            ("Reference", Some(self.reference.clone())),
+            ("The provider said", self.provider_text.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
 }
 
 /// One linked account, as a row of the hub.
@@ -170,9 +191,10 @@ pub struct Connection {
     pub account: String,
     /// How it is.
     pub status: Status,
-    /// When it was last proven, in seconds since the epoch.
-    pub checked_at: Option<i64>,
-    /// What is wrong, when something is.
+    /// When it was last proven.
+    pub checked: Option<Moment>,
+    /// What is wrong, when something is, with a button that whoever reads it may
+    /// press.
     pub prompt: Option<Prompt>,
     /// The handle of an attempt to repair it that is still open.
     pub attempt: Option<String>,
@@ -424,6 +446,10 @@ pub struct HistoryEntry {
     pub at: Moment,
     /// What happened, in words.
     pub what: String,
+    /// Why, where something failed or ends.
+    pub why: Option<String>,
+    /// The failure code, where one stands for it.
+    pub code: Option<&'static str>,
     /// How to mark it.
     pub tone: Tone,
 }
@@ -477,6 +503,17 @@ pub struct ConnectionPage {
     pub may_manage: bool,
     /// What they can do besides, when something is wrong.
     pub help: Option<Help>,
+}
+
+/// What is sent to whoever can allow an app at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPage {
+    /// The provider.
+    pub provider: Provider,
+    /// What it says.
+    pub text: String,
+    /// The same as a letter: `mailto:`.
+    pub letter: String,
 }
 
 /// How a connection is read.

@@ -6,6 +6,7 @@ use hub::{
     catalog::Provider as Entry,
     connect::Listed,
     keep::{ends::EndKind, health},
+    notify::{Colleagues, right},
     people::{Action as Right, Member},
     store::{
         ConnectionId,
@@ -15,14 +16,14 @@ use hub::{
 };
 
 use super::{
-    control, details, keywords, meaning, moment, notices::help_of, preview, provider, runs, said,
+    control, details, keywords, meaning, moment, notices::help_of, preview, provider, said,
 };
 use crate::{
     model::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
         Prompt, Reading, Revocation, RunsSummary, Status, Tone,
     },
-    paths, words as say,
+    paths,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -41,18 +42,61 @@ pub(super) async fn hub_with(
     attempts: &[flow::Model],
 ) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
-    let paused = hub.paused_runs(member).await?;
-    let named = |one: &Listed| {
-        let mut shown = row(hub, one, attempts);
-        let own = paused.iter().find(|(id, _)| *id == one.connection.id);
-        name_paused(&mut shown, own.map_or(0, |(_, count)| *count));
-        shown
-    };
+    let reader = Reader::new(hub, member, &listed).await?;
+    let rows = listed.iter();
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
-        connections: listed.iter().map(named).collect(),
+        connections: rows.map(|one| row(hub, one, attempts, &reader)).collect(),
         may_manage: member.role().may(Right::Connect),
     })
+}
+
+/// Who reads what is said of connections, as far as that decides what they can
+/// press.
+pub(super) struct Reader<'a> {
+    member: &'a Member,
+    /// Who could, where the reader may not everything.
+    colleagues: Option<Colleagues>,
+}
+
+impl<'a> Reader<'a> {
+    /// Who reads of these connections. No statement where they may everything, or
+    /// where nothing is wrong.
+    pub async fn new(
+        hub: &Hub,
+        member: &'a Member,
+        listed: impl IntoIterator<Item = &Listed>,
+    ) -> Result<Self> {
+        let may_not = !member.role().may(Right::ManageProviderApps);
+        let is_wrong = |one: &Listed| hub.told_of(one).is_some();
+        let colleagues = match may_not && listed.into_iter().any(is_wrong) {
+            true => Some(hub.colleagues(member.tenant()).await?),
+            false => None,
+        };
+        Ok(Self { member, colleagues })
+    }
+
+    /// What the reader can press about a connection: the button that takes
+    /// `kind`, or the way to ask who may press it.
+    fn button(
+        &self,
+        listed: &Listed,
+        kind: Option<hub::prompt::ActionKind>,
+        action: Option<Action>,
+    ) -> Option<Action> {
+        let right = kind.and_then(right);
+        let Some(right) = right.filter(|right| !self.member.role().may(*right)) else {
+            return action;
+        };
+        let able = self.colleagues.as_ref()?.able(&listed.connection, right);
+        let (_, name) = able.into_iter().next()?;
+        Some(Action {
+            label: format!("Ask {name}"),
+            kind: ActionKind::Open {
+                url: paths::help(&listed.connection.id.to_string()),
+            },
+        })
+    }
 }
 
 /// What an end is called beside its date.
@@ -66,20 +110,37 @@ fn end_named(kind: EndKind) -> String {
     .to_owned()
 }
 
-pub(super) fn row(hub: &Hub, listed: &Listed, attempts: &[flow::Model]) -> Connection {
-    let Listed { connection, health } = listed;
+pub(super) fn row(
+    hub: &Hub,
+    listed: &Listed,
+    attempts: &[flow::Model],
+    reader: &Reader<'_>,
+) -> Connection {
+    let Listed {
+        connection, health, ..
+    } = listed;
     let entry = hub.catalog.get(&connection.provider);
     let provider = provider(hub, &connection.provider);
-    let prompt = hub.told_of(listed).map(|told| said(hub, listed, told));
+    let prompt = hub.told_of(listed).map(|told| {
+        let kind = told.prompt.action.as_ref().map(|action| action.kind);
+        let mut prompt = said(hub, listed, told);
+        prompt.action = reader.button(listed, kind, prompt.action);
+        prompt
+    });
     let prompt = match (health.status, connection.paused_at) {
-        (health::Status::Paused, Some(since)) => Some(resting(connection.id, since)),
+        (health::Status::Paused, Some(since)) => {
+            let mut prompt = resting(connection.id, since);
+            let may = reader.member.role().may(Right::Connect);
+            prompt.action = prompt.action.filter(|_| may);
+            Some(prompt)
+        }
         _ => prompt,
     };
     Connection {
         id: connection.id.to_string(),
         account: connection.name().to_owned(),
         status: status(health),
-        checked_at: connection.last_ok_at.map(|at| at.timestamp()),
+        checked: connection.last_ok_at.map(moment),
         prompt,
         attempt: attempts
             .iter()
@@ -129,9 +190,16 @@ pub async fn connection_page(
     let kept = hub.kept_one(member, id).await?;
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
-    let paused = runs::paused(hub, member, id).await?;
-    let mut control = control::control(hub, &kept, &attempts);
-    name_paused(&mut control.connection, paused);
+    let paused = hub.paused_runs(member, id).await?;
+    let reader = Reader::new(hub, member, [&kept.listed]).await?;
+    let mut control = control::control(hub, &kept, &attempts, &reader);
+    // The page itself has the way to ask.
+    let ask = ActionKind::Open {
+        url: paths::help(&id.to_string()),
+    };
+    if let Some(prompt) = &mut control.connection.prompt {
+        prompt.action = prompt.action.take().filter(|action| action.kind != ask);
+    }
     let listed = kept.listed;
     let entry = hub.catalog.get(&listed.connection.provider);
     let asked = words(&listed.connection.scopes_asked);
@@ -156,7 +224,7 @@ pub async fn connection_page(
             .health
             .failure
             .as_ref()
-            .map(|failure| details(failure, listed.health.since)),
+            .map(|failure| details(failure, listed.health.since, listed.connection.id)),
         environment: listed.connection.environment.clone(),
         preview: preview::named_columns(hub, member, &listed),
         connected_at: moment(listed.connection.created_at),
@@ -176,17 +244,13 @@ pub async fn connection_page(
             _ => None,
         },
         reading: reading(&listed, &hub.syncs(member, id).await?),
-        history: history.iter().map(history_entry).collect(),
+        history: history
+            .iter()
+            .map(|event| history_entry(hub, &listed, event))
+            .collect(),
         may_manage: member.role().may(Right::Connect),
         help: help_of(hub, member, &listed).await?,
     })
-}
-
-/// What a failure means, where automations wait for its end.
-pub(super) fn name_paused(connection: &mut Connection, paused: i64) {
-    if let Some(prompt) = connection.prompt.as_mut().filter(|_| paused > 0) {
-        prompt.effect = Some(say::paused_runs(paused));
-    }
 }
 
 /// How a connection is read, from its newest runs.
@@ -215,7 +279,8 @@ fn is_technical(entry: Option<&Entry>, scope: &str) -> bool {
         .is_some_and(|scope| scope.technical)
 }
 
-fn history_entry(event: &event::Model) -> HistoryEntry {
+fn history_entry(hub: &Hub, listed: &Listed, event: &event::Model) -> HistoryEntry {
+    let why = hub.told_in(event, Some(&listed.connection), 0, false);
     let (what, tone) = match event.kind {
         Kind::ConnectionCreated if event.data.note.is_some() => ("Imported", Tone::Good),
         Kind::ConnectionCreated => ("Connected", Tone::Good),
@@ -249,6 +314,8 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
     HistoryEntry {
         at: moment(event.at),
         what: what.to_owned(),
+        why: why.map(|prompt| prompt.why),
+        code: (event.data.failure.as_ref()).map(|failure| failure.code.as_str()),
         tone,
     }
 }
@@ -291,7 +358,7 @@ pub async fn disconnect_page(
     }
     Ok(DisconnectPage {
         ends_too,
-        paused_runs: runs::paused(hub, member, id).await?,
+        paused_runs: hub.paused_runs(member, id).await?,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

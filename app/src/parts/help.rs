@@ -140,6 +140,9 @@ pub fn PlainButton(
         .into_any(),
         ActionKind::SignIn => link(paths::SIGN_IN.to_owned(), false, label),
         ActionKind::SetUp { app } => link(paths::provider_app(&app), false, label),
-        ActionKind::Open { url } => link(url, true, label),
+        ActionKind::Open { url } => {
+            let away = url.starts_with("https:");
+            link(url, away, label)
+        }
     })
 }

@@ -18,6 +18,7 @@ use crate::{
     hub::Hub,
     store::{
         ConnectionId, TenantId,
+        alarm::call_if_theirs,
         connection::{self, Alarm},
         credential,
         event::{self, Kind},
@@ -88,7 +89,7 @@ impl Hub {
         };
         let now = self.clock.now();
         let credentials = credential::of_connection(db, id).await?;
-        let failure = worst(&connection, &credentials).map(|(failure, _)| failure);
+        let (failure, since) = worst(&connection, &credentials).unzip();
         let end = self
             .catalog
             .get(&connection.provider)
@@ -114,6 +115,11 @@ impl Hub {
                 .await?;
         }
         if before == after {
+            // What nobody could do anything about may have become what somebody
+            // can, within one alarm.
+            if let (Some(Alarm::Degraded), Some(failure)) = (after, &failure) {
+                call_if_theirs(db, tenant, id, failure, now).await?;
+            }
             return Ok(());
         }
         let mut change = connection.clone().into_active_model();
@@ -133,16 +139,22 @@ impl Hub {
             .await?;
         }
         if let Some(alarm) = after {
-            let (kind, data) = told(alarm, failure, end);
+            let (kind, data) = told(alarm, failure, since.flatten(), end);
             self.tell(db, &connection, kind, data).await?;
         }
         Ok(())
     }
 }
 
-fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind, event::Data) {
+fn told(
+    alarm: Alarm,
+    failure: Option<Failure>,
+    since: Option<DateTime<Utc>>,
+    end: Option<KnownEnd>,
+) -> (Kind, event::Data) {
     let data = event::Data {
         failure,
+        since,
         ..Default::default()
     };
     match alarm {
@@ -152,6 +164,7 @@ fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind,
             Kind::ConnectionExpiring,
             event::Data {
                 ends_at: end.map(|end| end.at),
+                ends_because: end.map(|end| end.kind.as_str().to_owned()),
                 certificate: end.and_then(|end| end.kind.certificate()),
                 ..Default::default()
             },

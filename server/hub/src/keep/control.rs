@@ -150,7 +150,7 @@ impl Hub {
             .collect();
         let may_matter = rows.iter().any(|(row, all)| may_heal(row, all));
         let troubles = self.troubles_if(may_matter).await?;
-        Ok(rows
+        let mut kept: Vec<_> = rows
             .into_iter()
             .map(|(connection, credentials)| {
                 let id = connection.id;
@@ -180,7 +180,10 @@ impl Hub {
                     listed,
                 }
             })
-            .collect())
+            .collect();
+        let listed = kept.iter_mut().map(|kept| &mut kept.listed);
+        self.look_around(tenant, listed).await?;
+        Ok(kept)
     }
 }
 

@@ -2,18 +2,37 @@
 //! to webhooks.
 
 use chrono::{DateTime, Utc};
+use url::form_urlencoded::byte_serialize;
 
 use super::{During, Prompt, Subject};
 use crate::{
-    Hub,
+    Hub, Result,
     connect::Listed,
     failure::{Failure, FailureCode},
     keep::{
-        ends::KnownEnd,
-        health::{Health, Status},
+        ends::{EndKind, KnownEnd},
+        health::{Health, PROVIDER_TROUBLE, Status, missing_scopes},
     },
-    store::connection,
+    people::Host,
+    store::{
+        ConnectionId, connection,
+        event::{self, Kind},
+        words,
+    },
 };
+
+/// The detail of a failure that names the scopes a run lacks.
+pub(crate) const NEEDED_BY_RUN: &str = "needed_by_run";
+
+/// Whether the provider app is what is wrong.
+pub(crate) fn is_about_app(failure: &Failure) -> bool {
+    failure.code == FailureCode::AppConfigInvalid
+}
+
+/// The scopes such a failure names.
+pub(crate) fn needed(failure: &Failure) -> Vec<String> {
+    words(failure.provider_text.as_deref().unwrap_or_default())
+}
 
 /// What is said of a connection.
 #[derive(Clone, Debug)]
@@ -38,7 +57,7 @@ pub enum Cause {
 impl Cause {
     /// What is to be said of a connection first; none while there is nothing, or
     /// while it rests or has ended.
-    fn of(health: &Health, now: DateTime<Utc>) -> Option<Self> {
+    pub(crate) fn of(health: &Health, now: DateTime<Utc>) -> Option<Self> {
         if matches!(health.status, Status::Paused | Status::Disconnected) {
             return None;
         }
@@ -61,6 +80,14 @@ impl Cause {
             Self::End(_) => None,
         }
     }
+
+    /// Whether the provider app is what is wrong, or what ends.
+    pub(crate) fn is_about_app(&self) -> bool {
+        match self {
+            Self::Failure(failure) => is_about_app(failure),
+            Self::End(end) => end.kind == EndKind::AppCertificate,
+        }
+    }
 }
 
 impl Hub {
@@ -72,18 +99,52 @@ impl Hub {
         Some(self.told(listed, cause, since))
     }
 
+    /// What is said of a connection where `met` was in the way of using it just
+    /// now: since when that is so, if it is what is known of it already.
+    pub fn told_on(&self, listed: &Listed, met: &Failure) -> Told {
+        let Listed {
+            connection, health, ..
+        } = listed;
+        let is_known = |known: &&Failure| {
+            let is_whole = known.detail == PROVIDER_TROUBLE && met.code.is_transient();
+            known.code == met.code || is_whole
+        };
+        let known = health.failure.as_ref().filter(is_known);
+        let since = match known {
+            Some(_) => health.since,
+            None => connection.disconnected_at,
+        };
+        let cause = Cause::Failure(known.unwrap_or(met).clone());
+        self.told(listed, cause, since.unwrap_or(self.clock.now()))
+    }
+
+    /// The same for a host application that was not given what it asked for.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`].
+    pub async fn told_host(&self, host: &Host, id: ConnectionId, met: &Failure) -> Result<Told> {
+        let listed = self.one(host.tenant(), id).await?;
+        Ok(self.told_on(&listed, met))
+    }
+
     /// What is said of a connection for `cause`.
     pub(crate) fn told(&self, listed: &Listed, cause: Cause, since: DateTime<Utc>) -> Told {
-        let Listed { connection, health } = listed;
+        let Listed {
+            connection,
+            health,
+            paused_runs,
+            is_operators_app,
+        } = listed;
         let missing = self
             .catalog
             .meanings(&connection.provider, &health.missing_scopes);
         let subject = Subject {
             missing: &missing,
+            is_operators_app: *is_operators_app,
             ..self.subject_of(connection, since)
         };
         let prompt = match &cause {
-            Cause::Failure(failure) => Prompt::of(failure, &subject),
+            Cause::Failure(failure) => Prompt::of(failure, &subject).with_paused(*paused_runs),
             Cause::End(end) => Prompt::of_end(*end, &subject),
         };
         let prompt = match health.status {
@@ -97,8 +158,71 @@ impl Hub {
         }
     }
 
+    /// Where a person writes to whoever runs this hub about a failure, with what
+    /// they need to look into it.
+    pub fn report_to(&self, provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
+        let to = match &self.choices.support {
+            Some(page) if page.scheme() != "mailto" => return page.to_string(),
+            Some(letter) => letter.as_str(),
+            None => "mailto:",
+        };
+        let text = format!(
+            "Something went wrong on the hub's side.\n\nProvider: {provider}\nCode: {}\nDetail: {}\nAt: {}\n",
+            failure.code.as_str(),
+            failure.detail,
+            at.format("%Y-%m-%d %H:%M:%S UTC"),
+        );
+        letter_to(to, "Linkwell: something went wrong", &text)
+    }
+
+    /// What an event said: what failed, or what ends; none where it is neither.
+    /// `row` is the connection as far as it is still there, with how many runs
+    /// wait for it.
+    pub fn told_in(
+        &self,
+        event: &event::Model,
+        row: Option<&connection::Model>,
+        paused_runs: i64,
+        is_operators_app: bool,
+    ) -> Option<Prompt> {
+        let event::Data {
+            failure,
+            since,
+            ends_at,
+            ends_because,
+            ..
+        } = &event.data;
+        let at = since.unwrap_or(event.at);
+        let entry = row.and_then(|row| self.catalog.get(&row.provider));
+        let missing = match (failure, row) {
+            (Some(failure), _) if failure.detail == NEEDED_BY_RUN => needed(failure),
+            (_, Some(row)) => missing_scopes(row, entry),
+            _ => Vec::new(),
+        };
+        let missing = row.map(|row| self.catalog.meanings(&row.provider, &missing));
+        let subject = Subject {
+            missing: missing.as_deref().unwrap_or_default(),
+            is_operators_app,
+            ..row.map_or(Subject::unnamed(at), |row| self.subject_of(row, at))
+        };
+        let Some(failure) = failure else {
+            let kind = EndKind::read(ends_because.as_deref()?)?;
+            let end = KnownEnd {
+                at: (*ends_at)?,
+                kind,
+            };
+            return Some(Prompt::of_end(end, &subject));
+        };
+        let prompt = Prompt::of(failure, &subject).with_paused(paused_runs);
+        let has_lasted = event.kind == Kind::ConnectionDegraded && !failure.code.is_others();
+        Some(match failure.code.is_transient() && !has_lasted {
+            true => prompt.while_retrying(),
+            false => prompt,
+        })
+    }
+
     /// A connection that is kept, as what a failure at `at` is about.
-    pub fn subject_of<'a>(
+    pub(crate) fn subject_of<'a>(
         &'a self,
         connection: &'a connection::Model,
         at: DateTime<Utc>,
@@ -109,6 +233,16 @@ impl Hub {
             at,
             during: During::Keeping,
             missing: &[],
+            is_operators_app: false,
         }
     }
+}
+
+/// The address of a letter that is written already.
+pub(super) fn letter_to(to: &str, subject: &str, text: &str) -> String {
+    let escaped = |text: &str| -> String {
+        let escaped: String = byte_serialize(text.as_bytes()).collect();
+        escaped.replace('+', "%20")
+    };
+    format!("{to}?subject={}&body={}", escaped(subject), escaped(text))
 }

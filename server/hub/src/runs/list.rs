@@ -82,13 +82,14 @@ impl Hub {
         Ok(run::page(self.store.db(), tenant, filter, after, limit).await?)
     }
 
-    /// How many runs wait for each connection of the tenant that has any.
+    /// How many runs wait for a connection of the tenant.
     ///
     /// # Errors
     /// [`Error::Forbidden`].
-    pub async fn paused_runs(&self, member: &Member) -> Result<Vec<(ConnectionId, i64)>> {
+    pub async fn paused_runs(&self, member: &Member, id: ConnectionId) -> Result<i64> {
         member.may(Action::Look)?;
-        Ok(run::paused_counts(self.store.db(), member.tenant()).await?)
+        let counts = run::paused_counts(self.store.db(), member.tenant(), Some(id)).await?;
+        Ok(counts.first().map_or(0, |(_, count)| *count))
     }
 
     /// Every policy and the runs it stopped.

@@ -72,8 +72,8 @@ pub struct Ran {
     pub run: run::Model,
     /// The token, where the run may go on.
     pub lent: Option<Lent>,
-    /// What its connection is called.
-    pub account: String,
+    /// Its connection, where no token was lent.
+    pub listed: Option<Listed>,
     /// Whether the same was asked before.
     pub again: bool,
 }
@@ -160,11 +160,21 @@ impl Hub {
                 (self.pause_run(&listed, begun, stop).await?, None)
             }
         };
+        self.ran(run, lent, false).await
+    }
+
+    /// What became of asking. The connection is read anew: what is said of it
+    /// counts this run, too.
+    async fn ran(&self, run: run::Model, lent: Option<Lent>, again: bool) -> Result<Ran> {
+        let listed = match &lent {
+            Some(_) => None,
+            None => Some(self.one(run.tenant_id, run.connection_id).await?),
+        };
         Ok(Ran {
             run,
             lent,
-            account: listed.connection.name().to_owned(),
-            again: false,
+            listed,
+            again,
         })
     }
 
@@ -191,12 +201,7 @@ impl Hub {
         transaction.commit().await?;
         self.note_run(&run);
         self.changes.nudge(run.tenant_id);
-        Ok(Ran {
-            run,
-            lent: None,
-            account: listed.connection.name().to_owned(),
-            again: false,
-        })
+        self.ran(run, None, false).await
     }
 
     /// Which connection a run is about, for whoever is to borrow its token.
@@ -227,18 +232,12 @@ impl Hub {
             row = now.ok_or(Error::NotFound)?;
         }
         let listed = self.one(row.tenant_id, row.connection_id).await?;
-        let account = listed.connection.name().to_owned();
-        let ran = |run, lent| Ran {
-            run,
-            lent,
-            account: account.clone(),
-            again: true,
-        };
         if row.status == Status::Paused {
-            return Ok(ran(row, None));
+            return self.ran(row, None, true).await;
         }
         if let Some(stop) = self.stops(&listed, &row).await? {
-            return Ok(ran(self.pause_run(&listed, row, stop).await?, None));
+            let row = self.pause_run(&listed, row, stop).await?;
+            return self.ran(row, None, true).await;
         }
         let started_at = row.started_at.unwrap_or_else(|| self.clock.now());
         let change = run::ActiveModel {
@@ -251,13 +250,14 @@ impl Hub {
         row.status = Status::Allowed;
         row.started_at = Some(started_at);
         self.note_run(&row);
-        Ok(match self.lend(borrower).await? {
-            Ok(lent) => ran(row, Some(lent)),
+        match self.lend(borrower).await? {
+            Ok(lent) => self.ran(row, Some(lent), true).await,
             Err(withheld) => {
                 let stop = Stop::from(withheld.failure);
-                ran(self.pause_run(&listed, row, stop).await?, None)
+                let row = self.pause_run(&listed, row, stop).await?;
+                self.ran(row, None, true).await
             }
-        })
+        }
     }
 
     /// Notes how a run ended. The same said twice is said once.
@@ -316,13 +316,7 @@ impl Hub {
             ));
         }
         if before.status.is_over() {
-            let listed = self.one(before.tenant_id, before.connection_id).await?;
-            return Ok(Ran {
-                account: listed.connection.name().to_owned(),
-                run: before,
-                lent: None,
-                again: true,
-            });
+            return self.ran(before, None, true).await;
         }
         self.go_on(borrower, before).await
     }
@@ -339,7 +333,9 @@ impl Hub {
     /// A connection that nobody has proven yet is checked first: most often no
     /// person is needed for that.
     async fn proven(&self, listed: Listed) -> Result<Listed> {
-        let Listed { connection, health } = &listed;
+        let Listed {
+            connection, health, ..
+        } = &listed;
         let unknown = connection.last_ok_at.is_none() && health.failure.is_none();
         if !unknown || connection.disconnected_at.is_some() {
             return Ok(listed);
@@ -394,8 +390,14 @@ impl Hub {
             Kind::RunPaused => row.failure.clone(),
             _ => None,
         };
+        // It may fail for longer than the run waits.
+        let since = match &failure {
+            Some(failure) if row.policy.is_none() => Some(self.told_on(listed, failure).since),
+            _ => None,
+        };
         let data = event::Data {
             failure,
+            since,
             used_by: Some(row.id),
             correlation: row.correlation_id.clone(),
             ..Default::default()

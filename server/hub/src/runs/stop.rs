@@ -10,12 +10,12 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::health::{Status, leaves_token_usable},
-    prompt::{During, Prompt, Subject},
+    prompt::{Cause, During, NEEDED_BY_RUN, Prompt, Subject, needed},
     store::{TenantId, run, switched_off, words},
 };
 
-/// The detail of a failure that names the scopes a run lacks.
-const NEEDED_BY_RUN: &str = "needed_by_run";
+/// The detail of a failure where a person ended the connection.
+const DISCONNECTED: &str = "disconnected";
 
 /// What stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,19 +118,32 @@ impl Hub {
         })
     }
 
-    /// Why a run is paused or failed, in words.
-    pub fn run_prompt(&self, row: &run::Model, account: Option<&str>) -> Option<Prompt> {
+    /// Why a run is paused or failed, in words. What its connection fails of is
+    /// said as of the connection itself, which is `listed` as far as it is still
+    /// there.
+    pub fn run_prompt(&self, row: &run::Model, listed: Option<&Listed>) -> Option<Prompt> {
         let failure = row.failure.as_ref()?;
-        let missing = failure.provider_text.as_deref();
-        let missing = missing.filter(|_| failure.detail == NEEDED_BY_RUN);
-        let missing = words(missing.unwrap_or_default());
+        if let Some(listed) = listed.filter(|_| row.status == run::Status::Paused)
+            && let Some(Cause::Failure(wrong)) = self.told_of(listed).map(|told| told.cause)
+            && wrong.code == failure.code
+            && row.policy.is_none()
+        {
+            return Some(self.told_on(listed, failure).prompt);
+        }
+        let missing = match failure.detail == NEEDED_BY_RUN {
+            true => needed(failure),
+            false => Vec::new(),
+        };
         let missing = self.catalog.meanings(&row.provider, &missing);
+        let ended = listed.and_then(|one| one.connection.disconnected_at);
+        let ended = ended.filter(|_| failure.detail == DISCONNECTED);
         let subject = Subject {
             provider_name: self.catalog.name_of(&row.provider),
-            account,
-            at: row.paused_at.unwrap_or(row.created_at),
+            account: listed.map(|one| one.connection.name()),
+            at: ended.or(row.paused_at).unwrap_or(row.created_at),
             during: During::Keeping,
             missing: &missing,
+            is_operators_app: false,
         };
         Some(Prompt::of(failure, &subject))
     }
@@ -149,10 +162,13 @@ impl Hub {
 }
 
 /// Why the connection cannot be used, if it cannot.
-fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Failure> {
+fn broken(listed: &Listed, now: DateTime<Utc>) -> Option<Failure> {
+    let Listed {
+        connection, health, ..
+    } = listed;
     if health.status == Status::Disconnected || connection.disconnected_at.is_some() {
         let code = FailureCode::GrantRevokedOrExpired;
-        return Some(Failure::told(code, "disconnected"));
+        return Some(Failure::told(code, DISCONNECTED));
     }
     let failure = health.failure.clone()?;
     // The provider's trouble leaves a token that has not ended usable.

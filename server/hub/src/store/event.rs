@@ -138,9 +138,14 @@ pub struct Data {
     /// The provider it is about, where it is not about one connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// When the access ends.
+    /// Since when it fails, where that was before the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// When the access ends, and why then: `approval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_because: Option<String>,
     /// Whose certificate it is that ends, where one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Whose>,
@@ -301,8 +306,9 @@ pub async fn latest<const N: usize>(
         .await
 }
 
-/// The newest events of a connection, newest first. Readings that worked and
-/// what automations did are not among them: they would push out what matters.
+/// The newest events of a connection, newest first. Renewals and readings that
+/// worked and what automations did are not among them: they would push out what
+/// matters.
 pub async fn of_connection(
     db: &impl ConnectionTrait,
     connection: ConnectionId,
@@ -314,6 +320,7 @@ pub async fn of_connection(
             Kind::FlowChanged,
             Kind::HelpAsked,
             Kind::SyncCompleted,
+            Kind::ConnectionRefreshed,
             Kind::ConnectionChanged,
             Kind::RunPaused,
             Kind::RunResumed,

@@ -311,7 +311,10 @@ async fn test(
     Path(id): Path<String>,
 ) -> Answer<Json<Tested>> {
     let id = connection_id(&id)?;
-    let Listed { connection, health } = hub.check(&host, id).await?;
+    let listed = hub.check(&host, id).await?;
+    let Listed {
+        connection, health, ..
+    } = &listed;
     let answer = match &health.failure {
         None => {
             let scopes = connection.scopes_granted.as_deref();
@@ -322,10 +325,7 @@ async fn test(
             let scopes = scopes.map(hub::store::words);
             Tested::passed(&hub, account, scopes, connection.environment.clone())
         }
-        Some(failure) => {
-            let subject = hub.subject_of(&connection, hub.clock.now());
-            Tested::failed(&hub, failure, &subject)
-        }
+        Some(failure) => Tested::failed(&hub, failure, hub.told_on(&listed, failure).prompt),
     };
     Ok(Json(answer))
 }
