@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: seconds since the epoch to reckon with, and the same in
 /// words for the tooltip, because the browser part carries no calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Seconds since the epoch.
     pub unix: i64,
@@ -191,8 +191,11 @@ pub struct Connection {
     pub account: String,
     /// How it is.
     pub status: Status,
-    /// When it was last proven.
-    pub checked: Option<Moment>,
+    /// When it was last proven, in seconds since the epoch.
+    pub checked_at: Option<i64>,
+    /// The same with its zone, for the tooltip. Not a [`Moment`]: reading one more
+    /// type costs the browser's program more than a text.
+    pub checked_on: Option<String>,
     /// What is wrong, when something is, with a button that whoever reads it may
     /// press.
     pub prompt: Option<Prompt>,

@@ -82,14 +82,14 @@ pub fn section(section: Section) -> &'static str {
 
 /// The one fact of a linked account's row.
 pub fn fact(connection: &Connection, now: i64) -> String {
-    match (&connection.prompt, &connection.checked) {
+    match (&connection.prompt, connection.checked_at) {
         (Some(prompt), _) => match connection.status {
             Status::Retrying { .. } if !prompt.what.contains("nothing to do") => {
                 format!("{} No action needed.", prompt.what)
             }
             _ => prompt.what.clone(),
         },
-        (None, Some(at)) => format!("Checked {}", ago(now, at.unix)),
+        (None, Some(at)) => format!("Checked {}", ago(now, at)),
         (None, None) => "Not checked yet".to_owned(),
     }
 }

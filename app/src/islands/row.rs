@@ -43,7 +43,7 @@ pub fn ConnectionRow(
     let lines = match prompt.clone() {
         Some(prompt) if full => Either::Left(view! { <PromptLines prompt/> }),
         _ => {
-            let checked = connection.checked.clone().map(|at| at.text);
+            let checked = connection.checked_on.clone();
             Either::Right(view! { <p class="fact" title=checked>{fact}</p> })
         }
     };

@@ -140,7 +140,8 @@ pub(super) fn row(
         id: connection.id.to_string(),
         account: connection.name().to_owned(),
         status: status(health),
-        checked: connection.last_ok_at.map(moment),
+        checked_at: connection.last_ok_at.map(|at| at.timestamp()),
+        checked_on: connection.last_ok_at.map(|at| moment(at).text),
         prompt,
         attempt: attempts
             .iter()
