@@ -46,6 +46,15 @@ pub fn App() -> impl IntoView {
                     view=ConnectPage
                     ssr=SsrMode::Async
                 />
+                <Route
+                    path=(
+                        StaticSegment("connect"),
+                        ParamSegment("provider"),
+                        StaticSegment("request"),
+                    )
+                    view=RequestPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=StaticSegment("guest") view=GuestPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("guest"), StaticSegment("connect"), ParamSegment("provider"))
@@ -273,6 +282,15 @@ fn ConnectPage() -> impl IntoView {
     page(
         async move { load::connect_page(&hub(), &member()?, &provider, repairs, &wanted).await },
         |page| view! { <ConnectView page/> },
+    )
+}
+
+#[component]
+fn RequestPage() -> impl IntoView {
+    let provider = param("provider");
+    page(
+        async move { load::request_page(&hub(), &member()?, &provider).await },
+        |page| view! { <RequestView page/> },
     )
 }
 

@@ -282,6 +282,10 @@ fn lead(action: Action, provider: &Provider, repairs: Option<&str>) -> (String, 
 /// Where it leads somebody who came by a link: nothing else here is theirs.
 fn guest_lead(action: Action, provider: &Provider) -> (String, String) {
     match action.kind {
+        // Our other pages are for members.
+        ActionKind::Open { url } if url.starts_with('/') => {
+            ("Try again".to_owned(), paths::guest_connect(&provider.id))
+        }
         ActionKind::Open { url } => (action.label, url),
         ActionKind::Connect | ActionKind::Explain | ActionKind::AddAccount => {
             (action.label, paths::guest_connect(&provider.id))
@@ -509,6 +513,21 @@ fn copy_now(
                 <p class="muted">{why}</p>
                 <Copyable value=secret what=what/>
                 <a class="btn" data-kind="primary" href=back>"I have copied it"</a>
+            </main>
+        }
+    })
+}
+
+/// What an administrator sees who was sent to a provider by a letter, and comes
+/// back from there.
+pub fn allowed(site: &Site, theme: Theme, provider: &Provider) -> String {
+    let title = format!("{} knows now", provider.name);
+    page(site, theme, &title.clone(), None, || {
+        view! {
+            <main class="lone">
+                <BrandPlate provider=provider.clone()/>
+                <div role="status"><h1>{title}</h1></div>
+                <p>"If you allowed the app, whoever asked you can connect it. You can close this page."</p>
             </main>
         }
     })

@@ -21,7 +21,7 @@ mod wizard;
 
 pub use attempt::{attempt, outcome};
 pub use audit::{audit, wanted as audit_wanted};
-pub use connect::connect_page;
+pub use connect::{connect_page, request_page};
 pub use connection::{connection_page, disconnect_page, hub};
 pub use control::{clear_page, control_page};
 pub use guest::{guest_connect_page, guest_page, place_of};
@@ -47,7 +47,7 @@ use hub::{
 };
 
 use crate::{
-    model::{Action, ActionKind, Details, Moment, Prompt, Provider, escaped},
+    model::{Action, ActionKind, Details, Moment, Prompt, Provider},
     paths, words,
 };
 
@@ -139,7 +139,7 @@ fn remade(
     // written to.
     let write = || {
         Some(Action {
-            label: words::ASK_OPERATOR.to_owned(),
+            label: prompt::ASK_OPERATOR.to_owned(),
             kind: ActionKind::Open { url: support(hub)? },
         })
     };
@@ -153,13 +153,16 @@ fn remade(
             PromptAction::Check => ActionKind::Check,
             PromptAction::Resume => ActionKind::Resume,
             PromptAction::SetUp => ActionKind::SetUp { app: app.clone()? },
+            PromptAction::Request => ActionKind::Open {
+                url: paths::request(provider_id),
+            },
             PromptAction::OpenProvider => ActionKind::Open {
                 url: remove_url.clone()?,
             },
             PromptAction::Report => {
                 let (failure, at) = about?;
                 ActionKind::Open {
-                    url: report(support(hub), provider_id, failure, at),
+                    url: hub.report_to(provider_id, failure, at),
                 }
             }
         };
@@ -177,31 +180,21 @@ fn remade(
     }
 }
 
-/// A letter to whoever runs this hub, with what they need to look into it.
-fn report(support: Option<String>, provider: &str, failure: &Failure, at: DateTime<Utc>) -> String {
-    let to = match support {
-        Some(page) if !page.starts_with("mailto:") => return page,
-        letter => letter.unwrap_or_else(|| "mailto:".to_owned()),
-    };
-    let text = format!(
-        "Something went wrong on the hub's side.\n\nProvider: {provider}\nCode: {}\nDetail: {}\nAt: {}\n",
-        failure.code.as_str(),
-        failure.detail,
-        at.format("%Y-%m-%d %H:%M:%S UTC"),
-    );
-    format!(
-        "{to}?subject={}&body={}",
-        escaped("Linkwell: something went wrong"),
-        escaped(&text)
-    )
-}
-
-fn details(failure: &Failure, at: Option<DateTime<Utc>>) -> Details {
+/// What support needs to know of a failure; `reference` is what it is found by.
+fn details(failure: &Failure, at: Option<DateTime<Utc>>, reference: impl ToString) -> Details {
     Details {
         code: failure.code.as_str().to_owned(),
+        detail: failure.detail.clone(),
+        reference: reference.to_string(),
         at: at.map(moment),
         provider_text: failure.provider_text.clone(),
     }
+}
+
+/// The same of what is said of a connection; none where nothing failed.
+pub fn details_of(listed: &Listed, told: &prompt::Told) -> Option<Details> {
+    let failure = told.cause.failure()?;
+    Some(details(failure, Some(told.since), listed.connection.id))
 }
 
 /// A failure that belongs to no connection.
@@ -212,6 +205,7 @@ pub fn prompt_of_failure(hub: &Hub, failure: &Failure) -> Prompt {
         at: hub.clock.now(),
         during: During::Connecting,
         missing: &[],
+        is_operators_app: false,
     };
     worded(hub, "", None, failure, &subject)
 }
@@ -240,6 +234,7 @@ fn said_of_hub(failure: &Failure) -> Prompt {
         at: DateTime::UNIX_EPOCH,
         during: During::Connecting,
         missing: &[],
+        is_operators_app: false,
     };
     let said = prompt::Prompt::of(failure, &subject);
     Prompt {
@@ -260,6 +255,7 @@ pub fn prompt_of_entering(hub: &Hub, provider_id: &str, failure: &Failure) -> Pr
         at: hub.clock.now(),
         during: During::Connecting,
         missing: &[],
+        is_operators_app: false,
     };
     worded(hub, provider_id, None, failure, &subject)
 }

@@ -9,7 +9,7 @@ mod metrics;
 mod notices;
 mod runs;
 
-pub use control::{ClearPage, Control, ControlPage, Stored};
+pub use control::{ClearPage, Control, ControlPage, Failed, Stored};
 pub use metrics::*;
 pub use notices::*;
 pub use runs::*;
@@ -168,10 +168,31 @@ impl ActionKind {
 pub struct Details {
     /// The failure code: `GRANT_REVOKED_OR_EXPIRED`.
     pub code: String,
+    /// What it was exactly: `invalid_grant`.
+    pub detail: String,
+    /// The id of the connection or the attempt, to find it by.
+    pub reference: String,
     /// When it was noticed.
     pub at: Option<Moment>,
     /// The provider's own words, trimmed.
     pub provider_text: Option<String>,
+}
+
+impl Details {
+    /// Each by its name, in their order.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let at = self.at.as_ref().map(|at| at.text.clone());
+        [
+            ("Code", Some(self.code.clone())),
+            ("Detail", Some(self.detail.clone())),
+            ("Noticed", at),
+            ("Reference", Some(self.reference.clone())),
+            ("The provider said", self.provider_text.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
 }
 
 /// One linked account, as a row of the hub.
@@ -187,7 +208,11 @@ pub struct Connection {
     pub status: Status,
     /// When it was last proven, in seconds since the epoch.
     pub checked_at: Option<i64>,
-    /// What is wrong, when something is.
+    /// The same with its zone, for the tooltip. Not a [`Moment`]: reading one more
+    /// type costs the browser's program more than a text.
+    pub checked_on: Option<String>,
+    /// What is wrong, when something is, with a button that whoever reads it may
+    /// press.
     pub prompt: Option<Prompt>,
     /// The handle of an attempt to repair it that is still open.
     pub attempt: Option<String>,
@@ -439,6 +464,10 @@ pub struct HistoryEntry {
     pub at: Moment,
     /// What happened, in words.
     pub what: String,
+    /// Why, where something failed or ends.
+    pub why: Option<String>,
+    /// The failure code, where one stands for it.
+    pub code: Option<&'static str>,
     /// How to mark it.
     pub tone: Tone,
 }
@@ -492,6 +521,17 @@ pub struct ConnectionPage {
     pub may_manage: bool,
     /// What they can do besides, when something is wrong.
     pub help: Option<Help>,
+}
+
+/// What is sent to whoever can allow an app at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPage {
+    /// The provider.
+    pub provider: Provider,
+    /// What it says.
+    pub text: String,
+    /// The same as a letter: `mailto:`.
+    pub letter: String,
 }
 
 /// How a connection is read.

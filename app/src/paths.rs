@@ -97,6 +97,11 @@ pub fn rest(id: &str) -> String {
     format!("/connections/{id}#rest-or-work")
 }
 
+/// Who can repair a connection, and how to ask them.
+pub fn help(id: &str) -> String {
+    format!("/connections/{id}#help")
+}
+
 /// The page that names the consequences of disconnecting.
 pub fn disconnect(id: &str) -> String {
     format!("/connections/{id}/disconnect")
@@ -135,6 +140,11 @@ pub fn connection_view(id: &str) -> String {
 /// A connection's row on the hub.
 pub fn hub_row(id: &str) -> String {
     format!("/#c-{id}")
+}
+
+/// What is sent to whoever can allow an app at a provider.
+pub fn request(provider: &str) -> String {
+    format!("/connect/{provider}/request")
 }
 
 /// The page a person reads before connecting.

@@ -15,9 +15,6 @@ pub const FLOW_CHANNEL: &str = "linkwell-flow";
 /// Whoever runs this hub, where people can write to them.
 pub const OPERATOR: &str = "Whoever runs this Linkwell";
 
-/// What leads to them where nothing else helps.
-pub const ASK_OPERATOR: &str = "Ask whoever runs this Linkwell";
-
 /// A status as one word.
 pub fn status(status: Status) -> &'static str {
     match status {
@@ -28,6 +25,17 @@ pub fn status(status: Status) -> &'static str {
         Status::NotCheckedYet => "Not checked yet",
         Status::Paused => "Paused",
         Status::Disconnected => "Disconnected",
+    }
+}
+
+/// The same with when it is tried again, in the zone of every time here.
+pub fn status_now(status: Status) -> String {
+    match status {
+        Status::Retrying { at: Some(at) } => {
+            let minutes = at.rem_euclid(86_400) / 60;
+            format!("Retrying at {:02}:{:02} UTC", minutes / 60, minutes % 60)
+        }
+        status => self::status(status).to_owned(),
     }
 }
 
@@ -43,13 +51,8 @@ pub fn run(status: RunStatus) -> &'static str {
     }
 }
 
-/// What it means that runs wait.
-pub fn paused_runs(count: i64) -> String {
-    match count {
-        1 => "1 run is paused. Nothing was lost.".to_owned(),
-        count => format!("{count} runs are paused. Nothing was lost."),
-    }
-}
+#[cfg(feature = "ssr")]
+pub use hub::prompt::paused_runs;
 
 /// What a rule stopped.
 pub fn stopped(waiting: i64, went_on: i64) -> String {
@@ -79,13 +82,15 @@ pub fn section(section: Section) -> &'static str {
 
 /// The one fact of a linked account's row.
 pub fn fact(connection: &Connection, now: i64) -> String {
-    match (connection.status, connection.checked_at) {
-        (Status::Retrying { at: Some(at) }, _) => {
-            format!("No action needed. Next try {}", until(now, at))
-        }
-        (Status::Retrying { at: None }, _) => "No action needed. Trying again soon".to_owned(),
-        (_, Some(at)) => format!("Checked {}", ago(now, at)),
-        (_, None) => "Not checked yet".to_owned(),
+    match (&connection.prompt, connection.checked_at) {
+        (Some(prompt), _) => match connection.status {
+            Status::Retrying { .. } if !prompt.what.contains("nothing to do") => {
+                format!("{} No action needed.", prompt.what)
+            }
+            _ => prompt.what.clone(),
+        },
+        (None, Some(at)) => format!("Checked {}", ago(now, at)),
+        (None, None) => "Not checked yet".to_owned(),
     }
 }
 

@@ -75,7 +75,7 @@ const CODES: { fault: Fault; code: string; status: string; what: RegExp; button?
     code: 'ADMIN_APPROVAL_REQUIRED',
     status: 'Waiting for admin',
     what: /allow/,
-    button: /^Try again/,
+    button: /^Send request to admin/,
   },
   {
     fault: { kind: { server_error: { status: 503 } }, at: ['api'] },

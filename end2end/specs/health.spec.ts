@@ -21,12 +21,12 @@ const manage = (page: Page) => page.getByRole('region', { name: 'Manage' });
 async function becomes(page: Page, word: string, isLive: boolean): Promise<void> {
   const patience = { timeout: 75_000, intervals: [2_000] };
   if (isLive) {
-    await expect(status(page)).toHaveText(word, patience);
+    await expect(status(page)).toContainText(word, patience);
     return;
   }
   await expect(async () => {
     await page.reload();
-    await expect(status(page)).toHaveText(word, { timeout: 500 });
+    await expect(status(page)).toContainText(word, { timeout: 500 });
   }).toPass(patience);
 }
 

@@ -135,7 +135,7 @@ for (const { name, fault, says, tag = [] } of TROUBLE) {
     await alive(page);
     await hub.sandbox.breakWith(fault);
     await check(page);
-    await expect(status(page)).toHaveText('Retrying');
+    await expect(status(page)).toContainText('Retrying at');
     await expect(prompt(page)).toContainText(says);
     await expect(prompt(page)).toContainText('No action needed.');
     await expect(prompt(page).getByRole('button', { name: /connect/i })).toHaveCount(0);

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 
 use super::page;
 use crate::{
-    model::{Prompt, Provider},
-    parts::{BrandPlate, Icon, PromptLines},
+    model::{Action, ActionKind, Details, Prompt, Provider},
+    parts::{BrandPlate, Icon, PromptLines, SupportDetails},
     paths,
     site::{Site, Theme},
 };
@@ -18,13 +18,31 @@ pub fn repair(
     theme: Theme,
     organisation: &str,
     (provider, account): (&Provider, &str),
-    prompt: &Prompt,
-    accept: &str,
+    (prompt, details): (&Prompt, Option<Details>),
+    (accept, page_of): (&str, &str),
 ) -> String {
     let title = format!("Repair {}", provider.name);
-    let label = match &prompt.action {
-        Some(action) => action.label.clone(),
-        None => format!("Reconnect {}", provider.name),
+    // What is wrong may have become something else since the mail was sent, which
+    // signing in once more does not end.
+    let button = match &prompt.action {
+        Some(Action {
+            label,
+            kind: ActionKind::Connect,
+        }) => view! {
+            <form class="lone-actions" method="post" action=accept.to_owned()>
+                <button class="btn" data-kind="primary">{label.clone()}</button>
+            </form>
+            <p class="muted">
+                {format!("This is for {organisation}. Sign in with the same account: another one is not accepted.")}
+            </p>
+        }
+        .into_any(),
+        _ => view! {
+            <a class="btn" data-kind="primary" href=page_of.to_owned()>
+                {format!("Open {} in the hub", provider.name)}
+            </a>
+        }
+        .into_any(),
     };
     page(site, theme, &title, None, || {
         view! {
@@ -32,12 +50,8 @@ pub fn repair(
                 <BrandPlate provider=provider.clone()/>
                 <h1>{provider.name.clone()} " " <span class="account">{account.to_owned()}</span></h1>
                 <PromptLines prompt=prompt.clone()/>
-                <form class="lone-actions" method="post" action=accept.to_owned()>
-                    <button class="btn" data-kind="primary">{label}</button>
-                </form>
-                <p class="muted">
-                    {format!("This is for {organisation}. Sign in with the same account: another one is not accepted.")}
-                </p>
+                {button}
+                {details.map(|details| view! { <SupportDetails details/> })}
                 <p class="muted">"You did not expect this? Close the page, and nothing happens."</p>
             </main>
         }

@@ -74,7 +74,7 @@ pub fn ConnectionHead(
         let line = seen.phase.line(&shown.provider.name);
         shown.prompt.clone().map(|prompt| {
             let Prompt { action, .. } = prompt.clone();
-            let button = action.filter(|_| may_manage).map(|action| {
+            let button = action.map(|action| {
                 view! { <PromptButton action connection=shown seen controls/> }
             });
             view! {

@@ -75,11 +75,10 @@ fn ConnectedFoot(
     controls: Controls,
 ) -> impl IntoView {
     let line = seen.phase.line(&connection.provider.name);
-    let line = match (line, &connection.prompt) {
+    let line = match line {
         _ if seen.checking => "Checking now".to_owned(),
-        (Some(line), _) => line,
-        (None, Some(prompt)) => prompt.what.clone(),
-        (None, None) => words::fact(&connection, now),
+        Some(line) => line,
+        None => words::fact(&connection, now),
     };
     let status = connection.status;
     let action = connection.prompt.clone().and_then(|prompt| prompt.action);

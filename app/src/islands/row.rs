@@ -35,24 +35,25 @@ pub fn ConnectionRow(
     let open = seen.phase.line(&connection.provider.name);
     let checking = seen.checking;
     let full = section == Section::ActionNeeded && open.is_none() && !checking;
-    let fact = match (open, &prompt) {
+    let fact = match open {
         _ if checking => "Checking now".to_owned(),
-        (Some(line), _) => line,
-        (None, Some(prompt)) => prompt.what.clone(),
-        (None, None) => words::fact(&connection, now),
+        Some(line) => line,
+        None => words::fact(&connection, now),
     };
     let lines = match prompt.clone() {
         Some(prompt) if full => Either::Left(view! { <PromptLines prompt/> }),
-        _ => Either::Right(view! { <p class="fact">{fact}</p> }),
+        _ => {
+            let checked = connection.checked_on.clone();
+            Either::Right(view! { <p class="fact" title=checked>{fact}</p> })
+        }
     };
     let action = prompt.and_then(|prompt| prompt.action);
     let subject = connection.clone();
     let button = match (action, connection.status) {
-        _ if !may_manage => EitherOf3::C(()),
         (Some(action), _) => {
             EitherOf3::A(view! { <PromptButton action connection=subject seen controls/> })
         }
-        (None, Status::NotCheckedYet) => EitherOf3::B(view! {
+        (None, Status::NotCheckedYet) if may_manage => EitherOf3::B(view! {
             <CheckForm id=subject.id label="Check now".to_owned() checking controls/>
         }),
         (None, _) => EitherOf3::C(()),

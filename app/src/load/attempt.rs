@@ -47,6 +47,7 @@ fn flow_prompt(hub: &Hub, view: &FlowView, failure: &Failure) -> Prompt {
         at: flow.consumed_at.unwrap_or(flow.created_at),
         during: During::Connecting,
         missing: &[],
+        is_operators_app: view.is_operators_app,
     };
     let remove_url = entry.and_then(|entry| entry.remove_url(&flow.variables.0));
     worded(hub, &flow.provider, remove_url, failure, &subject)
@@ -93,7 +94,7 @@ pub async fn outcome(hub: &Hub, by: By<'_>, view: &FlowView) -> Outcome {
                 details: flow
                     .failure
                     .as_ref()
-                    .map(|failure| details(failure, flow.consumed_at)),
+                    .map(|failure| details(failure, flow.consumed_at, flow.id)),
             },
         },
     }

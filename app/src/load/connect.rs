@@ -16,7 +16,7 @@ use super::{
     support, wizard,
 };
 use crate::{
-    model::{ConnectField, ConnectPage, Helper, Permission, Readiness},
+    model::{ConnectField, ConnectPage, Helper, Permission, Readiness, RequestPage},
     words as say,
 };
 
@@ -137,6 +137,16 @@ pub async fn connect_page(
                 listed.connection.name().to_owned(),
             )
         }),
+    })
+}
+
+/// What is sent to whoever can allow an app at a provider.
+pub async fn request_page(hub: &Hub, member: &Member, id: &str) -> Result<RequestPage> {
+    let request = hub.admin_request(member, id).await?;
+    Ok(RequestPage {
+        provider: super::provider(hub, id),
+        text: request.text,
+        letter: request.letter,
     })
 }
 

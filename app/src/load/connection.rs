@@ -1,13 +1,12 @@
 //! The connections of a tenant, together and each on its page.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use hub::{
     Hub, Result,
     catalog::Provider as Entry,
     connect::Listed,
     keep::{ends::EndKind, health},
+    notify::{Colleagues, right},
     people::{Action as Right, Member},
     store::{
         ConnectionId,
@@ -17,14 +16,14 @@ use hub::{
 };
 
 use super::{
-    control, details, keywords, meaning, moment, notices::help_of, preview, provider, runs, said,
+    control, details, keywords, meaning, moment, notices::help_of, preview, provider, said,
 };
 use crate::{
     model::{
         Action, ActionKind, Connection, ConnectionPage, DisconnectPage, HistoryEntry, Permission,
         Prompt, Reading, Revocation, RunsSummary, Status, Tone,
     },
-    words as say,
+    paths,
 };
 
 /// How many lines of a connection's history its page shows.
@@ -43,19 +42,61 @@ pub(super) async fn hub_with(
     attempts: &[flow::Model],
 ) -> Result<crate::model::Hub> {
     let listed = hub.connections(member).await?;
-    let paused = hub.paused_runs(member).await?;
-    let needed = hub.scopes_needed(member, &listed).await?;
-    let named = |one: &Listed| {
-        let mut shown = row(hub, one, attempts, needed_of(&needed, one));
-        let own = paused.iter().find(|(id, _)| *id == one.connection.id);
-        name_paused(&mut shown, own.map_or(0, |(_, count)| *count));
-        shown
-    };
+    let reader = Reader::new(hub, member, &listed).await?;
+    let rows = listed.iter();
     Ok(crate::model::Hub {
         now: hub.clock.now().timestamp(),
-        connections: listed.iter().map(named).collect(),
+        connections: rows.map(|one| row(hub, one, attempts, &reader)).collect(),
         may_manage: member.role().may(Right::Connect),
     })
+}
+
+/// Who reads what is said of connections, as far as that decides what they can
+/// press.
+pub(super) struct Reader<'a> {
+    member: &'a Member,
+    /// Who could, where the reader may not everything.
+    colleagues: Option<Colleagues>,
+}
+
+impl<'a> Reader<'a> {
+    /// Who reads of these connections. No statement where they may everything, or
+    /// where nothing is wrong.
+    pub async fn new(
+        hub: &Hub,
+        member: &'a Member,
+        listed: impl IntoIterator<Item = &Listed>,
+    ) -> Result<Self> {
+        let may_not = !member.role().may(Right::ManageProviderApps);
+        let is_wrong = |one: &Listed| hub.told_of(one).is_some();
+        let colleagues = match may_not && listed.into_iter().any(is_wrong) {
+            true => Some(hub.colleagues(member.tenant()).await?),
+            false => None,
+        };
+        Ok(Self { member, colleagues })
+    }
+
+    /// What the reader can press about a connection: the button that takes
+    /// `kind`, or the way to ask who may press it.
+    fn button(
+        &self,
+        listed: &Listed,
+        kind: Option<hub::prompt::ActionKind>,
+        action: Option<Action>,
+    ) -> Option<Action> {
+        let right = kind.and_then(right);
+        let Some(right) = right.filter(|right| !self.member.role().may(*right)) else {
+            return action;
+        };
+        let able = self.colleagues.as_ref()?.able(&listed.connection, right);
+        let (_, name) = able.into_iter().next()?;
+        Some(Action {
+            label: format!("Ask {name}"),
+            kind: ActionKind::Open {
+                url: paths::help(&listed.connection.id.to_string()),
+            },
+        })
+    }
 }
 
 /// What an end is called beside its date.
@@ -69,25 +110,30 @@ fn end_named(kind: EndKind) -> String {
     .to_owned()
 }
 
-/// What automations wait for of one connection.
-fn needed_of<'a>(needed: &'a BTreeMap<ConnectionId, Vec<String>>, listed: &Listed) -> &'a [String] {
-    needed.get(&listed.connection.id).map_or(&[], Vec::as_slice)
-}
-
-/// A connection as a row; `needed` are scopes that automations wait for.
 pub(super) fn row(
     hub: &Hub,
     listed: &Listed,
     attempts: &[flow::Model],
-    needed: &[String],
+    reader: &Reader<'_>,
 ) -> Connection {
-    let Listed { connection, health } = listed;
+    let Listed {
+        connection, health, ..
+    } = listed;
     let entry = hub.catalog.get(&connection.provider);
     let provider = provider(hub, &connection.provider);
-    let told = hub.told_with(listed, needed);
-    let prompt = told.map(|told| said(hub, listed, told));
+    let prompt = hub.told_of(listed).map(|told| {
+        let kind = told.prompt.action.as_ref().map(|action| action.kind);
+        let mut prompt = said(hub, listed, told);
+        prompt.action = reader.button(listed, kind, prompt.action);
+        prompt
+    });
     let prompt = match (health.status, connection.paused_at) {
-        (health::Status::Paused, Some(since)) => Some(resting(since)),
+        (health::Status::Paused, Some(since)) => {
+            let mut prompt = resting(since);
+            let may = reader.member.role().may(Right::Connect);
+            prompt.action = prompt.action.filter(|_| may);
+            Some(prompt)
+        }
         _ => prompt,
     };
     Connection {
@@ -95,6 +141,7 @@ pub(super) fn row(
         account: connection.name().to_owned(),
         status: status(health),
         checked_at: connection.last_ok_at.map(|at| at.timestamp()),
+        checked_on: connection.last_ok_at.map(|at| moment(at).text),
         prompt,
         attempt: attempts
             .iter()
@@ -142,13 +189,16 @@ pub async fn connection_page(
     let kept = hub.kept_one(member, id).await?;
     let attempts = hub.flows_under_way(member).await?;
     let history = hub.history(member, id, HISTORY).await?;
-    let paused = runs::paused(hub, member, id).await?;
-    let needed = hub
-        .scopes_needed(member, std::slice::from_ref(&kept.listed))
-        .await?;
-    let needed = needed_of(&needed, &kept.listed);
-    let mut control = control::control(hub, &kept, &attempts, needed);
-    name_paused(&mut control.connection, paused);
+    let paused = hub.paused_runs(member, id).await?;
+    let reader = Reader::new(hub, member, [&kept.listed]).await?;
+    let mut control = control::control(hub, &kept, &attempts, &reader);
+    // The page itself has the way to ask.
+    let ask = ActionKind::Open {
+        url: paths::help(&id.to_string()),
+    };
+    if let Some(prompt) = &mut control.connection.prompt {
+        prompt.action = prompt.action.take().filter(|action| action.kind != ask);
+    }
     let listed = kept.listed;
     let entry = hub.catalog.get(&listed.connection.provider);
     let asked = words(&listed.connection.scopes_asked);
@@ -173,7 +223,7 @@ pub async fn connection_page(
             .health
             .failure
             .as_ref()
-            .map(|failure| details(failure, listed.health.since)),
+            .map(|failure| details(failure, listed.health.since, listed.connection.id)),
         environment: listed.connection.environment.clone(),
         preview: preview::named_columns(hub, member, &listed),
         connected_at: moment(listed.connection.created_at),
@@ -193,17 +243,13 @@ pub async fn connection_page(
             _ => None,
         },
         reading: reading(&listed, &hub.syncs(member, id).await?),
-        history: history.iter().map(history_entry).collect(),
+        history: history
+            .iter()
+            .map(|event| history_entry(hub, &listed, event))
+            .collect(),
         may_manage: member.role().may(Right::Connect),
         help: help_of(hub, member, &listed).await?,
     })
-}
-
-/// What a failure means, where automations wait for its end.
-pub(super) fn name_paused(connection: &mut Connection, paused: i64) {
-    if let Some(prompt) = connection.prompt.as_mut().filter(|_| paused > 0) {
-        prompt.effect = Some(say::paused_runs(paused));
-    }
 }
 
 /// How a connection is read, from its newest runs.
@@ -232,7 +278,8 @@ fn is_technical(entry: Option<&Entry>, scope: &str) -> bool {
         .is_some_and(|scope| scope.technical)
 }
 
-fn history_entry(event: &event::Model) -> HistoryEntry {
+fn history_entry(hub: &Hub, listed: &Listed, event: &event::Model) -> HistoryEntry {
+    let why = hub.told_in(event, Some(&listed.connection), 0, false);
     let (what, tone) = match event.kind {
         Kind::ConnectionCreated if event.data.note.is_some() => ("Imported", Tone::Good),
         Kind::ConnectionCreated => ("Connected", Tone::Good),
@@ -266,6 +313,8 @@ fn history_entry(event: &event::Model) -> HistoryEntry {
     HistoryEntry {
         at: moment(event.at),
         what: what.to_owned(),
+        why: why.map(|prompt| prompt.why),
+        code: (event.data.failure.as_ref()).map(|failure| failure.code.as_str()),
         tone,
     }
 }
@@ -308,7 +357,7 @@ pub async fn disconnect_page(
     }
     Ok(DisconnectPage {
         ends_too,
-        paused_runs: runs::paused(hub, member, id).await?,
+        paused_runs: hub.paused_runs(member, id).await?,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

@@ -1,5 +1,6 @@
 //! How connections are kept, all of them and each.
 
+use chrono::{DateTime, Utc};
 use hub::{
     Hub, Result,
     keep::{Kept, Mends, Part},
@@ -8,8 +9,11 @@ use hub::{
     store::{ConnectionId, flow},
 };
 
-use super::{connection::row, moment, provider};
-use crate::model::{ClearPage, Control, ControlPage, Stored};
+use super::{
+    connection::{Reader, row},
+    moment, provider,
+};
+use crate::model::{ClearPage, Control, ControlPage, Failed, Stored};
 
 /// How many rows a page has.
 const ROWS: usize = 50;
@@ -22,30 +26,29 @@ pub async fn control_page(
 ) -> Result<ControlPage> {
     let attempts = hub.flows_under_way(member).await?;
     let page = hub.kept(member, after, ROWS).await?;
+    let reader = Reader::new(hub, member, page.rows.iter().map(|kept| &kept.listed)).await?;
     let rows = page.rows.iter();
     Ok(ControlPage {
         now: hub.clock.now().timestamp(),
         rows: rows
-            .map(|kept| control(hub, kept, &attempts, &[]))
+            .map(|kept| control(hub, kept, &attempts, &reader))
             .collect(),
         next: page.next.map(|id| id.to_string()),
         may_manage: member.role().may(Right::Connect),
     })
 }
 
-/// How one is kept; `needed` are scopes that automations wait for, where the
-/// page says what there is to do.
+/// How one is kept.
 pub(super) fn control(
     hub: &Hub,
     kept: &Kept,
     attempts: &[flow::Model],
-    needed: &[String],
+    reader: &Reader<'_>,
 ) -> Control {
-    let failed = kept.failed.as_ref().and_then(|event| {
-        let failure = event.data.failure.as_ref()?;
-        let connection = &kept.listed.connection;
-        let words = Prompt::of(failure, &hub.subject_of(connection, event.at));
-        Some((words.what, moment(event.at)))
+    let failed = failed(hub, kept).map(|(prompt, at)| Failed {
+        what: prompt.what,
+        why: prompt.why,
+        at: moment(at),
     });
     let stored = kept.stored.iter().map(|stored| Stored {
         part: match stored.part {
@@ -58,7 +61,7 @@ pub(super) fn control(
         ends: stored.ends_at.map(moment),
     });
     Control {
-        connection: row(hub, &kept.listed, attempts, needed),
+        connection: row(hub, &kept.listed, attempts, reader),
         alone: kept.alone_at.map(moment),
         person: kept.person_at.map(moment),
         failed,
@@ -75,6 +78,18 @@ pub(super) fn control(
         next_refresh: kept.listed.health.next_refresh_at.map(moment),
         stored: stored.collect(),
     }
+}
+
+/// What is wrong now, told already or not; else what was last told to be.
+fn failed(hub: &Hub, kept: &Kept) -> Option<(Prompt, DateTime<Utc>)> {
+    if let Some(failure) = &kept.listed.health.failure {
+        let told = hub.told_on(&kept.listed, failure);
+        return Some((told.prompt, told.since));
+    }
+    let event = kept.failed.as_ref()?;
+    let connection = Some(&kept.listed.connection);
+    let prompt = hub.told_in(event, connection, 0, false)?;
+    Some((prompt, event.data.since.unwrap_or(event.at)))
 }
 
 /// The page that says what clearing means.

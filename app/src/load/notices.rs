@@ -4,16 +4,17 @@ use hub::{
     Hub, Result,
     catalog::SignIn,
     connect::Listed,
-    notify::{Noticed, Topic},
+    failure::Failure,
+    notify::{Noticed, Topic, right},
     people::{Action as Right, Member},
-    prompt::ActionKind,
-    store::{
-        alarm::{self, Cause},
-        notice::Reason,
-    },
+    prompt::Told,
+    store::notice::Reason,
 };
 
-use super::{connection::row, moment, provider, said};
+use super::{
+    connection::{Reader, row},
+    details_of, moment, provider, said,
+};
 use crate::model::{Help, MailPage, NoticeRow, NoticesPage};
 
 /// Everything behind the bell.
@@ -68,10 +69,12 @@ async fn notice(hub: &Hub, member: &Member, noticed: Noticed) -> Result<NoticeRo
     };
     let at = told.as_ref().map_or(alarm.raised_at, |told| told.at);
     let told_of_it = hub.alarm_told(&alarm, &listed);
-    let help = help(hub, member, &alarm, &listed, asked, watching).await?;
+    let help = help(hub, member, &told_of_it, &listed, asked, watching).await?;
+    let reader = Reader::new(hub, member, [&listed]).await?;
     Ok(NoticeRow {
+        details: details_of(&listed, &told_of_it).filter(|_| !works),
         prompt: (!works).then(|| said(hub, &listed, told_of_it)),
-        connection: row(hub, &listed, &[], &[]),
+        connection: row(hub, &listed, &[], &reader),
         reason,
         at: moment(at),
         new: told.is_some_and(|told| told.read_at.is_none()),
@@ -82,40 +85,44 @@ async fn notice(hub: &Hub, member: &Member, noticed: Noticed) -> Result<NoticeRo
 /// What somebody can do about what is wrong with a connection; nothing where
 /// nothing is.
 pub(super) async fn help_of(hub: &Hub, member: &Member, listed: &Listed) -> Result<Option<Help>> {
-    let Some(alarm) = hub.alarm_of(member, listed.connection.id).await? else {
+    let alarm = hub.alarm_of(member, listed.connection.id).await?;
+    let told = match &alarm {
+        Some(alarm) => Some(hub.alarm_told(alarm, listed)),
+        // What is missing of a grant that works is nobody's alarm.
+        None => hub.told_of(listed),
+    };
+    let Some(told) = told else {
         return Ok(None);
     };
-    let asked = hub.asked_already(member, &alarm).await?;
+    let asked = match &alarm {
+        Some(alarm) => hub.asked_already(member, alarm).await?,
+        None => Vec::new(),
+    };
     let watching = hub.waits_for(member, listed.connection.id).await?;
-    let help = help(hub, member, &alarm, listed, asked, watching).await?;
+    let mut help = help(hub, member, &told, listed, asked, watching).await?;
+    // Nobody is told that a hiccup is over.
+    help.waits &= alarm.is_some();
     Ok(Some(help))
 }
 
 async fn help(
     hub: &Hub,
     member: &Member,
-    alarm: &alarm::Model,
+    told: &Told,
     listed: &Listed,
     asked: Vec<(String, chrono::DateTime<chrono::Utc>)>,
     watching: bool,
 ) -> Result<Help> {
-    let kind = hub
-        .alarm_told(alarm, listed)
-        .prompt
-        .action
-        .map(|action| action.kind);
+    let kind = told.prompt.action.as_ref().map(|action| action.kind);
     let repairers = match kind {
         Some(kind) => hub.repairers(member, &listed.connection, kind).await?,
         None => Vec::new(),
     };
-    let right = match kind {
-        Some(ActionKind::SetUp) => Right::ManageProviderApps,
-        Some(ActionKind::OpenProvider | ActionKind::Explain) => Right::Look,
-        _ => Right::Connect,
-    };
+    let needed = kind.and_then(right);
+    let heals = |failure: &Failure| kind.is_none() || failure.code.is_transient();
     let entry = hub.catalog.get(&listed.connection.provider);
     Ok(Help {
-        may_act: member.role().may(right),
+        may_act: needed.is_none_or(|right| member.role().may(right)),
         one_click: entry.is_some_and(|entry| entry.sign_in() == SignIn::OneClick),
         repairers: repairers
             .into_iter()
@@ -125,7 +132,7 @@ async fn help(
             .into_iter()
             .map(|(name, at)| (name, moment(at)))
             .collect(),
-        waits: kind.is_none() && alarm.cause != Cause::Expiring,
+        waits: told.cause.failure().is_some_and(heals),
         watching,
     })
 }

@@ -6,11 +6,10 @@ use hub::{
     connect::Listed,
     dialect::{Kind, Note, Sample},
     people::{Action, Member},
-    prompt::{During, Subject},
     store::{ConnectionId, connection::Mapping},
 };
 
-use super::{provider, worded};
+use super::{provider, said};
 use crate::model::{Preview, PreviewColumn, PreviewRows};
 
 /// Whether there is something to look at behind connections of a provider.
@@ -51,20 +50,13 @@ pub async fn preview(
     table: Option<&str>,
 ) -> Result<Preview> {
     let listed = hub.connection(member, id).await?;
-    let connection = listed.connection;
+    let connection = listed.connection.clone();
     let provider = provider(hub, &connection.provider);
     let (shown, rows) = match hub.sample(member, id, table).await {
         Ok(sample) => (sample.table.clone(), Ok(rows(sample, &connection.mapping))),
         Err(Error::Failed(failure)) => {
-            let subject = Subject {
-                provider_name: &provider.name,
-                account: Some(connection.name()),
-                at: hub.clock.now(),
-                during: During::Keeping,
-                missing: &[],
-            };
-            let prompt = worded(hub, &connection.provider, None, &failure, &subject);
-            (None, Err(prompt))
+            let told = hub.told_on(&listed, &failure);
+            (None, Err(said(hub, &listed, told)))
         }
         Err(error) => return Err(error),
     };

@@ -5,10 +5,7 @@ use hub::{
     connect::Listed,
     people::Member,
     runs::policies::Source,
-    store::{
-        ConnectionId,
-        run::{self, Filter, Status},
-    },
+    store::run::{self, Filter, Status},
 };
 
 use super::{moment, provider, remade};
@@ -69,7 +66,7 @@ fn row(hub: &Hub, run: &run::Model, listed: &[Listed]) -> RunRow {
     };
     let shown = matches!(run.status, Status::Paused | Status::Failed);
     let prompt = hub
-        .run_prompt(run, account.as_deref())
+        .run_prompt(run, connection)
         .filter(|_| shown)
         .map(|words| remade(hub, &run.provider, None, None, words));
     RunRow {
@@ -83,13 +80,6 @@ fn row(hub: &Hub, run: &run::Model, listed: &[Listed]) -> RunRow {
         prompt,
         policy: run.policy.clone(),
     }
-}
-
-/// How many runs of a connection wait.
-pub(super) async fn paused(hub: &Hub, member: &Member, id: ConnectionId) -> Result<i64> {
-    let counts = hub.paused_runs(member).await?;
-    let own = counts.into_iter().find(|(connection, _)| *connection == id);
-    Ok(own.map_or(0, |(_, count)| count))
 }
 
 /// The page of the rules for automations.

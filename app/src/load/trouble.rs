@@ -25,6 +25,7 @@ pub async fn troubles(hub: &Hub, member: &Member) -> Result<Vec<Trouble>> {
             at: hub.clock.now(),
             during: During::Keeping,
             missing: &[],
+            is_operators_app: false,
         };
         let words = prompt::Prompt::of(&failure, &subject);
         lines.push(Trouble {

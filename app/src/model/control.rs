@@ -24,8 +24,8 @@ pub struct Control {
     pub alone: Option<Moment>,
     /// When a person last signed in for it.
     pub person: Option<Moment>,
-    /// What went wrong last, and when.
-    pub failed: Option<(String, Moment)>,
+    /// What went wrong last, or is wrong now.
+    pub failed: Option<Failed>,
     /// Whether it goes on without a person, in words.
     pub mends: &'static str,
     /// When it is checked next.
@@ -34,6 +34,17 @@ pub struct Control {
     pub next_refresh: Option<Moment>,
     /// What is stored of it.
     pub stored: Vec<Stored>,
+}
+
+/// The last failure of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What happened.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// Since when, or when it was.
+    pub at: Moment,
 }
 
 /// One sealed part of what is stored.

@@ -1,6 +1,6 @@
 //! What is behind the bell, and what a person wants to be mailed.
 
-use super::{Connection, Moment, Prompt};
+use super::{Connection, Details, Moment, Prompt};
 
 /// Everything behind the bell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct NoticeRow {
     pub connection: Connection,
     /// What is wrong; none where it works again.
     pub prompt: Option<Prompt>,
+    /// What support needs to know of it.
+    pub details: Option<Details>,
     /// Why the person is told, where that is not plain.
     pub reason: Option<String>,
     /// Since when.

@@ -364,7 +364,15 @@ fn History(now: i64, history: Vec<HistoryEntry>) -> impl IntoView {
             let said = words::ago(now, entry.at.unix);
             view! {
                 <li data-tone=tone>
-                    <span>{entry.what}</span>
+                    <div>
+                        <span>{entry.what}</span>
+                        {entry.why.map(|why| view! {
+                            <p class="fact">
+                                {why}
+                                {entry.code.map(|code| view! { " " <code>{code}</code> })}
+                            </p>
+                        })}
+                    </div>
                     <Time moment=entry.at said/>
                 </li>
             }

@@ -3,9 +3,11 @@
 use leptos::prelude::*;
 
 use crate::{
-    model::{ClearPage, Control, ControlPage, Moment, Status, Stored},
+    model::{ClearPage, Control, ControlPage, Failed, Moment, Status, Stored},
     parts::{BrandPlate, Confirm, Icon, SettingsFrame, StatusWord, Time, form::ProblemSummary},
-    paths, words,
+    paths,
+    site::Site,
+    words,
 };
 
 /// What clearing means, before it happens.
@@ -66,6 +68,7 @@ pub fn ControlView(
         may_manage,
     } = page;
     let none = rows.is_empty();
+    let live = use_context::<Site>().map(|site| site.live_js);
     let rows = rows
         .into_iter()
         .map(|control| view! { <Row now control may_manage/> })
@@ -80,7 +83,7 @@ pub fn ControlView(
                      Repair first: it needs nobody, and nothing is lost by trying."
                 </p>
             </div>
-            <div class="stack">
+            <div class="stack" id="kept" data-live>
                 {match none {
                     true => view! {
                         <div class="empty">
@@ -95,6 +98,7 @@ pub fn ControlView(
                     <p><a class="btn" data-kind="plain" href=paths::control_after(&after)>"Show more"</a></p>
                 })}
             </div>
+            <script src=live defer></script>
         </SettingsFrame>
     }
 }
@@ -148,8 +152,12 @@ pub fn KeptFacts(
         ..
     } = control;
     let failed = match failed {
-        Some((_, moment)) if is_said => at(now, Some(moment), ""),
-        Some((what, _)) => what.into_any(),
+        Some(failed) if is_said => at(now, Some(failed.at), ""),
+        Some(Failed {
+            what,
+            why,
+            at: since,
+        }) => view! { {what} " " {why} " " {at(now, Some(since), "")} }.into_any(),
         None => "Never".into_any(),
     };
     let stored = match stored.is_empty() {

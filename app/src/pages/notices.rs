@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use crate::{
     model::{NoticeRow, NoticesPage},
     parts::{
-        BrandPlate, Current, Frame, HelpLines, Icon, PlainButton, PromptLines, Time,
-        form::ProblemSummary,
+        BrandPlate, Current, Frame, HelpLines, Icon, PlainButton, PromptLines, SupportDetails,
+        Time, form::ProblemSummary,
     },
     paths,
     site::Site,
@@ -92,6 +92,7 @@ fn Notice(now: i64, row: NoticeRow) -> impl IntoView {
     let NoticeRow {
         connection,
         prompt,
+        details,
         reason,
         at,
         new,
@@ -130,6 +131,7 @@ fn Notice(now: i64, row: NoticeRow) -> impl IntoView {
                     {button}
                     <HelpLines id help now back="notices"/>
                 </div>
+                {details.map(|details| view! { <SupportDetails details/> })}
             </div>
         </li>
     }

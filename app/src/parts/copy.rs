@@ -18,11 +18,26 @@ pub fn Copyable(
     view! {
         <div class="copyable">
             <code class="copyable-value">{value.clone()}</code>
-            <button type="button" class="btn" data-kind="plain" data-copy=value hidden>
-                <Icon name="copy"/>
-                <span data-copy-word>"Copy"</span>
-                <span class="visually-hidden">{format!(" {what}")}</span>
-            </button>
+            <CopyButton value what/>
         </div>
+    }
+}
+
+/// The button alone.
+#[component]
+pub fn CopyButton(
+    /// What it copies; without it, what is read in the element before it.
+    #[prop(into, optional)]
+    value: String,
+    /// What that is, for the button's name.
+    #[prop(into)]
+    what: String,
+) -> impl IntoView {
+    view! {
+        <button type="button" class="btn" data-kind="plain" data-copy=value hidden>
+            <Icon name="copy"/>
+            <span data-copy-word>"Copy"</span>
+            <span class="visually-hidden">{format!(" {what}")}</span>
+        </button>
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Icon;
+use super::{Icon, copy::CopyButton};
 use crate::model::Details;
 
 /// What support needs to know, on demand.
@@ -11,30 +11,29 @@ pub fn SupportDetails(
     /// The facts.
     details: Details,
 ) -> impl IntoView {
+    let lines = details.lines();
+    let facts = lines
+        .into_iter()
+        .map(|(name, value)| {
+            view! {
+                <div>
+                    <dt>{name}</dt>
+                    <dd>{match name {
+                        "Code" | "Detail" | "Reference" => view! { <code>{value}</code> }.into_any(),
+                        _ => value.into_any(),
+                    }}</dd>
+                </div>
+            }
+        })
+        .collect_view();
     view! {
         <details class="disclosure">
             <summary>
                 <Icon name="chevron-right"/>
                 "Details for support"
             </summary>
-            <dl class="facts">
-                <div>
-                    <dt>"Code"</dt>
-                    <dd><code>{details.code}</code></dd>
-                </div>
-                {details.at.map(|at| view! {
-                    <div>
-                        <dt>"Noticed"</dt>
-                        <dd>{at.text}</dd>
-                    </div>
-                })}
-                {details.provider_text.map(|text| view! {
-                    <div>
-                        <dt>"The provider said"</dt>
-                        <dd>{text}</dd>
-                    </div>
-                })}
-            </dl>
+            <dl class="facts">{facts}</dl>
+            <CopyButton what="details for support"/>
         </details>
     }
 }

@@ -142,7 +142,7 @@ pub fn PlainButton(
         ActionKind::SetUp { app } => link(paths::provider_app(&app), false, label),
         ActionKind::Resume => link(paths::rest(&id), false, label),
         ActionKind::Open { url } => {
-            let away = !url.starts_with('/');
+            let away = url.starts_with("https:");
             link(url, away, label)
         }
     })

@@ -25,7 +25,7 @@ mod time;
 #[cfg(feature = "ssr")]
 pub use confirm::{Confirm, EndsToo};
 #[cfg(feature = "ssr")]
-pub use copy::Copyable;
+pub use copy::{CopyButton, Copyable};
 #[cfg(feature = "ssr")]
 pub use details::SupportDetails;
 #[cfg(feature = "ssr")]

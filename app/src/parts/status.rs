@@ -23,7 +23,7 @@ pub fn StatusWord(
     view! {
         <span class="status" data-tone=tone>
             {icon}
-            <span>{words::status(status)}</span>
+            <span>{words::status_now(status)}</span>
         </span>
     }
 }

@@ -108,6 +108,14 @@ impl FailureCode {
                 | Self::HubInternal
         )
     }
+
+    /// Whether nobody here can do anything about it, however long it lasts.
+    pub fn is_others(self) -> bool {
+        matches!(
+            self,
+            Self::SignInSlow | Self::ConnectorAuthSelectorChanged | Self::ProviderLimitedOrDown
+        )
+    }
 }
 
 /// Whether the provider said so, or we concluded it.

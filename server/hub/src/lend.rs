@@ -16,6 +16,7 @@ use crate::{
         schedule::{self, Life},
     },
     people::{Authority, Host, Scope},
+    prompt::Prompt,
     secret::Secret,
     store::{
         ConnectionId, Reach,
@@ -47,14 +48,12 @@ pub struct Lent {
     pub account_label: String,
 }
 
-/// Why no token was lent, with the connection it is about.
+/// Why no token was lent.
 pub struct Withheld {
     /// What failed.
     pub failure: Failure,
-    /// The provider's id in the catalog.
-    pub provider: String,
-    /// The account, as a person calls it.
-    pub account_label: String,
+    /// The same in words, as of the connection everywhere.
+    pub prompt: Prompt,
 }
 
 /// Who wants to borrow which token: what the one SELECT found of both.
@@ -155,7 +154,7 @@ impl Hub {
         };
         let stored = match answer {
             Ok(stored) => stored,
-            Err(withheld) => return Ok(Err(withheld)),
+            Err(failure) => return Ok(Err(self.withheld(&host, id, failure).await?)),
         };
         let place = Place::credential(host.tenant(), id, slot, "access", stored.version);
         let access_token = self.vault.open(place, &stored.access_sealed).await?;
@@ -168,7 +167,7 @@ impl Hub {
                 credentials: None,
                 request: None,
             }),
-            Err(failure) => return Ok(Err(stored.withheld(failure))),
+            Err(failure) => return Ok(Err(self.withheld(&host, id, failure).await?)),
         };
         self.reads.note(host.tenant(), key, id, now, host.origin());
         Ok(Ok(Lent {
@@ -184,15 +183,28 @@ impl Hub {
         }))
     }
 
+    /// Puts into words why no token is lent.
+    async fn withheld(&self, host: &Host, id: ConnectionId, failure: Failure) -> Result<Withheld> {
+        let listed = self.one(host.tenant(), id).await?;
+        let told = self.told_on(&listed, &failure);
+        let retry_at = failure.retry_at;
+        let known = told.cause.failure().cloned().unwrap_or(failure);
+        let retry_at = retry_at.or(known.retry_at);
+        Ok(Withheld {
+            failure: known.with_retry_at(retry_at),
+            prompt: told.prompt,
+        })
+    }
+
     async fn make_ready(
         &self,
         stored: Stored,
         id: ConnectionId,
         slot: &str,
         now: DateTime<Utc>,
-    ) -> Result<Result<Stored, Withheld>> {
+    ) -> Result<Result<Stored, Failure>> {
         if let Some(failure) = stored.ended() {
-            return Ok(Err(stored.withheld(failure)));
+            return Ok(Err(failure));
         }
         let renewal = self.renew(id, slot, Need::Now).await;
         let failure = match &*renewal {
@@ -209,7 +221,7 @@ impl Hub {
         if alive && leaves_token_usable(failure.code) {
             return Ok(Ok(stored));
         }
-        Ok(Err(stored.withheld(failure)))
+        Ok(Err(failure))
     }
 }
 
@@ -295,14 +307,6 @@ impl Stored {
             },
             version: row.version,
             ..self
-        }
-    }
-
-    fn withheld(self, failure: Failure) -> Withheld {
-        Withheld {
-            failure,
-            provider: self.provider,
-            account_label: self.label,
         }
     }
 }

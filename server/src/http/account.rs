@@ -25,7 +25,7 @@ use hub::{
     Error, Hub,
     failure::{Failure, FailureCode},
     people::{Action, Member, NewOwner, Scope, SignedIn},
-    prompt::{During, Subject},
+    prompt::{During, Prompt, Subject},
     secret::Secret,
 };
 use serde::Deserialize;
@@ -159,8 +159,10 @@ fn slow(
             at: shared.hub.clock.now(),
             during: During::Connecting,
             missing: &[],
+            is_operators_app: false,
         };
-        return super::problem::Problem::failed(failure, &subject).into_response();
+        let prompt = Prompt::of(failure, &subject);
+        return super::problem::Problem::failed(failure, prompt, subject.at).into_response();
     }
     let prompt = load::prompt_of_failure(&shared.hub, failure);
     let page = documents::sign_in_again(&shared.site, viewer.theme, prompt, email, next);

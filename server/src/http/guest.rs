@@ -93,9 +93,12 @@ fn mailed(shared: &Shared, viewer: &Viewer, link: &MailedLink, secret: &str) -> 
             told,
         } => {
             let (provider, account) = load::mailed(&shared.hub, listed);
+            let details = load::details_of(listed, told);
             let prompt = load::said(&shared.hub, listed, told.as_ref().clone());
             let of = (&provider, account.as_str());
-            documents::repair(site, theme, organisation, of, &prompt, &paths::link(secret))
+            let page = paths::connection(&listed.connection.id.to_string());
+            let ways = (&*paths::link(secret), &*page);
+            documents::repair(site, theme, organisation, of, (&prompt, details), ways)
         }
         MailedLink::Over { listed, works } => {
             let (provider, _) = load::mailed(&shared.hub, listed);

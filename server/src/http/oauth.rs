@@ -357,6 +357,11 @@ async fn come_back(
             };
             (jar.remove(gone(&name)), Redirect::to(&next)).into_response()
         }
+        // Sent there by a letter: nobody here waits for them.
+        Ok(Finished::NoFlow(_)) if hub.is_approval(&app, &params) => {
+            let provider = app::load::provider_of_app(hub, &app);
+            Html(documents::allowed(&shared.site, viewer.theme, &provider)).into_response()
+        }
         Ok(Finished::NoFlow(_)) => Redirect::to(NO_FLOW).into_response(),
         Err(error) => pages::error(&shared, &viewer, error),
     }

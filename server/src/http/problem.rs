@@ -253,8 +253,7 @@ impl Problem {
     }
 
     /// A failure of a connection, with its code, prompt and time to come back.
-    pub fn failed(failure: &Failure, subject: &Subject<'_>) -> Self {
-        let prompt = Prompt::of(failure, subject);
+    pub fn failed(failure: &Failure, prompt: Prompt, now: DateTime<Utc>) -> Self {
         let status = match failure.code {
             FailureCode::ProviderLimitedOrDown
             | FailureCode::NetworkOrTimeout
@@ -266,9 +265,7 @@ impl Problem {
         };
         Self {
             detail: Some(prompt.why.clone()),
-            retry_after_s: failure
-                .retry_at
-                .map(|at| (at - subject.at).num_seconds().max(1)),
+            retry_after_s: failure.retry_at.map(|at| (at - now).num_seconds().max(1)),
             ..Self::new(status, "connection-failed", &prompt.what)
         }
         .about(failure, prompt)
@@ -326,8 +323,9 @@ impl From<Error> for Problem {
                     at: failure.retry_at.unwrap_or_default(),
                     during: During::Connecting,
                     missing: &[],
+                    is_operators_app: false,
                 };
-                Self::failed(&failure, &subject)
+                Self::failed(&failure, Prompt::of(&failure, &subject), subject.at)
             }
             error if error.is_away() => {
                 tracing::error!(%error, "a request met no database");

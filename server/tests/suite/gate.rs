@@ -53,6 +53,7 @@ pub const ROUTES: &[(&str, &str, Body)] = &[
     ("GET", "/assets/{file}", Nothing),
     ("GET", "/connect/{provider}", Nothing),
     ("POST", "/connect/{provider}", Form("field.api_key=x")),
+    ("GET", "/connect/{provider}/request", Nothing),
     ("GET", "/hooks/{app}", Nothing),
     ("POST", "/hooks/{app}", Json("{}")),
     ("DELETE", "/oauth/callback/{app}", Json("{}")),

@@ -5,7 +5,7 @@ use hub::{people::Scope, store::audit_chain};
 use reqwest::StatusCode;
 use sandbox::{Endpoint, Fault, Rotation};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::World;
 
@@ -291,4 +291,57 @@ async fn another_tenants_connection_does_not_exist() {
     assert!(hub.rename(&stranger, id, "mine").await.is_err());
     assert!(hub.disconnect(&stranger, id).await.is_err());
     assert_eq!(host.token(id).await.0, StatusCode::OK);
+}
+
+/// The same trouble is told in the same words and of the same time, whoever asks.
+#[tokio::test]
+async fn every_surface_says_the_same_of_the_same_trouble() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    world.shop.revoke_all();
+    hub.check(world.member(), id).await.unwrap();
+    let known = host.seen(id).await["prompt"].take();
+    world.advance(TimeDelta::hours(3));
+    let (_, withheld) = host.token(id).await;
+    assert_eq!(withheld["prompt"], known);
+    let path = format!("/v1/connections/{id}/test");
+    let tested: Value = host.post(&path, json!({})).await.json().await.unwrap();
+    assert_eq!(tested["prompt"], known);
+
+    let body = json!({ "connection": id, "action": "orders.update" });
+    let run: Value = host.post("/v1/runs", body).await.json().await.unwrap();
+    assert_eq!(run["status"], "paused");
+    let known = host.seen(id).await["prompt"].take();
+    assert_eq!(known["effect"], "1 run is paused. Nothing was lost.");
+    assert_eq!(run["prompt"], known);
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    assert_eq!(host.json(&path).await["prompt"], known);
+    assert_eq!(host.token(id).await.1["prompt"], known);
+    let events = host.json("/v1/events").await;
+    let of = |kind: &str| {
+        let all = events["data"].as_array().unwrap().iter();
+        let found = all.filter(|event| event["type"] == kind).next_back();
+        found.expect(kind)["data"]["prompt"].clone()
+    };
+    for kind in ["connection.action_required", "run.paused"] {
+        assert_eq!(of(kind), known, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_heal_has_no_button_wherever_it_is_told() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let silent = Fault::cut_connection();
+    world.shop.set_faults(silent.into());
+    world.advance(TimeDelta::hours(2));
+    let (status, withheld) = host.token(id).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{withheld}");
+    let known = host.seen(id).await;
+    assert_eq!(known["status"], "retrying");
+    assert_eq!(known["prompt"]["action"], Value::Null);
+    assert_eq!(withheld["prompt"], known["prompt"]);
 }

@@ -2,7 +2,11 @@
 //! need no second process image (the crash tests are in `crash.rs`).
 
 use chrono::TimeDelta;
-use hub::store::{credential, event::Kind, refresh_attempt};
+use hub::store::{
+    credential,
+    event::{self, Kind},
+    refresh_attempt,
+};
 use reqwest::StatusCode;
 use sandbox::{Endpoint, ExpiresIn, Fault, FaultKind, Garbage, Grace, Rotation};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
@@ -17,8 +21,14 @@ async fn row(world: &World, id: hub::store::ConnectionId) -> credential::Model {
 }
 
 async fn kinds(world: &World, id: hub::store::ConnectionId) -> Vec<Kind> {
-    let history = world.app.hub.history(world.member(), id, 50).await.unwrap();
-    history.into_iter().rev().map(|event| event.kind).collect()
+    let tenant = world.member().tenant();
+    let all = event::after(world.app.hub.store.db(), tenant, 0, 500).await;
+    all.unwrap()
+        .into_iter()
+        .filter(|event| event.connection_id == Some(id))
+        .map(|event| event.kind)
+        .filter(|kind| !matches!(kind, Kind::FlowChanged | Kind::ConnectionChanged))
+        .collect()
 }
 
 #[tokio::test]

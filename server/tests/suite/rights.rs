@@ -88,6 +88,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/wish", Least(Role::Viewer)),
     ("GET", "/assets/{file}", Nothing),
     ("GET", "/connect/{provider}", Least(Role::Viewer)),
+    ("GET", "/connect/{provider}/request", Least(Role::Viewer)),
     ("POST", "/connect/{provider}", Least(Role::Member)),
     ("GET", "/connections/{id}", Least(Role::Viewer)),
     ("GET", "/connections/{id}/clear", Least(Role::Viewer)),

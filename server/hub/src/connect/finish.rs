@@ -131,6 +131,14 @@ impl Hub {
             .map_err(|_| Error::Conflict("the callback was interrupted"))?
     }
 
+    /// Whether a callback that belongs to no flow says that an administrator
+    /// allowed the app: they were sent there by a letter.
+    pub fn is_approval(&self, app: &str, params: &[(String, String)]) -> bool {
+        let is_stateless = !params.iter().any(|(name, _)| name == "state");
+        let mut of_app = self.catalog.iter().filter(|entry| entry.app_id == app);
+        is_stateless && of_app.any(|entry| is_approval(entry, params))
+    }
+
     /// The verifier, if this browser, session, person, tenant and provider are
     /// the ones the flow was started with.
     async fn bound_verifier(

@@ -1,5 +1,7 @@
 //! Looking at connections and flows, and naming them.
 
+use std::collections::HashMap;
+
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::Change;
@@ -9,7 +11,11 @@ use crate::{
     hub::Hub,
     keep::health::{Health, Status, health, may_heal},
     people::{Action, By, Host, Member, Scope},
-    store::{ConnectionId, Owner, TenantId, connection, credential, event, flow, provider_trouble},
+    prompt::{Cause, is_about_app},
+    store::{
+        ConnectionId, Owner, TenantId, connection, credential, event, flow, provider_app,
+        provider_trouble, run,
+    },
 };
 
 /// Providers in trouble, by id.
@@ -22,6 +28,14 @@ pub struct Listed {
     pub connection: connection::Model,
     /// What follows from them.
     pub health: Health,
+    /// How many runs wait for it. They are counted where something is said of
+    /// it, and nowhere else.
+    pub paused_runs: i64,
+    /// Scopes that it lacks and runs wait for; looked up for members.
+    pub needed: Vec<String>,
+    /// Whether only whoever runs this hub can change its provider app; looked up
+    /// where that is what is wrong.
+    pub is_operators_app: bool,
 }
 
 /// A flow as its opener sees it.
@@ -33,6 +47,9 @@ pub struct FlowView {
     pub expired: bool,
     /// The name of the connection it repairs, if it repairs one.
     pub repairs: Option<String>,
+    /// Whether only whoever runs this hub can change its provider app; looked up
+    /// where that is what it failed of.
+    pub is_operators_app: bool,
 }
 
 /// A piece of the tenant's list.
@@ -47,12 +64,14 @@ impl Hub {
     /// The tenant's connections, newest first.
     pub async fn connections(&self, member: &Member) -> Result<Vec<Listed>> {
         member.may(Action::Look)?;
-        self.listed(member.tenant()).await
+        let mut listed = self.listed(member.tenant()).await?;
+        self.look_for_needs(member.tenant(), &mut listed).await?;
+        Ok(listed)
     }
 
     /// A page of them for a host application: those with `status`, after
-    /// `after`. One statement, however many there are, and one more where
-    /// something fails that may heal.
+    /// `after`. One statement, however many there are, and up to three more
+    /// where something fails.
     pub async fn connections_of_host(
         &self,
         host: &Host,
@@ -73,6 +92,7 @@ impl Hub {
             .collect();
         let is_last = connections.len() <= limit;
         connections.truncate(limit);
+        self.look_around(host.tenant(), &mut connections).await?;
         Ok(Page {
             next: match is_last {
                 true => None,
@@ -159,7 +179,16 @@ impl Hub {
             Some(id) => connection::of_tenant(self.store.db(), flow.tenant_id, id).await?,
             None => None,
         };
+        let failure = flow.failure.as_ref();
+        let is_operators_app = match failure.is_some_and(is_about_app) {
+            true => {
+                let own = provider_app::of_tenant(self.store.db(), flow.tenant_id).await?;
+                self.is_operators_app(&flow.provider, &own)
+            }
+            false => false,
+        };
         Ok(FlowView {
+            is_operators_app,
             expired: flow.status == flow::Status::Waiting && flow.expires_at <= self.clock.now(),
             repairs: repairs.map(|connection| connection.name().to_owned()),
             flow,
@@ -172,7 +201,7 @@ impl Hub {
             .order_by_desc(connection::Column::CreatedAt)
             .all(self.store.db())
             .await?;
-        let mut credentials = std::collections::HashMap::<_, Vec<_>>::new();
+        let mut credentials = HashMap::<_, Vec<_>>::new();
         let rows = credential::Entity::find()
             .filter(credential::Column::TenantId.eq(tenant))
             .all(self.store.db())
@@ -185,13 +214,67 @@ impl Hub {
             may_heal(row, own.map_or(&[], Vec::as_slice))
         });
         let troubles = self.troubles_if(may_matter).await?;
-        Ok(connections
+        let mut listed: Vec<_> = connections
             .into_iter()
             .map(|connection| {
                 let rows = credentials.remove(&connection.id).unwrap_or_default();
                 self.with_health(connection, &rows, &troubles)
             })
-            .collect())
+            .collect();
+        self.look_around(tenant, &mut listed).await?;
+        Ok(listed)
+    }
+
+    /// The tenant's connections that these runs use, by id.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn connections_of_runs(
+        &self,
+        host: &Host,
+        runs: &[run::Model],
+    ) -> Result<HashMap<ConnectionId, Listed>> {
+        host.may(Scope::TokensRead)
+            .or_else(|_| host.may(Scope::ConnectionsRead))?;
+        let waits = runs.iter().filter(|run| run.failure.is_some());
+        let ids = waits.map(|run| run.connection_id).collect();
+        self.some(host.tenant(), ids).await
+    }
+
+    /// Those of the tenant among `ids`, by id.
+    pub(crate) async fn some(
+        &self,
+        tenant: TenantId,
+        mut ids: Vec<ConnectionId>,
+    ) -> Result<HashMap<ConnectionId, Listed>> {
+        let db = self.store.db();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut tokens = HashMap::<_, Vec<_>>::new();
+        let rows = credential::Entity::find()
+            .filter(credential::Column::TenantId.eq(tenant))
+            .filter(credential::Column::ConnectionId.is_in(ids.clone()))
+            .all(db)
+            .await?;
+        for row in rows {
+            tokens.entry(row.connection_id).or_default().push(row);
+        }
+        let rows = connection::some_of_tenant(db, tenant, ids).await?;
+        let may_matter = rows.iter().any(|row| {
+            let of_it = tokens.get(&row.id);
+            may_heal(row, of_it.map_or(&[], Vec::as_slice))
+        });
+        let troubles = self.troubles_if(may_matter).await?;
+        let listed = rows.into_iter().map(|row| {
+            let of_it = tokens.remove(&row.id).unwrap_or_default();
+            (row.id, self.with_health(row, &of_it, &troubles))
+        });
+        let mut listed: HashMap<_, _> = listed.collect();
+        self.look_around(tenant, listed.values_mut()).await?;
+        Ok(listed)
     }
 
     pub(crate) async fn one(&self, tenant: TenantId, id: ConnectionId) -> Result<Listed> {
@@ -200,7 +283,56 @@ impl Hub {
             .ok_or(Error::NotFound)?;
         let rows = credential::of_connection(self.store.db(), id).await?;
         let troubles = self.troubles_if(may_heal(&connection, &rows)).await?;
-        Ok(self.with_health(connection, &rows, &troubles))
+        let mut listed = self.with_health(connection, &rows, &troubles);
+        self.look_around(tenant, std::slice::from_mut(&mut listed))
+            .await?;
+        Ok(listed)
+    }
+
+    /// Adds what is said of connections besides their health: the runs that wait
+    /// for what is wrong, and whose provider app it is. No statement where
+    /// nothing is said.
+    pub(crate) async fn look_around<'a>(
+        &self,
+        tenant: TenantId,
+        listed: impl IntoIterator<Item = &'a mut Listed>,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let mut said: Vec<_> = listed
+            .into_iter()
+            .filter_map(|one| Some((Cause::of(one, now)?, one)))
+            .collect();
+        let only = match &said[..] {
+            [] => return Ok(()),
+            [(_, one)] => Some(one.connection.id),
+            _ => None,
+        };
+        let db = self.store.db();
+        if said.iter().any(|(cause, _)| cause.failure().is_some()) {
+            let paused = run::paused_counts(db, tenant, only).await?;
+            let paused: HashMap<_, _> = paused.into_iter().collect();
+            for (_, one) in &mut said {
+                one.paused_runs = paused.get(&one.connection.id).copied().unwrap_or(0);
+            }
+        }
+        said.retain(|(cause, _)| cause.is_about_app());
+        if said.is_empty() {
+            return Ok(());
+        }
+        let own = provider_app::of_tenant(db, tenant).await?;
+        for (_, one) in said {
+            one.is_operators_app = self.is_operators_app(&one.connection.provider, &own);
+        }
+        Ok(())
+    }
+
+    /// Whether the app of a provider is the operator's, for a tenant that has
+    /// entered `own`.
+    pub(crate) fn is_operators_app(&self, provider: &str, own: &[provider_app::Model]) -> bool {
+        self.catalog.get(provider).is_some_and(|entry| {
+            let app = &entry.app_id;
+            self.operator_apps.contains_key(app) && !own.iter().any(|row| row.app == *app)
+        })
     }
 
     /// The same, unless it does not matter: none of those that are looked at
@@ -226,6 +358,12 @@ impl Hub {
         let provider = self.catalog.get(&connection.provider);
         let trouble = troubles.get(&connection.provider);
         let health = health(&connection, rows, provider, trouble, self.clock.now());
-        Listed { connection, health }
+        Listed {
+            connection,
+            health,
+            paused_runs: 0,
+            needed: Vec::new(),
+            is_operators_app: false,
+        }
     }
 }

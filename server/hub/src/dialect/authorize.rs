@@ -99,6 +99,7 @@ impl Dialect {
 
 impl Dialect {
     /// The address to send an administrator to, who allows the app for everybody.
+    /// It carries no state where nobody waits for them to come back.
     ///
     /// # Errors
     /// [`DialectError`] when the provider has none.
@@ -116,7 +117,9 @@ impl Dialect {
         };
         query.add("client_id", &app.client_id);
         query.add("redirect_uri", ask.redirect_uri);
-        query.add("state", ask.state.expose());
+        if !ask.state.expose().is_empty() {
+            query.add("state", ask.state.expose());
+        }
         for (param, names) in scopes_by_param(provider, entry, ask.scopes) {
             query.add_scopes(&param, &names);
         }

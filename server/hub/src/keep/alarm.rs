@@ -88,7 +88,7 @@ impl Hub {
         };
         let now = self.clock.now();
         let credentials = credential::of_connection(db, id).await?;
-        let failure = worst(&connection, &credentials).map(|(failure, _)| failure);
+        let (failure, since) = worst(&connection, &credentials).unzip();
         let end = self
             .catalog
             .get(&connection.provider)
@@ -124,6 +124,13 @@ impl Hub {
         let tells_at = end.map(|end| end.at - WARN).filter(|at| *at > now);
         let sooner = tells_at.filter(|at| connection.next_check_at.is_some_and(|next| *at < next));
         let is_told = before != after || self.has_lost_its_alarm(db, &connection).await?;
+        if !is_told {
+            // What nobody could do anything about may have become what somebody
+            // can, within one alarm.
+            if let (Some(Alarm::Degraded), Some(failure)) = (after, &failure) {
+                raised::call_if_theirs(db, tenant, id, failure, now).await?;
+            }
+        }
         if !is_told && sooner.is_none() {
             return Ok(());
         }
@@ -147,7 +154,7 @@ impl Hub {
             .await?;
         }
         if let Some(alarm) = after {
-            let (kind, data) = told(alarm, failure, end);
+            let (kind, data) = told(alarm, failure, since.flatten(), end);
             self.tell(db, &connection, kind, data).await?;
         }
         Ok(())
@@ -168,9 +175,15 @@ impl Hub {
     }
 }
 
-fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind, event::Data) {
+fn told(
+    alarm: Alarm,
+    failure: Option<Failure>,
+    since: Option<DateTime<Utc>>,
+    end: Option<KnownEnd>,
+) -> (Kind, event::Data) {
     let data = event::Data {
         failure,
+        since,
         ..Default::default()
     };
     match alarm {
@@ -180,6 +193,7 @@ fn told(alarm: Alarm, failure: Option<Failure>, end: Option<KnownEnd>) -> (Kind,
             Kind::ConnectionExpiring,
             event::Data {
                 ends_at: end.map(|end| end.at),
+                ends_because: end.map(|end| end.kind.as_str().to_owned()),
                 certificate: end.and_then(|end| end.kind.certificate()),
                 ..Default::default()
             },

@@ -118,7 +118,10 @@ impl Hub {
         let connection = connection.ok_or(crate::Error::NotFound)?;
         let row = (connection, credential::of_connection(db, id).await?);
         let mut rows = self.with_control(member.tenant(), vec![row]).await?;
-        rows.pop().ok_or(crate::Error::NotFound)
+        let mut kept = rows.pop().ok_or(crate::Error::NotFound)?;
+        let listed = std::slice::from_mut(&mut kept.listed);
+        self.look_for_needs(member.tenant(), listed).await?;
+        Ok(kept)
     }
 
     async fn with_control(
@@ -145,7 +148,7 @@ impl Hub {
             .collect();
         let may_matter = rows.iter().any(|(row, all)| may_heal(row, all));
         let troubles = self.troubles_if(may_matter).await?;
-        Ok(rows
+        let mut kept: Vec<_> = rows
             .into_iter()
             .map(|(connection, credentials)| {
                 let id = connection.id;
@@ -175,7 +178,10 @@ impl Hub {
                     listed,
                 }
             })
-            .collect())
+            .collect();
+        let listed = kept.iter_mut().map(|kept| &mut kept.listed);
+        self.look_around(tenant, listed).await?;
+        Ok(kept)
     }
 }
 

@@ -55,6 +55,11 @@ impl EndKind {
         }
     }
 
+    /// Read from that word.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// Whose certificate it is that ends, where one does.
     pub fn certificate(self) -> Option<Whose> {
         match self {

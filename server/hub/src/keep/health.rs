@@ -185,10 +185,7 @@ pub fn is_stale(at: DateTime<Utc>, every: TimeDelta, now: DateTime<Utc>) -> bool
 fn status_of(code: FailureCode, told: Option<Alarm>) -> Status {
     let has_lasted = told >= Some(Alarm::Degraded);
     match code {
-        // Nobody here can do anything about these, however long they last.
-        FailureCode::ProviderLimitedOrDown
-        | FailureCode::SignInSlow
-        | FailureCode::ConnectorAuthSelectorChanged => Status::Retrying,
+        code if code.is_others() => Status::Retrying,
         code if code.is_transient() && !has_lasted => Status::Retrying,
         FailureCode::AdminApprovalRequired | FailureCode::AppConfigInvalid => {
             Status::WaitingForAdmin
@@ -197,7 +194,11 @@ fn status_of(code: FailureCode, told: Option<Alarm>) -> Status {
     }
 }
 
-fn missing_scopes(connection: &connection::Model, provider: Option<&Provider>) -> Vec<String> {
+/// Permissions that were asked for and not given.
+pub(crate) fn missing_scopes(
+    connection: &connection::Model,
+    provider: Option<&Provider>,
+) -> Vec<String> {
     match (provider, &connection.scopes_granted) {
         (Some(provider), Some(granted)) => {
             provider.missing_scopes(&words(&connection.scopes_asked), &words(granted))

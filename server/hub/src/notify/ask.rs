@@ -12,11 +12,13 @@ use crate::{
     prompt::ActionKind,
     record::{Deed, Entry},
     store::{
-        ConnectionId, PersonId,
+        ConnectionId, PersonId, TenantId,
         alarm::{self, Cause},
         connection,
         event::{self, Kind},
-        mail, member, notice, provider_trouble, watcher,
+        mail,
+        member::{self, Role},
+        notice, provider_trouble, watcher,
     },
 };
 
@@ -33,8 +35,9 @@ pub enum Asked {
     Before(String),
 }
 
-/// The right that the button of a prompt takes.
-pub(crate) fn right(kind: ActionKind) -> Option<Action> {
+/// The right that the button of a prompt takes; none where it only shows
+/// something.
+pub fn right(kind: ActionKind) -> Option<Action> {
     match kind {
         ActionKind::SetUp => Some(Action::ManageProviderApps),
         ActionKind::Connect | ActionKind::AddAccount | ActionKind::Check | ActionKind::Resume => {
@@ -42,12 +45,43 @@ pub(crate) fn right(kind: ActionKind) -> Option<Action> {
         }
         ActionKind::SignIn
         | ActionKind::Explain
+        | ActionKind::Request
         | ActionKind::OpenProvider
         | ActionKind::Report => None,
     }
 }
 
+/// Everybody of an organisation, to name who can do what somebody may not.
+pub struct Colleagues(Vec<(PersonId, String, Role)>);
+
+impl Colleagues {
+    /// Who can do what the button of a connection's prompt takes: who looks after
+    /// the connection first, then admins.
+    pub fn able(&self, connection: &connection::Model, right: Action) -> Vec<(PersonId, String)> {
+        let mut able: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(person, _, role)| {
+                let looks_after = connection.created_by == Some(*person);
+                role.may(right) && (looks_after || role.may(Action::ManageProviderApps))
+            })
+            .map(|(person, name, _)| (*person, name.clone()))
+            .collect();
+        able.sort_by_key(|(person, _)| connection.created_by != Some(*person));
+        able
+    }
+}
+
 impl Hub {
+    /// Everybody of a tenant.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn colleagues(&self, tenant: TenantId) -> Result<Colleagues> {
+        let everybody = member::names(self.store.db(), tenant).await?;
+        Ok(Colleagues(everybody))
+    }
+
     /// Who can do what a prompt asks for, where the member may not: who looks
     /// after the connection first, then admins.
     ///
@@ -62,17 +96,8 @@ impl Hub {
         let Some(right) = right(kind).filter(|right| !member.role().may(*right)) else {
             return Ok(Vec::new());
         };
-        let everybody = member::names(self.store.db(), member.tenant()).await?;
-        let mut able: Vec<_> = everybody
-            .into_iter()
-            .filter(|(person, _, role)| {
-                let looks_after = connection.created_by == Some(*person);
-                role.may(right) && (looks_after || role.may(Action::ManageProviderApps))
-            })
-            .map(|(person, name, _)| (person, name))
-            .collect();
-        able.sort_by_key(|(person, _)| connection.created_by != Some(*person));
-        Ok(able)
+        let colleagues = self.colleagues(member.tenant()).await?;
+        Ok(colleagues.able(connection, right))
     }
 
     /// Asks a person to repair a connection: a notice and a mail, once for each
@@ -90,9 +115,13 @@ impl Hub {
         member.may(Action::Look)?;
         let (tenant, now) = (member.tenant(), self.clock.now());
         let listed = self.one(tenant, id).await?;
-        let alarm = self.alarm_of(member, id).await?.ok_or(Error::NotFound)?;
-        let prompt = self.alarm_told(&alarm, &listed).prompt;
-        let kind = prompt.action.ok_or(Error::NotFound)?.kind;
+        let known = self.alarm_of(member, id).await?;
+        let told = match &known {
+            Some(alarm) => self.alarm_told(alarm, &listed),
+            // A partial grant works, and is nobody's alarm until somebody asks.
+            None => self.told_of(&listed).ok_or(Error::NotFound)?,
+        };
+        let kind = told.prompt.action.ok_or(Error::NotFound)?.kind;
         let able = self.repairers(member, &listed.connection, kind).await?;
         let (_, name) = able
             .into_iter()
@@ -108,6 +137,15 @@ impl Hub {
                 "You have asked twenty times today. Ask in person",
             ));
         }
+        let alarm = match (known, told.cause.failure()) {
+            (Some(alarm), _) => alarm,
+            (None, Some(failure)) => {
+                alarm::raise_quietly(&transaction, tenant, id, failure.clone(), now).await?;
+                let open = alarm::open_of(&transaction, tenant, id).await?;
+                open.into_iter().next().ok_or(Error::NotFound)?
+            }
+            (None, None) => return Err(Error::NotFound),
+        };
         let reason = notice::Reason::Asked;
         let by = Some(member.person());
         if !notice::add(&transaction, &alarm, person, reason, by, now).await? {
@@ -180,7 +218,7 @@ impl Hub {
         if provider_trouble::of(db, &row.provider).await?.is_some() {
             let code = FailureCode::ProviderLimitedOrDown;
             let failure = Failure::inferred(code, PROVIDER_TROUBLE);
-            alarm::raise_wish(db, member.tenant(), id, failure, self.clock.now()).await?;
+            alarm::raise_quietly(db, member.tenant(), id, failure, self.clock.now()).await?;
         }
         Ok(())
     }

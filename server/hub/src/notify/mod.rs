@@ -20,7 +20,7 @@ mod repair;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-pub use ask::Asked;
+pub use ask::{Asked, Colleagues, right};
 pub use choices::{MailChoices, TOPICS, Topic};
 pub use mailer::{MailSettings, MailSettingsError, Mailer};
 pub use notices::{Noticed, Notices};

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use crate::{
     Hub, Result,
     connect::Listed,
-    keep::health::may_heal,
     people::{Action, Member},
     store::{
-        AlarmId, ConnectionId, PersonId, alarm, connection, credential, member,
+        AlarmId, PersonId, alarm, member,
         notice::{self, Reason},
         watcher,
     },
@@ -74,7 +73,8 @@ impl Hub {
         let older = older.filter(|id| !known.contains(id)).collect();
         let mut alarms = alarm::some_of_tenant(db, tenant, older).await?;
         alarms.extend(open);
-        let mut connections = self.some_listed(member, &alarms).await?;
+        let ids = alarms.iter().map(|alarm| alarm.connection_id).collect();
+        let mut connections = self.some(tenant, ids).await?;
         let watched = watcher::of_person(db, tenant, person).await?;
         let asked = self.asked_about(member, &alarms).await?;
         let mut notices = Notices {
@@ -112,41 +112,6 @@ impl Hub {
         notices.theirs.sort_by_key(newest);
         notices.others.sort_by_key(newest);
         Ok(notices)
-    }
-
-    async fn some_listed(
-        &self,
-        member: &Member,
-        alarms: &[alarm::Model],
-    ) -> Result<HashMap<ConnectionId, Listed>> {
-        use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-        let (db, tenant) = (self.store.db(), member.tenant());
-        let mut ids: Vec<_> = alarms.iter().map(|alarm| alarm.connection_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut tokens = HashMap::<_, Vec<_>>::new();
-        let rows = credential::Entity::find()
-            .filter(credential::Column::TenantId.eq(tenant))
-            .filter(credential::Column::ConnectionId.is_in(ids.clone()))
-            .all(db)
-            .await?;
-        for row in rows {
-            tokens.entry(row.connection_id).or_default().push(row);
-        }
-        let rows = connection::some_of_tenant(db, tenant, ids).await?;
-        let may_matter = rows.iter().any(|row| {
-            let of_it = tokens.get(&row.id);
-            may_heal(row, of_it.map_or(&[], Vec::as_slice))
-        });
-        let troubles = self.troubles_if(may_matter).await?;
-        let listed = rows.into_iter().map(|row| {
-            let of_it = tokens.remove(&row.id).unwrap_or_default();
-            (row.id, self.with_health(row, &of_it, &troubles))
-        });
-        Ok(listed.collect())
     }
 
     /// Whom somebody asked about which alarm, by name.

@@ -9,14 +9,13 @@ use super::{
     is_over,
     letter::{Item, Letter},
     mailer::NotTaken,
-    organisation,
+    organisation, right,
 };
 use crate::{
     Error, Hub, Result,
     connect::Listed,
     failure::Failure,
-    people::Action,
-    prompt::{ActionKind, Prompt},
+    prompt::{ASK_OPERATOR, ActionKind, Told, Who},
     store::{
         MailId, PersonId, TenantId,
         alarm::{self, Cause, Ending},
@@ -276,12 +275,12 @@ impl Hub {
             return Ok(None);
         }
         if !about_end {
-            let prompt = self.alarm_told(&alarm, &listed).prompt;
+            let told = self.alarm_told(&alarm, &listed);
             let subject = match row.kind {
                 Kind::Asked => name,
-                _ => without_stop(&prompt.what),
+                _ => without_stop(&told.prompt.what),
             };
-            let item = self.item(&alarm, &listed, prompt, person).await?;
+            let item = self.item(&alarm, &listed, told, person).await?;
             return Ok(Some((subject, item)));
         }
         // It may have broken again since it healed.
@@ -316,7 +315,7 @@ impl Hub {
         watcher::add(&transaction, wish).await?;
         let open = alarm::open_of(&transaction, tenant, id).await?;
         if open.iter().all(|alarm| alarm.cause == Cause::Expiring) {
-            alarm::raise_wish(&transaction, tenant, id, failure, now).await?;
+            alarm::raise_quietly(&transaction, tenant, id, failure, now).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -341,8 +340,8 @@ impl Hub {
         for alarm in &alarms {
             match self.one(tenant, alarm.connection_id).await {
                 Ok(listed) if !is_over(&listed) => {
-                    let prompt = self.alarm_told(alarm, &listed).prompt;
-                    items.push(self.item(alarm, &listed, prompt, person).await?);
+                    let told = self.alarm_told(alarm, &listed);
+                    items.push(self.item(alarm, &listed, told, person).await?);
                 }
                 Ok(_) | Err(Error::NotFound) => {}
                 Err(error) => return Err(error),
@@ -438,34 +437,76 @@ impl Hub {
         &self,
         alarm: &alarm::Model,
         listed: &Listed,
-        prompt: Prompt,
+        told: Told,
         person: &Membership,
     ) -> Result<Item> {
-        let id = listed.connection.id;
-        let page = format!("{}connections/{id}", self.public_url);
+        let Told {
+            cause,
+            since,
+            prompt,
+            ..
+        } = told;
+        let connection = &listed.connection;
+        let page = format!("{}connections/{}", self.public_url, connection.id);
+        let look = ("Look at the connection".to_owned(), page.clone());
+        let mut lines: Vec<_> = [Some(prompt.what), Some(prompt.why), prompt.effect]
+            .into_iter()
+            .flatten()
+            .collect();
+        let is_theirs = |kind| right(kind).is_none_or(|right| person.role.may(right));
         let button = match prompt.action {
-            Some(action) => match action.kind {
-                ActionKind::Connect if person.role.may(Action::Connect) => {
-                    let link = self.repair_link(alarm, &listed.connection, person).await?;
-                    (action.label, link)
+            // Their button is to ask who may.
+            Some(action) if !is_theirs(action.kind) => {
+                let able = match right(action.kind) {
+                    Some(right) => self
+                        .colleagues(alarm.tenant_id)
+                        .await?
+                        .able(connection, right),
+                    None => Vec::new(),
+                };
+                let names: Vec<_> = able.into_iter().map(|(_, name)| name).collect();
+                match names.first() {
+                    Some(name) => {
+                        lines.push(format!("{} can repair this.", names.join(" or ")));
+                        (format!("Ask {name}"), format!("{page}#help"))
+                    }
+                    None => look,
                 }
-                ActionKind::SetUp => (action.label, self.set_up_page(&listed.connection)),
-                ActionKind::OpenProvider => {
-                    let entry = self.catalog.get(&listed.connection.provider);
-                    let there =
-                        entry.and_then(|entry| entry.remove_url(&listed.connection.variables.0));
-                    (action.label, there.unwrap_or(page))
+            }
+            Some(action) => {
+                let address = match (action.kind, cause.failure()) {
+                    (ActionKind::Connect, _) => {
+                        Some(self.repair_link(alarm, connection, person).await?)
+                    }
+                    (ActionKind::SetUp, _) => Some(self.set_up_page(connection)),
+                    (ActionKind::OpenProvider, _) => {
+                        let entry = self.catalog.get(&connection.provider);
+                        entry.and_then(|entry| entry.remove_url(&connection.variables.0))
+                    }
+                    (ActionKind::Report, Some(failure)) => {
+                        Some(self.report_to(&connection.provider, failure, since))
+                    }
+                    (ActionKind::Request, _) => Some(format!(
+                        "{}connect/{}/request",
+                        self.public_url, connection.provider
+                    )),
+                    // A link changes nothing: its page has the button.
+                    (ActionKind::Check, _) => Some(page.clone()),
+                    _ => None,
+                };
+                match address {
+                    Some(address) => (action.label, address),
+                    None => look,
                 }
-                _ => ("Look at the connection".to_owned(), page),
+            }
+            None => match (&self.choices.support, prompt.who) {
+                (Some(support), Who::Operator) => (ASK_OPERATOR.to_owned(), support.to_string()),
+                _ => look,
             },
-            None => ("Look at the connection".to_owned(), page),
         };
         Ok(Item {
             heading: self.heading(listed),
-            lines: [Some(prompt.what), Some(prompt.why), prompt.effect]
-                .into_iter()
-                .flatten()
-                .collect(),
+            lines,
             button: Some(button),
         })
     }

@@ -6,6 +6,7 @@
 //! concluded it.
 
 mod connection;
+mod request;
 mod table;
 
 use chrono::{DateTime, Utc};
@@ -18,6 +19,9 @@ use crate::{
 use table::{Why, entry};
 
 pub use connection::{Cause, Told};
+pub use request::AdminRequest;
+
+pub(crate) use connection::is_about_app;
 
 /// What a person is told about a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +67,8 @@ pub enum ActionKind {
     Resume,
     /// Opens the page of the provider app.
     SetUp,
+    /// Shows what is sent to whoever can allow it at the provider.
+    Request,
     /// Opens the provider's own site.
     OpenProvider,
     /// Writes to whoever runs this hub.
@@ -107,6 +113,8 @@ pub struct Subject<'a> {
     pub during: During,
     /// What the permissions that are missing allow, in words.
     pub missing: &'a [String],
+    /// Whether only whoever runs this hub can change the provider app.
+    pub is_operators_app: bool,
 }
 
 impl Subject<'_> {
@@ -118,6 +126,7 @@ impl Subject<'_> {
             at,
             during: During::Keeping,
             missing: &[],
+            is_operators_app: false,
         }
     }
 }
@@ -155,6 +164,23 @@ impl Prompt {
         }
     }
 
+    /// The same where so many runs wait for its end: that says more than that
+    /// automations cannot use it, and stands behind everything else.
+    pub fn with_paused(self, runs: i64) -> Self {
+        if runs == 0 {
+            return self;
+        }
+        let waiting = paused_runs(runs);
+        let effect = match self.effect {
+            Some(effect) if effect != sentence(table::STOPPED) => format!("{effect} {waiting}"),
+            _ => waiting,
+        };
+        Self {
+            effect: Some(effect),
+            ..self
+        }
+    }
+
     /// Puts a known end into words.
     pub fn of_end(end: KnownEnd, subject: &Subject<'_>) -> Self {
         let entry = table::end(end, subject);
@@ -169,6 +195,17 @@ impl Prompt {
             secondary: None,
             who: entry.who,
         }
+    }
+}
+
+/// What leads to whoever runs this hub where nothing else helps.
+pub const ASK_OPERATOR: &str = "Ask whoever runs this Linkwell";
+
+/// What it means that runs wait.
+pub fn paused_runs(count: i64) -> String {
+    match count {
+        1 => "1 run is paused. Nothing was lost.".to_owned(),
+        count => format!("{count} runs are paused. Nothing was lost."),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         ends::{EndKind, KnownEnd},
         health::PROVIDER_TROUBLE,
     },
+    runs::NEEDED_BY_RUN,
 };
 
 /// One line of the table. Sentences are written without their last full stop.
@@ -56,6 +57,24 @@ impl Entry {
         self.secondary = Some((kind, label.into()));
         self
     }
+
+    /// The provider app is to be changed, which only whose it is can do.
+    fn set_up(self, subject: &Subject<'_>, what: &str, label: impl Into<String>) -> Self {
+        match subject.is_operators_app {
+            true => self.effect(format!("Only whoever runs this hub can {what}")),
+            false => self
+                .effect(format!("An admin, or whoever runs this hub, can {what}"))
+                .action(ActionKind::SetUp, label),
+        }
+    }
+
+    /// Whoever just signed in may keep both accounts; a check signed nobody in.
+    fn second_account(self, connecting: bool) -> Self {
+        match connecting {
+            true => self.secondary(ActionKind::AddAccount, "Add as a second account"),
+            false => self,
+        }
+    }
 }
 
 fn fact(text: impl Into<String>) -> Why {
@@ -69,6 +88,9 @@ fn by(told: impl Into<String>, likely: impl Into<String>) -> Why {
     }
 }
 
+/// What it means for automations that a connection cannot be used.
+pub(super) const STOPPED: &str = "Automations cannot use it until then. Nothing was deleted";
+
 /// The table: one line per code, and per detail that deserves its own words.
 pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
     use ActionKind::*;
@@ -79,14 +101,13 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
     let connecting = subject.during == During::Connecting;
     let account = subject.account.unwrap_or("the account");
     const UNCHANGED: &str = "Nothing was changed";
-    let stopped = if connecting {
-        UNCHANGED
-    } else {
-        "Automations cannot use it until then. Nothing was deleted"
+    let stopped = match connecting {
+        true => UNCHANGED,
+        false => STOPPED,
     };
     let retry = match failure.retry_at {
         Some(at) => format!("We try again on {}", date(at)),
-        None => "We keep trying and tell you when it works".to_owned(),
+        None => "We keep trying until it works".to_owned(),
     };
     // A failure that heals by itself: while connecting somebody waits for it.
     let heals = |entry: Entry, button: Option<(ActionKind, &str)>| match (connecting, button) {
@@ -317,7 +338,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             fact(format!("{p} has them, and keeps them from this user")),
         )
         .action(Connect, "Add permission"),
-        (Code::PermissionMissing, "needed_by_run") => Entry::new(
+        (Code::PermissionMissing, NEEDED_BY_RUN) => Entry::new(
             Who::You,
             match subject.missing {
                 [] => format!("An automation needs a permission at {p}"),
@@ -371,10 +392,16 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 format!("an admin's rule at {p} keeps new apps out"),
             ),
         )
-        .effect(format!(
-            "Ask an admin of your organisation at {p} to allow it, then try again"
-        ))
-        .action(Connect, "Try again"),
+        .effect(match connecting {
+            true => format!(
+                "Whoever administers your organisation at {p} can allow it. {UNCHANGED}"
+            ),
+            false => format!(
+                "Whoever administers {account} at {p} can allow it. We look again every day"
+            ),
+        })
+        .action(Request, "Send request to admin")
+        .secondary(Connect, "Try again"),
 
         (Code::AppConfigInvalid, "provider_app_missing") => Entry::new(
             Who::Operator,
@@ -415,8 +442,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 "the client ID, the secret or the redirect address is not the registered one",
             ),
         )
-        .effect("An admin, or whoever runs this hub, can correct it")
-        .action(SetUp, format!("Check the {p} app")),
+        .set_up(subject, "correct it", format!("Check the {p} app")),
 
         (Code::ProviderLimitedOrDown, PROVIDER_TROUBLE) => Entry::new(
             Who::Provider,
@@ -530,17 +556,23 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         .action(Connect, "Try again"),
         (Code::AccountOrTargetMismatch, "other_account") => Entry::new(
             Who::You,
-            format!("This is a different account of {p}"),
-            fact(match &failure.provider_text {
-                Some(signed_in) => format!(
+            match connecting {
+                true => format!("This is a different account of {p}"),
+                false => format!("{p} answers for a different account"),
+            },
+            fact(match (&failure.provider_text, connecting) {
+                (Some(signed_in), true) => format!(
                     "You signed in as {signed_in}, but this connection belongs to {account}"
                 ),
-                None => format!("This connection belongs to {account}"),
+                (Some(found), false) => {
+                    format!("A check found {found}, but this connection belongs to {account}")
+                }
+                (None, _) => format!("This connection belongs to {account}"),
             }),
         )
-        .effect(UNCHANGED)
+        .effect(stopped)
         .action(Connect, format!("Use {account}"))
-        .secondary(AddAccount, "Add as a second account"),
+        .second_account(connecting),
         (Code::AccountOrTargetMismatch, _) => Entry::new(
             Who::You,
             "This is a different account or address",
@@ -639,6 +671,12 @@ pub(super) fn end(end: KnownEnd, subject: &Subject<'_>) -> Entry {
         )
         .effect("Until then everything works. Reconnecting takes a minute and changes nothing else")
         .action(ActionKind::Connect, "Enter the new certificate"),
+        EndKind::AppCertificate if subject.is_operators_app => Entry::new(
+            Who::Operator,
+            format!("The certificate that {p} knows us by ends on {ends}"),
+            fact("Whoever runs this hub replaces it. Nobody has to connect again"),
+        )
+        .effect("Until then everything works"),
         EndKind::AppCertificate => Entry::new(
             Who::Admin,
             format!("The certificate that {p} knows us by ends on {ends}"),

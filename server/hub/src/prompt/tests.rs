@@ -38,6 +38,7 @@ fn subject(during: During) -> Subject<'static> {
         at: Utc.with_ymd_and_hms(2026, 5, 12, 9, 10, 0).unwrap(),
         during,
         missing: &[],
+        is_operators_app: false,
     }
 }
 
@@ -169,7 +170,8 @@ fn what_may_heal_has_no_button_until_it_has_lasted() {
     let silent = Failure::inferred(FailureCode::NetworkOrTimeout, "timeout");
     let lasting = Prompt::of(&silent, &subject(During::Keeping));
     assert_eq!(lasting.action.clone().unwrap().label, "Check now");
-    let effect = "We keep trying and tell you when it works.";
+    // Who is told when it works is said where somebody asks to be.
+    let effect = "We keep trying until it works.";
     assert_eq!(lasting.effect.as_deref(), Some(effect));
     let early = lasting.while_retrying();
     assert_eq!(early.action, None);
@@ -239,4 +241,81 @@ fn the_words_are_those_a_person_reads() {
         prompt.what,
         "Some things do not work: see orders, post comments."
     );
+}
+
+#[test]
+fn runs_that_wait_replace_only_that_automations_cannot_use_it() {
+    let gone = Failure::told(FailureCode::GrantRevokedOrExpired, "invalid_grant");
+    let of = |failure: &Failure| Prompt::of(failure, &subject(During::Keeping));
+    let effect = |prompt: Prompt| prompt.effect.unwrap();
+    assert_eq!(of(&gone).with_paused(0), of(&gone));
+    let waiting = "1 run is paused. Nothing was lost.";
+    assert_eq!(effect(of(&gone).with_paused(1)), waiting);
+    for code in FailureCode::ALL {
+        let failure = Failure::told(code, "raw_code");
+        let said = of(&failure).effect;
+        let generic = said
+            .as_ref()
+            .is_none_or(|said| said.contains("cannot use it"));
+        let several = effect(of(&failure).with_paused(3));
+        assert!(
+            several.ends_with("3 runs are paused. Nothing was lost."),
+            "{several}"
+        );
+        assert!(generic || several.starts_with(&said.unwrap()), "{several}");
+    }
+    let down = Failure::told(FailureCode::ProviderLimitedOrDown, "http_503");
+    let calm = effect(of(&down).with_paused(1).while_retrying());
+    assert_eq!(
+        calm,
+        format!("No action needed. We keep trying until it works. {waiting}")
+    );
+}
+
+#[test]
+fn a_check_that_finds_another_account_accuses_nobody() {
+    let other =
+        Failure::told(FailureCode::AccountOrTargetMismatch, "other_account").with_text("info@b.de");
+    let found = Prompt::of(&other, &subject(During::Keeping));
+    assert_eq!(found.what, "Shopify answers for a different account.");
+    assert_eq!(
+        found.why,
+        "A check found info@b.de, but this connection belongs to shop@a.de."
+    );
+    let effect = "Automations cannot use it until then. Nothing was deleted.";
+    assert_eq!(found.effect.as_deref(), Some(effect));
+    assert_eq!(found.action.unwrap().label, "Use shop@a.de");
+    assert_eq!(found.secondary, None);
+}
+
+#[test]
+fn what_only_the_operator_can_correct_has_no_form_for_anybody_else() {
+    let wrong = Failure::told(FailureCode::AppConfigInvalid, "invalid_client");
+    let own = Prompt::of(&wrong, &subject(During::Keeping));
+    assert_eq!(own.action.unwrap().kind, ActionKind::SetUp);
+    let theirs = Subject {
+        is_operators_app: true,
+        ..subject(During::Keeping)
+    };
+    let prompt = Prompt::of(&wrong, &theirs);
+    assert_eq!((prompt.action, prompt.who), (None, Who::Operator));
+    let effect = "Only whoever runs this hub can correct it.";
+    assert_eq!(prompt.effect.as_deref(), Some(effect));
+    let at = Utc.with_ymd_and_hms(2026, 5, 19, 9, 10, 0).unwrap();
+    let kind = crate::keep::ends::EndKind::AppCertificate;
+    let ends = Prompt::of_end(KnownEnd { at, kind }, &theirs);
+    assert_eq!((ends.action, ends.who), (None, Who::Operator));
+}
+
+#[test]
+fn an_admin_who_must_allow_it_is_sent_a_request() {
+    let kept_out = Failure::told(FailureCode::AdminApprovalRequired, "AADSTS90094");
+    let prompt = Prompt::of(&kept_out, &subject(During::Keeping));
+    assert_eq!(
+        prompt.effect.as_deref(),
+        Some("Whoever administers shop@a.de at Shopify can allow it. We look again every day.")
+    );
+    let action = prompt.action.unwrap();
+    assert_eq!(action.kind, ActionKind::Request);
+    assert_eq!(action.label, "Send request to admin");
 }

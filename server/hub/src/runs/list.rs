@@ -1,7 +1,5 @@
 //! Looking at runs and policies, and switching policies.
 
-use std::collections::BTreeMap;
-
 use sea_orm::ConnectionTrait;
 
 use super::{policies::Source, stop::needed_by};
@@ -85,41 +83,38 @@ impl Hub {
         Ok(run::page(self.store.db(), tenant, filter, after, limit).await?)
     }
 
-    /// How many runs wait for each connection of the tenant that has any.
+    /// How many runs wait for a connection of the tenant.
     ///
     /// # Errors
     /// [`Error::Forbidden`].
-    pub async fn paused_runs(&self, member: &Member) -> Result<Vec<(ConnectionId, i64)>> {
+    pub async fn paused_runs(&self, member: &Member, id: ConnectionId) -> Result<i64> {
         member.may(Action::Look)?;
-        Ok(run::paused_counts(self.store.db(), member.tenant()).await?)
+        let counts = run::paused_counts(self.store.db(), member.tenant(), Some(id)).await?;
+        Ok(counts.first().map_or(0, |(_, count)| *count))
     }
 
-    /// The scopes that paused runs of the tenant need and their connections have
-    /// not, of each connection that some run waits for that way.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`].
-    pub async fn scopes_needed(
+    /// Adds the scopes that paused runs need and their connections have not, of
+    /// each connection that some run waits for that way.
+    pub(crate) async fn look_for_needs(
         &self,
-        member: &Member,
-        listed: &[Listed],
-    ) -> Result<BTreeMap<ConnectionId, Vec<String>>> {
-        member.may(Action::Look)?;
-        let rows = run::needed(self.store.db(), member.tenant()).await?;
-        let mut needed: BTreeMap<ConnectionId, Vec<String>> = BTreeMap::new();
-        for (id, scopes, failure) in rows {
+        tenant: TenantId,
+        listed: &mut [Listed],
+    ) -> Result<()> {
+        for (id, scopes, failure) in run::needed(self.store.db(), tenant).await? {
             let waits = failure.is_some_and(|failure| !needed_by(&failure).is_empty());
-            let Some(one) = listed.iter().find(|one| one.connection.id == id) else {
+            let of_it = listed.iter_mut().find(|one| one.connection.id == id);
+            let Some(one) = of_it.filter(|_| waits) else {
                 continue;
             };
-            for scope in self.missing_for(one, &scopes).into_iter().filter(|_| waits) {
-                let own = needed.entry(id).or_default();
-                if !own.contains(&scope) {
-                    own.push(scope);
+            for scope in self.missing_for(one, &scopes) {
+                if !one.needed.contains(&scope) {
+                    one.needed.push(scope);
                 }
             }
         }
-        Ok(needed)
+        // Something is said of these that was not known before.
+        let more = listed.iter_mut().filter(|one| !one.needed.is_empty());
+        self.look_around(tenant, more).await
     }
 
     /// Every policy and the runs it stopped.

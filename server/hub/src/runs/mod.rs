@@ -37,7 +37,7 @@ use crate::{
     },
 };
 use stop::Stop;
-pub(crate) use stop::{needed_by, needs};
+pub(crate) use stop::{NEEDED_BY_RUN, needed_by, needs};
 
 /// The longest name of an action, in characters.
 const LONGEST_ACTION: usize = 100;
@@ -74,8 +74,8 @@ pub struct Ran {
     pub run: run::Model,
     /// The token, where the run may go on.
     pub lent: Option<Lent>,
-    /// What its connection is called.
-    pub account: String,
+    /// Its connection, where no token was lent.
+    pub listed: Option<Listed>,
     /// Whether the same was asked before.
     pub again: bool,
 }
@@ -157,12 +157,7 @@ impl Hub {
         }
         let id = begun.id;
         match self.lend_to(borrower, &listed, begun).await {
-            Ok((run, lent)) => Ok(Ran {
-                run,
-                lent,
-                account: listed.connection.name().to_owned(),
-                again: false,
-            }),
+            Ok((run, lent)) => self.ran(run, lent, false).await,
             Err(error) => {
                 // Whoever asked hears that nothing was begun, and asks again.
                 run::take_back(self.store.db(), id).await?;
@@ -224,6 +219,21 @@ impl Hub {
         }
     }
 
+    /// What became of asking. The connection is read anew: what is said of it
+    /// counts this run, too.
+    async fn ran(&self, run: run::Model, lent: Option<Lent>, again: bool) -> Result<Ran> {
+        let listed = match &lent {
+            Some(_) => None,
+            None => Some(self.one(run.tenant_id, run.connection_id).await?),
+        };
+        Ok(Ran {
+            run,
+            lent,
+            listed,
+            again,
+        })
+    }
+
     async fn begin_paused(
         &self,
         borrower: Borrower,
@@ -241,12 +251,7 @@ impl Hub {
         transaction.commit().await?;
         self.note_run(&run);
         self.changes.nudge(run.tenant_id);
-        Ok(Ran {
-            run,
-            lent: None,
-            account: listed.connection.name().to_owned(),
-            again: false,
-        })
+        self.ran(run, None, false).await
     }
 
     /// Which connection a run is about, for whoever is to borrow its token.
@@ -287,18 +292,12 @@ impl Hub {
             row = now.ok_or(Error::NotFound)?;
         }
         let listed = self.one(row.tenant_id, row.connection_id).await?;
-        let account = listed.connection.name().to_owned();
-        let ran = |run, lent| Ran {
-            run,
-            lent,
-            account: account.clone(),
-            again: true,
-        };
         if row.status == Status::Paused {
-            return Ok(ran(row, None));
+            return self.ran(row, None, true).await;
         }
         if let Some(stop) = self.stops(&listed, &row).await? {
-            return Ok(ran(self.pause_run(&listed, row, stop).await?, None));
+            let row = self.pause_run(&listed, row, stop).await?;
+            return self.ran(row, None, true).await;
         }
         let started_at = row.started_at.unwrap_or_else(|| self.clock.now());
         let change = run::ActiveModel {
@@ -312,7 +311,7 @@ impl Hub {
         row.status = Status::Allowed;
         row.started_at = Some(started_at);
         match self.lend_to(borrower, &listed, row.clone()).await {
-            Ok((row, lent)) => Ok(ran(row, lent)),
+            Ok((row, lent)) => self.ran(row, lent, true).await,
             Err(error) => {
                 // It is to be gone on with, as before.
                 let change = run::ActiveModel {
@@ -381,13 +380,7 @@ impl Hub {
             ));
         }
         if before.status.is_over() {
-            let listed = self.one(before.tenant_id, before.connection_id).await?;
-            return Ok(Ran {
-                account: listed.connection.name().to_owned(),
-                run: before,
-                lent: None,
-                again: true,
-            });
+            return self.ran(before, None, true).await;
         }
         self.go_on(borrower, before).await
     }
@@ -404,7 +397,9 @@ impl Hub {
     /// A connection that nobody has proven yet is checked first: most often no
     /// person is needed for that.
     async fn proven(&self, listed: Listed) -> Result<Listed> {
-        let Listed { connection, health } = &listed;
+        let Listed {
+            connection, health, ..
+        } = &listed;
         let unknown = connection.last_ok_at.is_none() && health.failure.is_none();
         let rests = connection.disconnected_at.is_some() || connection.paused_at.is_some();
         if !unknown || rests {
@@ -461,8 +456,14 @@ impl Hub {
             Kind::RunPaused => row.failure.clone(),
             _ => None,
         };
+        // It may fail for longer than the run waits.
+        let since = match &failure {
+            Some(failure) if row.policy.is_none() => Some(self.told_on(listed, failure).since),
+            _ => None,
+        };
         let data = event::Data {
             failure,
+            since,
             used_by: Some(row.id),
             correlation: row.correlation_id.clone(),
             ..Default::default()

@@ -11,14 +11,16 @@ use crate::{
     failure::{Failure, FailureCode},
     hub::Hub,
     keep::health::{Status, leaves_token_usable},
-    prompt::{During, Prompt, Subject},
+    prompt::{Cause, During, Prompt, Subject},
     store::{TenantId, run, switched_off, words},
 };
 
 /// The detail of a failure that names the scopes a run lacks.
-const NEEDED_BY_RUN: &str = "needed_by_run";
+pub(crate) const NEEDED_BY_RUN: &str = "needed_by_run";
 /// The detail of a connection that a person lets rest.
 const RESTING: &str = "resting";
+/// The detail of a failure where a person ended the connection.
+const DISCONNECTED: &str = "disconnected";
 
 /// What stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,16 +163,28 @@ impl Hub {
         })
     }
 
-    /// Why a run is paused or failed, in words.
-    pub fn run_prompt(&self, row: &run::Model, account: Option<&str>) -> Option<Prompt> {
+    /// Why a run is paused or failed, in words. What its connection fails of is
+    /// said as of the connection itself, which is `listed` as far as it is still
+    /// there.
+    pub fn run_prompt(&self, row: &run::Model, listed: Option<&Listed>) -> Option<Prompt> {
         let failure = row.failure.as_ref()?;
+        if let Some(listed) = listed.filter(|_| row.status == run::Status::Paused)
+            && let Some(Cause::Failure(wrong)) = self.told_of(listed).map(|told| told.cause)
+            && wrong.code == failure.code
+            && row.policy.is_none()
+        {
+            return Some(self.told_on(listed, failure).prompt);
+        }
         let missing = self.catalog.meanings(&row.provider, &needed_by(failure));
+        let ended = listed.and_then(|one| one.connection.disconnected_at);
+        let ended = ended.filter(|_| failure.detail == DISCONNECTED);
         let subject = Subject {
             provider_name: self.catalog.name_of(&row.provider),
-            account,
-            at: row.paused_at.unwrap_or(row.created_at),
+            account: listed.map(|one| one.connection.name()),
+            at: ended.or(row.paused_at).unwrap_or(row.created_at),
             during: During::Keeping,
             missing: &missing,
+            is_operators_app: false,
         };
         Some(Prompt::of(failure, &subject))
     }
@@ -192,10 +206,13 @@ impl Hub {
 }
 
 /// Why the connection cannot be used, if it cannot.
-fn broken(Listed { connection, health }: &Listed, now: DateTime<Utc>) -> Option<Stop> {
+fn broken(listed: &Listed, now: DateTime<Utc>) -> Option<Stop> {
+    let Listed {
+        connection, health, ..
+    } = listed;
     if health.status == Status::Disconnected || connection.disconnected_at.is_some() {
         let code = FailureCode::GrantRevokedOrExpired;
-        return Some(Failure::told(code, "disconnected").into());
+        return Some(Failure::told(code, DISCONNECTED).into());
     }
     if connection.paused_at.is_some() {
         return Some(Stop::resting());

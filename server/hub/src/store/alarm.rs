@@ -14,7 +14,10 @@ use super::{
     AlarmId, ConnectionId, PersonId, TenantId, connect_link, connection, event, mail, member,
     notice, watcher,
 };
-use crate::{certificate::Whose, failure::Failure};
+use crate::{
+    certificate::Whose,
+    failure::{Failure, FailureCode},
+};
 
 /// How long the mail about an alarm waits: what heals meanwhile needs none.
 pub const MAIL_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -23,7 +26,7 @@ pub const MAIL_AFTER: TimeDelta = TimeDelta::minutes(15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum Cause {
-    /// It fails, and heals by itself.
+    /// It fails for a reason that may heal by itself.
     #[sea_orm(string_value = "degraded")]
     Degraded,
     /// A person has to do something.
@@ -111,6 +114,19 @@ pub async fn follow(
         "connection.healed" | "connection.reconnected" => {
             withdraw(db, connection, &Cause::ALL, Ending::Works, now).await
         }
+        // What was asked for is there: nothing else is wrong with what works.
+        "connection.scopes_changed" if new.data.scopes_lost.is_empty() => {
+            let open = open_of(db, new.tenant, connection).await?;
+            let is_grant = |alarm: &Model| {
+                let failure = alarm.failure.as_ref();
+                alarm.cause == Cause::Degraded
+                    && failure.is_some_and(|one| one.code == FailureCode::PermissionMissing)
+            };
+            match open.iter().any(is_grant) {
+                true => withdraw(db, connection, &[Cause::Degraded], Ending::Works, now).await,
+                false => Ok(()),
+            }
+        }
         "connection.paused" => withdraw(db, connection, &Cause::ALL, Ending::Paused, now).await,
         "connection.disconnected" => {
             withdraw(db, connection, &Cause::ALL, Ending::Disconnected, now).await
@@ -126,13 +142,41 @@ async fn raise(
     cause: Cause,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    let failure = new.data.failure.clone();
+    let added = insert(db, new.tenant, connection, cause, failure, now).await?;
+    match (cause, &new.data.failure) {
+        // It may be open for somebody's wish only.
+        (Cause::Degraded, Some(failure)) => {
+            call_if_theirs(db, new.tenant, connection, failure, now).await
+        }
+        (Cause::Degraded, None) => Ok(()),
+        (_, failure) => {
+            let Some(row) = added else {
+                return Ok(());
+            };
+            let is_apps = new.data.certificate == Some(Whose::App)
+                || (failure.as_ref()).is_some_and(|one| one.code == FailureCode::AppConfigInvalid);
+            call(db, &row, is_apps, now).await
+        }
+    }
+}
+
+/// The alarm, unless it is open already.
+async fn insert(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    connection: ConnectionId,
+    cause: Cause,
+    failure: Option<Failure>,
+    now: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
     let row = Model {
         id: AlarmId::new(),
-        tenant_id: new.tenant,
+        tenant_id: tenant,
         connection_id: connection,
         open_for: Some(format!("{connection}:{}", cause.to_value())),
         cause,
-        failure: new.data.failure.clone(),
+        failure,
         raised_at: now,
         escalated_at: None,
         ended_at: None,
@@ -142,27 +186,45 @@ async fn raise(
         .on_conflict_do_nothing_on([Column::OpenFor])
         .exec_without_returning(db)
         .await?;
-    // What heals by itself is there to be seen, and calls nobody.
-    if !matches!(added, TryInsertResult::Inserted(1)) || cause == Cause::Degraded {
+    Ok(matches!(added, TryInsertResult::Inserted(1)).then_some(row))
+}
+
+/// Tells of trouble that may heal by itself and has not for long, if anybody can
+/// do something about it; once, however often it is called. What nobody can do
+/// anything about is there to be seen, and calls nobody.
+pub async fn call_if_theirs(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    connection: ConnectionId,
+    failure: &Failure,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if failure.code.is_others() {
         return Ok(());
     }
-    let people = match new.data.certificate {
-        // Nobody else can replace it.
-        Some(Whose::App) => admins(db, new.tenant).await?,
-        _ => concerned(db, new.tenant, connection).await?,
+    let open = open_of(db, tenant, connection).await?;
+    match open.iter().find(|alarm| alarm.cause == Cause::Degraded) {
+        Some(alarm) if !notice::is_called(db, alarm.id).await? => call(db, alarm, false, now).await,
+        _ => Ok(()),
+    }
+}
+
+/// Tells whoever can do something about an alarm: about the provider app the
+/// admins, because nobody else may change it.
+async fn call(
+    db: &impl ConnectionTrait,
+    alarm: &Model,
+    is_apps: bool,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let people = match is_apps {
+        true => admins(db, alarm.tenant_id).await?,
+        false => concerned(db, alarm.tenant_id, alarm.connection_id).await?,
     };
+    let due = now + MAIL_AFTER;
     for person in people {
-        notice::add(db, &row, person, notice::Reason::Trouble, None, now).await?;
-        mail::queue(
-            db,
-            mail::Kind::Alarm,
-            &row,
-            person,
-            None,
-            now + MAIL_AFTER,
-            now,
-        )
-        .await?;
+        notice::add(db, alarm, person, notice::Reason::Trouble, None, now).await?;
+        mail::queue(db, mail::Kind::Alarm, alarm, person, None, due, now).await?;
     }
     Ok(())
 }
@@ -192,26 +254,20 @@ pub async fn admins(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<P
     Ok(admins.map(|(person, ..)| person).collect())
 }
 
-/// Raises what nobody is told of: a member wants to know when a provider works
-/// again that is in trouble as a whole, while nothing is told of its connections.
-pub async fn raise_wish(
+/// Raises what calls nobody: for somebody who wants to know when a provider works
+/// again that is in trouble as a whole, or who asks for a permission that is
+/// missing while everything else works.
+pub async fn raise_quietly(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     connection: ConnectionId,
     failure: Failure,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let new = event::New {
-        tenant,
-        kind: event::Kind::ProviderDegraded,
-        connection: Some(connection),
-        person: None,
-        data: event::Data {
-            failure: Some(failure),
-            ..Default::default()
-        },
-    };
-    raise(db, &new, connection, Cause::Degraded, now).await
+    let cause = Cause::Degraded;
+    insert(db, tenant, connection, cause, Some(failure), now)
+        .await
+        .map(|_| ())
 }
 
 /// Ends alarms of a connection: nobody is told of them any more, links to repair
@@ -235,12 +291,14 @@ pub async fn withdraw(
         .filter(Column::Cause.is_in(causes.iter().copied()))
         .exec_with_returning(db)
         .await?;
+    let mut hear = Vec::new();
     for alarm in &ended {
         notice::end(db, alarm.id, now).await?;
         connect_link::end_of_alarm(db, alarm.id, now).await?;
         for told in mail::withdraw(db, alarm.id, now).await? {
             if ending == Ending::Works {
                 mail::queue(db, mail::Kind::Solved, alarm, told, None, now, now).await?;
+                hear.push(told);
             }
         }
     }
@@ -249,7 +307,10 @@ pub async fn withdraw(
         (Ending::Works, Some(alarm)) => {
             for person in watcher::take(db, connection).await? {
                 notice::add(db, alarm, person, notice::Reason::Works, None, now).await?;
-                mail::queue(db, mail::Kind::Works, alarm, person, None, now, now).await?;
+                // One mail that it works is enough.
+                if !hear.contains(&person) {
+                    mail::queue(db, mail::Kind::Works, alarm, person, None, now, now).await?;
+                }
             }
         }
         (Ending::Disconnected, _) => {
@@ -363,8 +424,8 @@ pub async fn unattended(
         .filter(Column::EscalatedAt.is_null())
         .filter(Column::RaisedAt.lte(before))
         .filter(Column::EndedAt.is_null())
-        // What heals by itself needs no admin.
-        .filter(Column::Cause.ne(Cause::Degraded))
+        // Of what calls nobody there is nobody who did nothing.
+        .filter(Column::Id.in_subquery(notice::called()))
         .limit(limit)
         .all(db)
         .await

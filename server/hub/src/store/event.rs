@@ -178,9 +178,14 @@ pub struct Data {
     /// The provider it is about, where it is not about one connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// When the access ends.
+    /// Since when it fails, where that was before the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// When the access ends, and why then: `approval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_because: Option<String>,
     /// Whose certificate it is that ends, where one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Whose>,

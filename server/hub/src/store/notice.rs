@@ -162,6 +162,24 @@ pub async fn is_told(
         .await
 }
 
+/// The alarms that called whoever looks after their connection.
+pub fn called() -> sea_orm::sea_query::SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::AlarmId)
+        .filter(Column::Reason.eq(Reason::Trouble))
+        .into_query()
+}
+
+/// Whether an alarm called somebody.
+pub async fn is_called(db: &impl ConnectionTrait, alarm: AlarmId) -> Result<bool, DbErr> {
+    Entity::find()
+        .filter(Column::AlarmId.eq(alarm))
+        .filter(Column::Reason.eq(Reason::Trouble))
+        .exists(db)
+        .await
+}
+
 /// How many troubles a person has not read about.
 pub async fn unread(
     db: &impl ConnectionTrait,

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ExprTrait, IntoActiveModel, Iterable, QueryOrder, QuerySelect,
+    ActiveValue::Set, ExprTrait, IntoActiveModel, Iterable, QueryOrder, QuerySelect, QueryTrait,
     entity::prelude::*,
 };
 use serde::{Deserialize, Serialize};
@@ -330,10 +330,11 @@ pub async fn waiting(
     some.count(db).await
 }
 
-/// How many runs of each connection of a tenant are paused.
+/// How many runs of each connection of a tenant are paused; of `only` one.
 pub async fn paused_counts(
     db: &impl ConnectionTrait,
     tenant: TenantId,
+    only: Option<ConnectionId>,
 ) -> Result<Vec<(ConnectionId, i64)>, DbErr> {
     Entity::find()
         .select_only()
@@ -341,6 +342,7 @@ pub async fn paused_counts(
         .column_as(Column::Id.count(), "count")
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::Status.eq(Status::Paused))
+        .apply_if(only, |query, id| query.filter(Column::ConnectionId.eq(id)))
         .group_by(Column::ConnectionId)
         .into_tuple()
         .all(db)

@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use crate::{
     Hub, Result,
+    certificate::Whose,
     failure::FailureCode,
     people::{Host, Scope},
-    prompt::{Prompt, Subject},
+    prompt::{Prompt, is_about_app},
     store::{
         ConnectLinkId, ConnectionId, EventId, RunId, SyncRunId, TenantId, connection,
         event::{self, Kind},
+        provider_app, run,
     },
 };
 
@@ -118,7 +120,8 @@ impl Hub {
         self.messages(tenant, events).await
     }
 
-    /// Events as they are told. One statement, for the connections.
+    /// Events as they are told. One statement, for the connections, and up to two
+    /// more where something failed.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -131,48 +134,70 @@ impl Hub {
         let about = connection::some_of_tenant(self.store.db(), tenant, ids.collect()).await?;
         let about: HashMap<ConnectionId, connection::Model> =
             about.into_iter().map(|row| (row.id, row)).collect();
+        let fails = |event: &event::Model| event.data.failure.is_some();
+        let paused = match events.iter().any(fails) {
+            true => run::paused_counts(self.store.db(), tenant, None).await?,
+            false => Vec::new(),
+        };
+        let paused: HashMap<_, _> = paused.into_iter().collect();
+        let own_apps = match events.iter().any(says_of_app) {
+            true => provider_app::of_tenant(self.store.db(), tenant).await?,
+            false => Vec::new(),
+        };
         Ok(events
             .into_iter()
             .map(|event| {
                 let connection = event.connection_id.and_then(|id| about.get(&id));
-                self.message(event, connection)
+                let waiting = connection.and_then(|row| paused.get(&row.id));
+                let waiting = waiting.copied().unwrap_or_default();
+                let is_operators = says_of_app(&event)
+                    && connection
+                        .is_some_and(|row| self.is_operators_app(&row.provider, &own_apps));
+                let prompt = self.told_in(&event, connection, waiting, is_operators);
+                message(event, connection, prompt)
             })
             .collect())
     }
+}
 
-    fn message(&self, event: event::Model, row: Option<&connection::Model>) -> Message {
-        let failure = event.data.failure.as_ref();
-        let prompt = failure.map(|failure| {
-            let subject = row.map(|row| self.subject_of(row, event.at));
-            Prompt::of(failure, &subject.unwrap_or(Subject::unnamed(event.at)))
-        });
-        Message {
-            kind: event.kind,
-            timestamp: event.at,
-            data: Telling {
-                event_id: event.id,
-                sequence: event.seq,
-                connection: event.connection_id.map(|id| About {
-                    id,
-                    provider: row.map(|row| row.provider.clone()),
-                    account_id: row.and_then(|row| row.external_id.clone()),
-                    name: row.map(|row| row.name().to_owned()),
-                }),
-                code: failure.map(|failure| failure.code),
-                prompt,
-                link_id: event.data.link,
-                reference: event.data.reference.clone(),
-                provider: event.data.provider.clone(),
-                ends_at: event.data.ends_at,
-                scopes_gained: event.data.scopes_gained.clone(),
-                scopes_lost: event.data.scopes_lost.clone(),
-                sync_id: event.data.run,
-                rows: event.data.rows,
-                columns: event.data.columns,
-                run_id: event.data.used_by,
-                correlation_id: event.data.correlation.clone(),
-                runs_ended: event.data.runs_ended.clone(),
-            },
-        }
+/// Whether an event is about the provider app of its connection.
+fn says_of_app(event: &event::Model) -> bool {
+    event.data.failure.as_ref().is_some_and(is_about_app)
+        || event.data.certificate == Some(Whose::App)
+}
+
+fn message(
+    event: event::Model,
+    row: Option<&connection::Model>,
+    prompt: Option<Prompt>,
+) -> Message {
+    let failure = event.data.failure.as_ref();
+    Message {
+        kind: event.kind,
+        timestamp: event.at,
+        data: Telling {
+            event_id: event.id,
+            sequence: event.seq,
+            connection: event.connection_id.map(|id| About {
+                id,
+                provider: row.map(|row| row.provider.clone()),
+                account_id: row.and_then(|row| row.external_id.clone()),
+                name: row.map(|row| row.name().to_owned()),
+            }),
+            code: failure.map(|failure| failure.code),
+            prompt,
+            link_id: event.data.link,
+            reference: event.data.reference.clone(),
+            provider: event.data.provider.clone(),
+            ends_at: event.data.ends_at,
+            scopes_gained: event.data.scopes_gained.clone(),
+            scopes_lost: event.data.scopes_lost.clone(),
+            sync_id: event.data.run,
+            rows: event.data.rows,
+            columns: event.data.columns,
+            run_id: event.data.used_by,
+            correlation_id: event.data.correlation.clone(),
+            runs_ended: event.data.runs_ended.clone(),
+        },
     }
 }

@@ -6,7 +6,7 @@ use hub::{
     connect::Listed,
     failure::{Failure, FailureCode},
     keep::{ends::EndKind, health::Status},
-    prompt::{Prompt, Subject},
+    prompt::Prompt,
     store::{
         ConnectionId,
         connection::{Mapping, SyncFrequency},
@@ -86,7 +86,9 @@ impl Connection {
     /// As it is answered.
     pub fn of(hub: &Hub, listed: Listed) -> Self {
         let told = hub.told_of(&listed);
-        let Listed { connection, health } = listed;
+        let Listed {
+            connection, health, ..
+        } = listed;
         let failing = told.as_ref().and_then(|told| told.cause.failure());
         let failing = health.failure.as_ref().or(failing);
         Self {
@@ -180,15 +182,15 @@ impl Tested {
     }
 
     /// It does not.
-    pub fn failed(hub: &Hub, failure: &Failure, subject: &Subject<'_>) -> Self {
+    pub fn failed(hub: &Hub, failure: &Failure, prompt: Prompt) -> Self {
         Self {
             tested_at: Some(hub.clock.now()),
-            ..Self::not_asked(failure, subject)
+            ..Self::not_asked(failure, prompt)
         }
     }
 
     /// It did not before, and nobody was asked again.
-    pub fn not_asked(failure: &Failure, subject: &Subject<'_>) -> Self {
+    pub fn not_asked(failure: &Failure, prompt: Prompt) -> Self {
         Self {
             outcome: Outcome::Failed,
             tested_at: None,
@@ -196,7 +198,7 @@ impl Tested {
             scopes_granted: None,
             environment: None,
             code: Some(failure.code),
-            prompt: Some(Prompt::of(failure, subject)),
+            prompt: Some(prompt),
             retry_at: failure.retry_at,
         }
     }

@@ -312,10 +312,11 @@ async fn test(
 ) -> Answer<Json<Tested>> {
     let id = connection_id(&id)?;
     let Checked { listed, waits } = hub.check(&host, id).await?;
-    let Listed { connection, health } = listed;
-    let subject = hub.subject_of(&connection, hub.clock.now());
+    let Listed {
+        connection, health, ..
+    } = &listed;
     let answer = match (&waits, &health.failure) {
-        (Some(failure), _) => Tested::not_asked(failure, &subject),
+        (Some(failure), _) => Tested::not_asked(failure, hub.told_on(&listed, failure).prompt),
         (None, None) => {
             let scopes = connection.scopes_granted.as_deref();
             let account = Account {
@@ -325,7 +326,9 @@ async fn test(
             let scopes = scopes.map(hub::store::words);
             Tested::passed(&hub, account, scopes, connection.environment.clone())
         }
-        (None, Some(failure)) => Tested::failed(&hub, failure, &subject),
+        (None, Some(failure)) => {
+            Tested::failed(&hub, failure, hub.told_on(&listed, failure).prompt)
+        }
     };
     Ok(Json(answer))
 }

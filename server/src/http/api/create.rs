@@ -15,7 +15,7 @@ use hub::{
     catalog::Provider,
     connect::{Change, Import, Listed, Typed},
     people::{Host, Scope},
-    prompt::{During, Subject},
+    prompt::{During, Prompt, Subject},
     secret::Secret,
     store::connection::SyncFrequency,
 };
@@ -248,7 +248,10 @@ fn refused(hub: &Hub, provider: &Provider, error: Error) -> Problem {
             }
             Error::Invalid(problems).into()
         }
-        Error::Failed(failure) => Problem::failed(&failure, &connecting(hub, provider.name())),
+        Error::Failed(failure) => {
+            let prompt = Prompt::of(&failure, &connecting(hub, provider.name()));
+            Problem::failed(&failure, prompt, hub.clock.now())
+        }
         error => error.into(),
     }
 }
@@ -260,6 +263,7 @@ fn connecting<'a>(hub: &Hub, provider_name: &'a str) -> Subject<'a> {
         at: hub.clock.now(),
         during: During::Connecting,
         missing: &[],
+        is_operators_app: false,
     }
 }
 
@@ -307,7 +311,8 @@ pub(super) async fn test_entered(
             Tested::passed(&hub, account, tested.scopes, tested.environment)
         }
         Err(Error::Failed(failure)) => {
-            Tested::failed(&hub, &failure, &connecting(&hub, provider.name()))
+            let prompt = Prompt::of(&failure, &connecting(&hub, provider.name()));
+            Tested::failed(&hub, &failure, prompt)
         }
         Err(error) => return Err(refused(&hub, provider, error)),
     };

@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use hub::{
     Hub,
     lend::{Borrower, Lent, Withheld},
-    prompt::{During, Subject},
     secret::Secret,
     store::credential,
 };
@@ -141,19 +140,10 @@ pub(super) async fn token(
 
 async fn lend(hub: &Hub, borrower: Borrower) -> Answer<Response> {
     let lent = hub.lend(borrower).await?;
-    let lent = lent.map_err(|withheld| problem(hub, &withheld))?;
+    let lent = lent.map_err(|Withheld { failure, prompt }| {
+        Problem::failed(&failure, prompt, hub.clock.now())
+    })?;
     Ok(answer(&lent))
-}
-
-fn problem(hub: &Hub, withheld: &Withheld) -> Problem {
-    let subject = Subject {
-        provider_name: hub.catalog.name_of(&withheld.provider),
-        account: Some(&withheld.account_label),
-        at: hub.clock.now(),
-        during: During::Keeping,
-        missing: &[],
-    };
-    Problem::failed(&withheld.failure, &subject)
 }
 
 impl<'a> TokenAnswer<'a> {

@@ -109,16 +109,16 @@ pub(super) async fn preview(
 ) -> Answer<Json<Preview>> {
     let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
     let id = connection_id(&id)?;
-    let connection = hub.connection_of_host(&host, id).await?.connection;
+    let listed = hub.connection_of_host(&host, id).await?;
     match hub.sample(&host, id, asked.table.as_deref()).await {
-        Ok(sample) => Ok(Json(Preview::of(sample, &connection.mapping))),
+        Ok(sample) => Ok(Json(Preview::of(sample, &listed.connection.mapping))),
         Err(Error::Failed(failure)) if failure.detail == "no_such_table" => Err(Problem::invalid(
             "table",
             "Use one of the `tables` that a preview without it names",
         )),
         Err(Error::Failed(failure)) => {
-            let subject = hub.subject_of(&connection, hub.clock.now());
-            Err(Problem::failed(&failure, &subject))
+            let prompt = hub.told_on(&listed, &failure).prompt;
+            Err(Problem::failed(&failure, prompt, hub.clock.now()))
         }
         Err(error) => Err(error.into()),
     }

@@ -10,6 +10,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use hub::{
     Hub,
+    connect::Listed,
     failure::{Failure, FailureCode},
     people::Host,
     prompt::Prompt,
@@ -124,10 +125,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn of(hub: &Hub, row: run::Model, account: Option<&str>) -> Self {
+    fn of(hub: &Hub, row: run::Model, listed: Option<&Listed>) -> Self {
         let shown = matches!(row.status, Status::Paused | Status::Failed);
         Self {
-            prompt: shown.then(|| hub.run_prompt(&row, account)).flatten(),
+            prompt: shown.then(|| hub.run_prompt(&row, listed)).flatten(),
             code: row
                 .failure
                 .as_ref()
@@ -293,10 +294,10 @@ async fn go_on(
 
 fn answer(hub: &Hub, status: StatusCode, ran: Ran) -> Response {
     let Ran {
-        run, lent, account, ..
+        run, lent, listed, ..
     } = ran;
     let answer = RunAnswer {
-        run: Run::of(hub, run, Some(&account)),
+        run: Run::of(hub, run, listed.as_ref()),
         token: lent.as_ref().map(TokenAnswer::of),
     };
     let headers = [(header::CACHE_CONTROL, "no-store")];
@@ -367,6 +368,7 @@ async fn list(
         .await?;
     let is_last = runs.len() <= limit;
     runs.truncate(limit);
+    let listed = hub.connections_of_runs(&host, &runs).await?;
     Ok(Json(RunList {
         next: match is_last {
             true => None,
@@ -374,7 +376,10 @@ async fn list(
         },
         data: runs
             .into_iter()
-            .map(|run| Run::of(&hub, run, None))
+            .map(|run| {
+                let listed = listed.get(&run.connection_id);
+                Run::of(&hub, run, listed)
+            })
             .collect(),
     }))
 }
@@ -398,7 +403,7 @@ async fn one(
     Path(id): Path<String>,
 ) -> Answer<Json<Run>> {
     let run = hub.run_of_host(&host, run_id(&id)?).await?;
-    Ok(Json(Run::of(&hub, run, None)))
+    alone(&hub, &host, run).await
 }
 
 /// How it ended.
@@ -465,5 +470,13 @@ async fn finish(
         (Outcome::Cancelled, None) => End::Cancelled,
     };
     let run = hub.end_run(&host, run_id(&id)?, end).await?;
-    Ok(Json(Run::of(&hub, run, None)))
+    alone(&hub, &host, run).await
+}
+
+/// A run by itself.
+async fn alone(hub: &Hub, host: &Host, run: run::Model) -> Answer<Json<Run>> {
+    let runs = std::slice::from_ref(&run);
+    let mut listed = hub.connections_of_runs(host, runs).await?;
+    let listed = listed.remove(&run.connection_id);
+    Ok(Json(Run::of(hub, run, listed.as_ref())))
 }

@@ -10,7 +10,6 @@ use hub::{
     Error, Hub,
     failure::FailureCode,
     people::Host,
-    prompt::Subject,
     store::{
         ConnectionId, SyncRunId,
         sync_run::{self, Cause, Outcome},
@@ -149,8 +148,8 @@ async fn ask(
     match hub.ask_sync(&host, id).await {
         Ok(run) => Ok((StatusCode::ACCEPTED, Json(Sync::of(&hub, run)))),
         Err(Error::Failed(failure)) => {
-            let subject = Subject::unnamed(hub.clock.now());
-            Err(Problem::failed(&failure, &subject))
+            let prompt = hub.told_host(&host, id, &failure).await?.prompt;
+            Err(Problem::failed(&failure, prompt, hub.clock.now()))
         }
         Err(error) => Err(error.into()),
     }
