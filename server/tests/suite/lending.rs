@@ -321,8 +321,8 @@ async fn every_surface_says_the_same_of_the_same_trouble() {
     assert_eq!(host.token(id).await.1["prompt"], known);
     let events = host.json("/v1/events").await;
     let of = |kind: &str| {
-        let all = events["data"].as_array().unwrap().iter();
-        let found = all.filter(|event| event["type"] == kind).next_back();
+        let mut all = events["data"].as_array().unwrap().iter();
+        let found = all.rfind(|event| event["type"] == kind);
         found.expect(kind)["data"]["prompt"].clone()
     };
     for kind in ["connection.action_required", "run.paused"] {

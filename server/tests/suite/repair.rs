@@ -24,7 +24,7 @@ async fn told(world: &World, id: ConnectionId) -> Vec<Kind> {
 }
 
 /// The provider refuses the next renewal for good, and only that one.
-async fn refused_once(world: &World) -> ConnectionId {
+pub async fn refused_once(world: &World) -> ConnectionId {
     let id = world.connect().await;
     let refuse = FaultKind::Refuse {
         error: "invalid_grant".into(),

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     gate::rows,
     harness::{HostApp, Setup, World},
+    repair::refused_once,
 };
 
 async fn begin(host: &HostApp, id: ConnectionId, more: Value) -> Value {
@@ -1141,4 +1142,22 @@ async fn row_58_a_full_disk_begins_nothing_and_spoils_nothing() {
         host.post("/v1/runs", body).await.status(),
         StatusCode::CREATED
     );
+}
+
+#[tokio::test]
+async fn a_run_waits_for_nobody_where_the_ladder_mends_it() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = refused_once(&world).await;
+    // A refusal stands for a minute, and until then a person is waited for.
+    let waits = begin(&host, id, json!({})).await;
+    assert_eq!(waits["status"], "paused", "{waits}");
+    assert_eq!(waits["code"], "GRANT_REVOKED_OR_EXPIRED");
+    world.advance(TimeDelta::minutes(2));
+    let run = begin(&host, id, json!({})).await;
+    assert_eq!(run["status"], "allowed", "{run}");
+    assert!(run["token"]["access_token"].is_string(), "{run}");
+    world.app.hub.resume_runs().await.unwrap();
+    let (_, run) = go_on(&host, &waits).await;
+    assert_eq!(run["status"], "allowed", "it goes on, too: {run}");
 }

@@ -42,6 +42,9 @@ const OTHERS_PATIENCE: Duration = Duration::from_secs(25);
 /// How often it looks whether the other is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
+/// How often the background tries to empty the spool.
+const SPOOL_IS_TRIED: TimeDelta = TimeDelta::seconds(10);
+
 /// Detail of a refusal that has to be repeated before it is believed.
 const REFUSED_ONCE: &str = "refused_once";
 
@@ -115,7 +118,8 @@ impl Hub {
             }
             if !self.spool.is_empty() {
                 let failure = Failure::inferred(FailureCode::HubInternal, "spool_not_empty");
-                return Ok(Renewal::Waits(failure));
+                let soon = self.clock.now() + SPOOL_IS_TRIED;
+                return Ok(Renewal::Waits(failure.with_retry_at(Some(soon))));
             }
             let ready = match self.prepare_try(&row).await? {
                 Ok(ready) => ready,

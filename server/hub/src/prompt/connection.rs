@@ -7,7 +7,7 @@ use url::form_urlencoded::byte_serialize;
 use super::{During, Prompt, Subject};
 use crate::{
     Hub, Result,
-    connect::Listed,
+    connect::{Listed, STOPPED_AFTER_THREE},
     failure::{Failure, FailureCode},
     keep::{
         ends::{EndKind, KnownEnd},
@@ -111,7 +111,9 @@ impl Hub {
             Some(_) => health.since,
             None => connection.disconnected_at,
         };
-        let cause = Cause::Failure(known.unwrap_or(met).clone());
+        // That nobody was asked again is said now, and is no other trouble.
+        let said = known.filter(|_| met.detail != STOPPED_AFTER_THREE);
+        let cause = Cause::Failure(said.unwrap_or(met).clone());
         self.told(listed, cause, since.unwrap_or(self.clock.now()))
     }
 

@@ -139,7 +139,7 @@ impl Hub {
             return self.ask_again(borrower, &row, before).await;
         }
         self.accept_scopes(&listed, new.scopes)?;
-        let listed = self.proven(listed).await?;
+        let listed = self.tried(listed).await?;
         if let Some(stop) = self.stops(&listed, &row).await? {
             return self
                 .begin_paused(borrower, &listed, paused(row, stop, now))
@@ -277,6 +277,7 @@ impl Hub {
         let mut row = row;
         if row.status == Status::Paused {
             let listed = self.one(row.tenant_id, row.connection_id).await?;
+            let listed = self.tried(listed).await?;
             match self.stops(&listed, &row).await? {
                 Some(stop) => {
                     if self.look_later(&listed, &row, stop).await? {
@@ -394,19 +395,24 @@ impl Hub {
         self.ask_again(borrower, asked, before).await
     }
 
-    /// A connection that nobody has proven yet is checked first: most often no
-    /// person is needed for that.
-    async fn proven(&self, listed: Listed) -> Result<Listed> {
+    /// What needs nobody is tried before anybody is waited for: a connection that
+    /// nobody has proven yet is checked, and one that seems broken for good climbs
+    /// the ladder of repairs.
+    async fn tried(&self, listed: Listed) -> Result<Listed> {
         let Listed {
             connection, health, ..
         } = &listed;
-        let unknown = connection.last_ok_at.is_none() && health.failure.is_none();
-        let rests = connection.disconnected_at.is_some() || connection.paused_at.is_some();
-        if !unknown || rests {
+        if connection.disconnected_at.is_some() || connection.paused_at.is_some() {
             return Ok(listed);
         }
         let (tenant, id) = (connection.tenant_id, connection.id);
-        self.check_now(listed.connection).await?;
+        match &health.failure {
+            None if connection.last_ok_at.is_none() => self.check_now(listed.connection).await?,
+            Some(failure) if !failure.code.is_transient() => {
+                self.heals_alone(tenant, id).await?;
+            }
+            _ => return Ok(listed),
+        }
         self.one(tenant, id).await
     }
 

@@ -104,6 +104,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Those of a tenant after one, oldest first.
+pub async fn after(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    after: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut rows = Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .cursor_by(Column::Id);
+    if let Some(after) = after {
+        rows.after(after);
+    }
+    rows.first(limit).all(db).await
+}
+
 /// Adds rows; one that is there already, a run's, becomes what it is by now.
 pub async fn put(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<(), DbErr> {
     let mut columns = Column::iter().filter(|column| !matches!(column, Column::Id | Column::At));

@@ -29,13 +29,14 @@ const SWEPT_AT_ONCE: u64 = 2_000;
 pub const BY_PERSON: [Kind; 2] = [Kind::ConnectionCreated, Kind::ConnectionReconnected];
 /// What says what went wrong with a connection.
 pub const WENT_WRONG: [Kind; 2] = [Kind::ConnectionDegraded, Kind::ConnectionActionRequired];
-/// What is not in a connection's history: readings that worked and what automations
-/// did would push out what matters.
-const NOT_SHOWN: [Kind; 6] = [
+/// What is not in a connection's history: renewals and readings that worked and what
+/// automations did would push out what matters.
+const NOT_SHOWN: [Kind; 7] = [
     Kind::FlowChanged,
     Kind::HelpAsked,
     Kind::SyncCompleted,
     Kind::ConnectionChanged,
+    Kind::ConnectionRefreshed,
     Kind::RunPaused,
     Kind::RunResumed,
 ];
