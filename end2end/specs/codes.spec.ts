@@ -151,6 +151,8 @@ test('every code a provider can cause says what, why and the one thing to do, an
       }
 
       await hub.sandbox.heal();
+      // Nor before the time that the shop asked for.
+      change(hub, "UPDATE connection SET failure = json_remove(failure, '$.retry_at')");
       await check(page);
       await expect(shown).toHaveCount(0);
       await elsewhere('Connected');
@@ -184,7 +186,7 @@ test('what a person or the operator mends is withdrawn when they have', async ({
     await elsewhere('Waiting for admin');
     await hub.sandbox.heal();
     // Not asked again within a minute of a no.
-    change(hub, "UPDATE credential SET failed_at = '2026-01-01T00:00:00+00:00'");
+    change(hub, "UPDATE refresh_attempt SET started_at = '2026-01-01T00:00:00+00:00'");
     await page.getByRole('main').getByRole('button', { name: 'Repair', exact: true }).click();
     await expect(prompt(page)).toHaveCount(0);
     await elsewhere('Connected');

@@ -129,7 +129,8 @@ impl Hub {
             let Some(turn) = Turn::take(self, id) else {
                 continue;
             };
-            begun.push(self.keeper.tasks.spawn(Reach::along(async move {
+            // Whose it is, is known once it is read.
+            begun.push(self.keeper.tasks.spawn(Reach::every().around(async move {
                 let told = turn.hub.tell_webhook(id).await;
                 if let Err(error) = &told {
                     tracing::error!(webhook.id = %id, %error, "a webhook could not be told now");
