@@ -151,6 +151,8 @@ pub fn KeptFacts(
         stored,
         ..
     } = control;
+    // A sentence takes more room than a time.
+    let is_told = failed.is_some() && !is_said;
     let failed = match failed {
         Some(failed) if is_said => at(now, Some(failed.at), ""),
         Some(Failed {
@@ -172,7 +174,7 @@ pub fn KeptFacts(
         <div><dt>"Last used without you"</dt><dd>{at(now, alone, "Not yet")}</dd></div>
         <div><dt>"Last sign-in by a person"</dt><dd>{at(now, person, "Not here")}</dd></div>
         <div><dt>"Goes on by itself"</dt><dd>{mends}</dd></div>
-        <div><dt>"Last failure"</dt><dd>{failed}</dd></div>
+        <div class=is_told.then_some("wide")><dt>"Last failure"</dt><dd>{failed}</dd></div>
         <div class="wide"><dt>"Stored, encrypted"</dt><dd>{stored}</dd></div>
     }
 }

@@ -27,8 +27,10 @@ pub fn BecauseLines(
     let Because { prompt, elsewhere } = because;
     view! {
         <div class="callout" role="alert">
-            <PromptLines prompt/>
-            {elsewhere.map(|value| view! { <Copyable value what="address to open in another browser"/> })}
+            <div>
+                <PromptLines prompt/>
+                {elsewhere.map(|value| view! { <Copyable value what="address to open in another browser"/> })}
+            </div>
         </div>
     }
 }

@@ -171,9 +171,14 @@ impl Prompt {
             return self;
         }
         let waiting = paused_runs(runs);
-        let effect = match self.effect {
-            Some(effect) if effect != sentence(table::STOPPED) => format!("{effect} {waiting}"),
-            _ => waiting,
+        let effect = self.effect.filter(|said| *said != sentence(table::STOPPED));
+        let effect = match effect {
+            // That nothing was lost is said once.
+            Some(effect) => format!(
+                "{} {waiting}",
+                effect.trim_end_matches(" Nothing was lost.")
+            ),
+            None => waiting,
         };
         Self {
             effect: Some(effect),
