@@ -5,10 +5,14 @@
 
 use std::time::Duration;
 
+use sea_orm::sqlx::{
+    self, Connection, Executor, SqliteConnection, sqlite::SqliteTransactionManager,
+};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
     DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use sqlx_core::transaction::TransactionManager;
 
 pub mod alarm;
 pub mod api_key;
@@ -92,6 +96,9 @@ impl Store {
             .max_connections(if memory { 1 } else { 8 })
             .test_before_acquire(false)
             .map_sqlx_postgres_pool_opts(move |pool| reach::guard(pool, otherwise))
+            .map_sqlx_sqlite_pool_opts(|pool| {
+                pool.after_release(|used, _| Box::pin(end_transaction(used)))
+            })
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .busy_timeout(PATIENCE)
@@ -201,6 +208,27 @@ impl Store {
     }
 }
 
+/// Ends what is left of a transaction on a connection that comes back to the pool;
+/// one where that cannot be done is closed.
+///
+/// SQLite ends a transaction by itself when the disk is full. The driver hears that
+/// there is none to be rolled back, and counts it as open ever after: what the next
+/// ones on that connection write would be nested in it, and be kept from the disk and
+/// everybody else, together with the one lock for writing.
+async fn end_transaction(used: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if used.is_in_transaction() {
+        // The rollback is on its way, most likely.
+        used.ping().await?;
+    }
+    if used.is_in_transaction() {
+        tracing::warn!("a transaction was ended by the database itself");
+        // Begun once more, it can be rolled back; where it is open still, this fails.
+        let _ = used.execute("BEGIN").await;
+        let _ = SqliteTransactionManager::rollback(used).await;
+    }
+    Ok(!used.is_in_transaction())
+}
+
 /// Whether `error` says that a unique value was taken already.
 pub fn is_taken(error: &DbErr) -> bool {
     matches!(
@@ -212,4 +240,41 @@ pub fn is_taken(error: &DbErr) -> bool {
 /// Space-separated words, as scopes are stored (arrays differ per database).
 pub fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_after_a_full_disk_is_written() {
+        let file = std::env::temp_dir().join(format!("linkwell-store-{}.db", ConnectionId::new()));
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let open = async || Store::open_else(&url, Reach::every).await.unwrap();
+        let store = open().await;
+        let run = "CREATE TABLE line (number INTEGER)";
+        store.db().execute_unprepared(run).await.unwrap();
+        // As SQLite does when there is no room: nobody asked for it.
+        let ended = store.begin().await.unwrap();
+        ended.execute_unprepared("ROLLBACK").await.unwrap();
+        drop(ended);
+        let line = "INSERT INTO line VALUES (1)";
+        for _ in 0..20 {
+            let dropped = store.begin().await.unwrap();
+            dropped.execute_unprepared(line).await.unwrap();
+            drop(dropped);
+            let kept = store.begin().await.unwrap();
+            kept.execute_unprepared(line).await.unwrap();
+            kept.commit().await.unwrap();
+        }
+        let count = "SELECT count(*) FROM line";
+        let count = sea_orm::Statement::from_string(DbBackend::Sqlite, count);
+        let other = open().await;
+        let row = other.db().query_one_raw(count).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 20);
+        other.db().execute_unprepared(line).await.unwrap();
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+        }
+    }
 }
