@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
-use hub::{people::Scope, store::ConnectionId};
+use chrono::TimeDelta;
+use hub::{
+    people::Scope,
+    store::{ConnectionId, attempt},
+};
 use reqwest::StatusCode;
 use sandbox::ACCOUNTS;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::{
@@ -514,4 +519,37 @@ async fn repair_does_not_send_a_rejected_key() {
     let before = world.shop.calls().api_calls_refused;
     hub.repair(world.member(), id).await.unwrap();
     assert_eq!(world.shop.calls().api_calls_refused, before);
+}
+
+#[tokio::test]
+async fn what_is_entered_again_after_a_no_is_one_attempt_that_took_so_long() {
+    let world = world().await;
+    let host = world.any_host().await;
+    let hub = &world.app.hub;
+    let recorded = async || {
+        hub.attempts.flush(&hub.store).await.unwrap();
+        let all = attempt::Entity::find().all(hub.store.db()).await.unwrap();
+        let mut all: Vec<_> = all
+            .into_iter()
+            .filter(|row| row.kind == attempt::Tried::Connect)
+            .collect();
+        all.sort_by_key(|row| (row.at, row.id));
+        let told = |row: attempt::Model| (row.attempts, row.time_to_success_ms);
+        all.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let wrong = key(&world, 0);
+    world.shop.revoke_all();
+    for _ in 0..2 {
+        let answer = host.post("/v1/connections", entered(&wrong)).await;
+        assert!(answer.status().is_client_error());
+        world.advance(TimeDelta::seconds(20));
+    }
+    let made = host.post("/v1/connections", entered(&key(&world, 0))).await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    assert_eq!(recorded().await, [(1, None), (2, None), (3, Some(40_000))]);
+    // What comes an hour later is another.
+    world.advance(TimeDelta::hours(2));
+    let made = host.post("/v1/connections", entered(&key(&world, 1))).await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    assert_eq!(recorded().await.last(), Some(&(1, Some(0))));
 }

@@ -577,9 +577,16 @@ impl Open<'_> {
         talk.drain(..more);
     }
 
+    /// When it was begun, which its id tells.
+    fn begun_at(&self) -> Option<DateTime<Utc>> {
+        let (seconds, nanos) = self.row.id.0.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    }
+
     fn typed(&self) -> Typed {
         let mut typed = Typed {
             connection: self.row.connection_id,
+            begun_at: self.begun_at(),
             ..Typed::default()
         };
         let answers = self.row.answers.0.iter().chain(&self.secrets);

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::{
     prepare::read_variables,
     rejections::stopped,
@@ -28,6 +30,8 @@ pub struct Typed {
     pub fields: BTreeMap<String, Secret>,
     /// The connection that gets new keys; none makes a new one.
     pub connection: Option<ConnectionId>,
+    /// When somebody began to enter it; none where it comes all at once.
+    pub begun_at: Option<DateTime<Utc>>,
 }
 
 /// What a test of entered credentials found.
@@ -93,23 +97,25 @@ impl Hub {
     ) -> Result<ConnectionId> {
         let by = by.into();
         let repairs = typed.connection.is_some();
+        let begun = typed.begun_at.unwrap_or(self.clock.now());
         let proven = self.prove(by, provider, typed, watch).await;
-        let note = |failure| {
-            self.attempt_of_entering(by.tenant(), provider, repairs, failure);
-        };
+        let note =
+            |failure| self.attempt_of_entering(by.tenant(), provider, repairs, begun, failure);
         let Proven {
             connected,
             identity,
             existing,
-        } = proven.inspect_err(|error| {
-            if let Error::Failed(failure) = error {
-                note(Some((**failure).clone()));
+        } = match proven {
+            Err(Error::Failed(failure)) => {
+                note(Some((*failure).clone())).await?;
+                return Err(Error::Failed(failure));
             }
-        })?;
+            proven => proven?,
+        };
         let id = self
             .save(&connected, Account::Named(identity), existing)
             .await?;
-        note(None);
+        note(None).await?;
         Ok(id)
     }
 

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+/// How long after one that was refused another belongs to it.
+const TOGETHER: TimeDelta = TimeDelta::hours(1);
 /// How many are remembered while the database cannot be written. The oldest go
 /// first: figures are not worth the memory of a process that is in trouble.
 const MOST_REMEMBERED: usize = 50_000;
@@ -174,7 +176,7 @@ impl Hub {
     /// When the database cannot be read.
     pub async fn attempts_left(&self) -> Result<usize> {
         let now = self.clock.now();
-        let since = now - chrono::TimeDelta::days(1);
+        let since = now - TimeDelta::days(1);
         let left = flow::left(self.store.db(), since, now).await?;
         for flow in &left {
             let new = self.of_flow(flow, "left").await?;
@@ -230,28 +232,36 @@ impl Hub {
         })
     }
 
-    /// Notes how entered keys were taken.
-    pub(crate) fn attempt_of_entering(
+    /// Notes how entered keys were taken, that were `begun` to be entered then. Those
+    /// that were refused just before belong to the same attempt.
+    pub(crate) async fn attempt_of_entering(
         &self,
         tenant: TenantId,
         provider: &str,
         repairs: bool,
+        begun: DateTime<Utc>,
         failure: Option<Failure>,
-    ) {
+    ) -> Result<()> {
+        let kind = match repairs {
+            true => Tried::Repair,
+            false => Tried::Connect,
+        };
+        self.attempts.flush(&self.store).await?;
+        let (now, db) = (self.clock.now(), self.store.db());
+        let refused = attempt::refused(db, tenant, provider, kind, now - TOGETHER).await?;
+        let first = refused.last().map_or(begun, |row| row.at.min(begun));
         self.attempt(New {
             auth_mode: AuthMode::InteractiveRequired,
             recovery: repairs.then_some(Recovery::Reconnect),
             recovered: repairs.then_some(failure.is_none()),
+            attempts: i32::try_from(refused.len())
+                .unwrap_or(i32::MAX)
+                .saturating_add(1),
+            time_to_success_ms: failure.is_none().then(|| ms(first, now)),
             failure,
-            ..New::by_itself(
-                tenant,
-                provider,
-                match repairs {
-                    true => Tried::Repair,
-                    false => Tried::Connect,
-                },
-            )
+            ..New::by_itself(tenant, provider, kind)
         });
+        Ok(())
     }
 
     /// Notes how a renewal or a check ended, given what was known before it.
@@ -333,7 +343,7 @@ impl Hub {
     ) -> Result<Figures> {
         member.may(Action::SeeMetrics)?;
         let now = self.clock.now();
-        let since = now - chrono::TimeDelta::days(days);
+        let since = now - TimeDelta::days(days);
         let db = self.store.db();
         let rows = attempt::since(db, member.tenant(), since, provider, MOST_ROWS).await?;
         let off = switched_off::of_tenant(db, member.tenant()).await?;

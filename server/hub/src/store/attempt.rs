@@ -165,6 +165,28 @@ pub async fn since(
     query.all(db).await
 }
 
+/// Those of a kind with a provider since `since` that failed after the last that
+/// worked, newest first.
+pub async fn refused(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    provider: &str,
+    kind: Tried,
+    since: DateTime<Utc>,
+) -> Result<Vec<Model>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Provider.eq(provider))
+        .filter(Column::Kind.eq(kind))
+        .filter(Column::At.gte(since))
+        .order_by_desc(Column::At)
+        .order_by_desc(Column::Id)
+        .all(db)
+        .await?;
+    let failed = |row: &Model| row.failure_code.is_some();
+    Ok(rows.into_iter().take_while(failed).collect())
+}
+
 /// Forgets everything of a tenant.
 pub async fn forget(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
     Entity::delete_many()

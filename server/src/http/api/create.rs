@@ -228,7 +228,7 @@ fn typed(provider: &Provider, config: Config) -> Answer<Typed> {
     Ok(Typed {
         variables: config.variables,
         fields: config.fields.into_iter().map(secret).collect(),
-        connection: None,
+        ..Typed::default()
     })
 }
 
