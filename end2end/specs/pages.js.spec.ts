@@ -3,6 +3,7 @@
 
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page, Response } from '@playwright/test';
+import { change } from '../support/database.ts';
 import { expect, test as base } from '../support/test.ts';
 import { approve, check, connectSandbox, connectButton, leave, open } from '../support/people.ts';
 import { HARBOUR } from '../support/sandbox.ts';
@@ -10,6 +11,13 @@ import { HARBOUR } from '../support/sandbox.ts';
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const SHOP = 'Sandbox Shop Maple & Co.';
+
+/** What the hub may have found of its own audit log, as columns of its row. */
+const AUDITS = [
+  ['a verified audit log', `checked_seq = seq, checked_at = strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')`],
+  ['an audit log verified too long ago', `checked_at = '2001-01-01T00:00:00+00:00'`],
+  ['an audit log that somebody changed', 'broken_seq = 1'],
+] as const;
 
 interface Look {
   /** Looks at the page that is open, or at another one. */
@@ -190,7 +198,7 @@ test('what is entered by hand', async ({ page, owner: _, look: { inspect, visit 
   await inspect('a look at the data');
 });
 
-test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
+test('settings', async ({ page, hub, owner: _, look: { inspect, visit } }) => {
   await visit('/settings/provider-apps', 'provider apps');
   await visit('/settings/provider-apps/shopify', 'an app to set up');
   await sendUnchecked(page, 'Save');
@@ -219,6 +227,10 @@ test('settings', async ({ page, owner: _, look: { inspect, visit } }) => {
   await visit('/settings/members', 'members');
   await visit('/settings/audit', 'the audit log');
   await visit('/settings/audit?to=2001-01-01', 'nothing in the audit log');
+  for (const [what, found] of AUDITS) {
+    change(hub, `UPDATE audit_chain SET ${found}`);
+    await visit('/settings/audit', what);
+  }
   await visit('/settings/organisation', 'the organisation');
   await visit('/settings/account/delete', 'before an account is deleted');
   await visit('/settings/account', 'the account');
