@@ -199,14 +199,7 @@ pub fn details_of(listed: &Listed, told: &prompt::Told) -> Option<Details> {
 
 /// A failure that belongs to no connection.
 pub fn prompt_of_failure(hub: &Hub, failure: &Failure) -> Prompt {
-    let subject = Subject {
-        provider_name: "The provider",
-        account: None,
-        at: hub.clock.now(),
-        during: During::Connecting,
-        missing: &[],
-        is_operators_app: false,
-    };
+    let subject = unconnected("The provider", hub.clock.now());
     worded(hub, "", None, failure, &subject)
 }
 
@@ -228,36 +221,32 @@ pub fn our_side(request: &str) -> Prompt {
 
 /// A failure of the hub itself, in the words of the table, without a button.
 fn said_of_hub(failure: &Failure) -> Prompt {
-    let subject = Subject {
-        provider_name: words::PRODUCT,
-        account: None,
-        at: DateTime::UNIX_EPOCH,
-        during: During::Connecting,
-        missing: &[],
-        is_operators_app: false,
-    };
+    let subject = unconnected(words::PRODUCT, DateTime::UNIX_EPOCH);
     let said = prompt::Prompt::of(failure, &subject);
     Prompt {
-        what: said.what,
-        why: said.why,
         effect: said.effect,
-        action: None,
-        secondary: None,
+        ..plain_prompt(&said.what, &said.why)
     }
 }
 
 /// What a provider said to what was entered.
 pub fn prompt_of_entering(hub: &Hub, provider_id: &str, failure: &Failure) -> Prompt {
     let entry = hub.catalog.get(provider_id);
-    let subject = Subject {
-        provider_name: entry.map_or(provider_id, Entry::name),
+    let name = entry.map_or(provider_id, Entry::name);
+    let subject = unconnected(name, hub.clock.now());
+    worded(hub, provider_id, None, failure, &subject)
+}
+
+/// What a sentence is about where there is no connection yet.
+fn unconnected(provider_name: &str, at: DateTime<Utc>) -> Subject<'_> {
+    Subject {
+        provider_name,
         account: None,
-        at: hub.clock.now(),
+        at,
         during: During::Connecting,
         missing: &[],
         is_operators_app: false,
-    };
-    worded(hub, provider_id, None, failure, &subject)
+    }
 }
 
 /// Two sentences and nothing to press.
