@@ -2,6 +2,10 @@
 //! when it is withdrawn, what a person lets rest, providers in trouble, and ends
 //! that are known.
 
+mod ends;
+mod pages;
+mod provider;
+
 use chrono::TimeDelta;
 use hub::{
     failure::FailureCode,
@@ -172,6 +176,50 @@ async fn what_was_ended_there_is_known_within_one_interval() {
         refused,
         "nobody knocks on"
     );
+}
+
+#[tokio::test]
+async fn what_a_check_found_a_renewal_does_not_take_back() {
+    let world = World::new().await;
+    let host = world.any_host().await;
+    let id = world.connect().await;
+    let hub = &world.app.hub;
+    let refused = Fault::new(FaultKind::Refuse {
+        error: "session_expired".into(),
+    });
+    world.shop.set_faults(refused.at(Endpoint::Api).into());
+    hub.check(world.member(), id).await.unwrap();
+    assert_eq!(host.seen(id).await["code"], "SESSION_EXPIRED");
+    let since = async || {
+        let listed = hub.connection(world.member(), id).await.unwrap();
+        listed.health.since
+    };
+    let found = since().await;
+    for _ in 0..3 {
+        world.advance(TimeDelta::minutes(6));
+        let (renewed, asked) = (
+            world.shop.calls().refreshes_ok,
+            world.shop.calls().api_calls,
+        );
+        hub.refresh_due().await.unwrap();
+        assert_eq!(world.shop.calls().refreshes_ok, renewed + 1);
+        assert_eq!(host.seen(id).await["status"], "action_needed", "no proof");
+        hub.check_due().await.unwrap();
+        assert!(world.shop.calls().api_calls > asked, "but a reason to ask");
+        assert_eq!(host.seen(id).await["status"], "action_needed");
+        assert_eq!(since().await, found, "it is no newer");
+    }
+    let alarms = host.told().await.into_iter();
+    let alarms: Vec<_> = alarms
+        .filter(|kind| kind != "connection.refreshed")
+        .collect();
+    assert_eq!(alarms, ["connection.action_required"], "once");
+    world.shop.set_faults(Default::default());
+    world.advance(TimeDelta::minutes(6));
+    hub.refresh_due().await.unwrap();
+    hub.check_due().await.unwrap();
+    assert_eq!(host.seen(id).await["status"], "connected");
+    assert_eq!(host.told().await.last().unwrap(), "connection.healed");
 }
 
 #[tokio::test]
@@ -441,244 +489,6 @@ async fn an_alarm_is_withdrawn_by_pausing_and_raised_again_by_resuming() {
     assert_eq!(host.told().await.last().unwrap(), "connection.healed");
 }
 
-/// Connections of two tenants, all of one provider, all proven.
-async fn many(world: &World) -> (HostApp, HostApp, Vec<ConnectionId>) {
-    let (host, next_door) = (world.any_host().await, world.stranger().await);
-    let mut ids = Vec::new();
-    for _ in 0..4 {
-        ids.push(endless(world, &host).await);
-        endless(world, &next_door).await;
-    }
-    world.advance(TimeDelta::minutes(5));
-    for _ in 0..4 {
-        world.app.hub.check_due().await.unwrap();
-        world.advance(TimeDelta::seconds(1));
-    }
-    for id in &ids {
-        assert_eq!(host.seen(*id).await["status"], "connected");
-    }
-    (host, next_door, ids)
-}
-
-#[tokio::test]
-async fn a_provider_in_trouble_is_told_once_and_tried_gently() {
-    let world = calm().await;
-    let (host, next_door, ids) = many(&world).await;
-    let hub = &world.app.hub;
-    world
-        .shop
-        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
-    world.advance(TimeDelta::hours(1));
-    for _ in 0..4 {
-        hub.check_due().await.unwrap();
-        world.advance(TimeDelta::seconds(1));
-    }
-    for host in [&host, &next_door] {
-        assert_eq!(host.told().await, ["provider.degraded"]);
-    }
-    let troubled = hub.troubles().await.unwrap();
-    assert_eq!(troubled.keys().collect::<Vec<_>>(), ["sandbox"]);
-    // For an hour, one try every half minute: each asks twice.
-    let before = world.shop.calls().api_calls;
-    for _ in 0..360 {
-        world.advance(TimeDelta::seconds(10));
-        hub.refresh_due().await.unwrap();
-        hub.check_due().await.unwrap();
-    }
-    let tries = world.shop.calls().api_calls - before;
-    assert!((100..=240).contains(&tries), "{tries} calls in an hour");
-    assert_eq!(
-        host.told().await,
-        ["provider.degraded"],
-        "and no alarm of each"
-    );
-    let failing = ids.iter().map(async |id| host.seen(*id).await);
-    let failing = futures::future::join_all(failing).await;
-    let says =
-        |row: &Value| row["prompt"]["what"] == "Sandbox Shop is having trouble: nothing to do.";
-    assert!(failing.iter().any(says), "{failing:?}");
-    assert!(failing.iter().all(|row| row["status"] != "action_needed"));
-    let browser = world.signed_in().await;
-    let page = browser.get("/").await.text().await.unwrap();
-    assert!(page.contains("is having trouble: nothing to do"));
-
-    // It works again: the first that does ends it, within a minute.
-    world.shop.set_faults(Default::default());
-    for _ in 0..6 {
-        world.advance(TimeDelta::seconds(10));
-        hub.refresh_due().await.unwrap();
-        hub.check_due().await.unwrap();
-    }
-    for host in [&host, &next_door] {
-        assert_eq!(host.told().await, ["provider.degraded", "provider.healed"]);
-    }
-    for id in &ids {
-        assert_eq!(host.seen(*id).await["status"], "connected");
-    }
-    assert!(
-        provider_trouble::all(hub.store.db())
-            .await
-            .unwrap()
-            .is_empty()
-    );
-}
-
-/// Every call to the API fails until the provider is known to be in trouble.
-async fn outage(world: &World) {
-    world
-        .shop
-        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
-    rounds(world, 4, 1).await;
-    assert_eq!(world.app.hub.troubles().await.unwrap().len(), 1);
-}
-
-async fn rounds(world: &World, many: usize, seconds: i64) {
-    for _ in 0..many {
-        world.app.hub.refresh_due().await.unwrap();
-        world.app.hub.check_due().await.unwrap();
-        world.advance(TimeDelta::seconds(seconds));
-    }
-}
-
-async fn is_troubled(world: &World) -> bool {
-    !world.app.hub.troubles().await.unwrap().is_empty()
-}
-
-/// Has a token renewed when the next round comes.
-async fn renew_soon(world: &World, id: ConnectionId) {
-    let due = credential::ActiveModel {
-        connection_id: Set(id),
-        slot: Set(credential::MAIN.into()),
-        next_refresh_at: Set(Some(world.clock.now())),
-        ..Default::default()
-    };
-    due.update(world.app.hub.store.db()).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_fails_on_its_own_account_does_not_keep_a_provider_in_trouble() {
-    let world = calm().await;
-    let (host, _, ids) = many(&world).await;
-    // Its app was entered wrong.
-    let wrong = world.import_living(&host).await;
-    renew_soon(&world, wrong).await;
-    let refused = Fault::invalid_client().at(Endpoint::Refresh);
-    world.shop.set_faults(refused.clone().into());
-    world.app.hub.refresh_due().await.unwrap();
-    assert_eq!(host.seen(wrong).await["code"], "APP_CONFIG_INVALID");
-    world.advance(TimeDelta::hours(1));
-    outage(&world).await;
-
-    world.shop.set_faults(refused.into());
-    rounds(&world, 7, 10).await;
-    assert!(!is_troubled(&world).await);
-    for id in ids {
-        assert_eq!(host.seen(id).await["status"], "connected");
-    }
-}
-
-#[tokio::test]
-async fn one_that_got_through_does_not_end_a_providers_trouble() {
-    let world = calm().await;
-    let (host, _, ids) = many(&world).await;
-    world.advance(TimeDelta::hours(1));
-    outage(&world).await;
-    let hub = &world.app.hub;
-    world.shop.set_faults(Faults::default());
-    hub.check(world.member(), ids[0]).await.unwrap();
-    assert_eq!(host.seen(ids[0]).await["status"], "connected");
-    world
-        .shop
-        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
-    rounds(&world, 30, 10).await;
-    assert!(is_troubled(&world).await);
-    assert_eq!(host.told().await, ["provider.degraded"], "no to and fro");
-    // A handful that work do, within a minute.
-    world.shop.set_faults(Faults::default());
-    rounds(&world, 7, 10).await;
-    assert!(!is_troubled(&world).await);
-    assert_eq!(host.told().await, ["provider.degraded", "provider.healed"]);
-}
-
-#[tokio::test]
-async fn accounts_that_are_limited_are_no_providers_trouble() {
-    let world = calm().await;
-    let (host, _, ids) = many(&world).await;
-    world.advance(TimeDelta::hours(1));
-    let limited = Fault::rate_limited(1_200).at(Endpoint::Api);
-    world.shop.set_faults(limited.into());
-    rounds(&world, 4, 1).await;
-    assert_eq!(host.seen(ids[0]).await["status"], "retrying");
-    assert!(!is_troubled(&world).await);
-}
-
-#[tokio::test]
-async fn what_was_told_to_wait_is_not_asked_because_its_provider_works_again() {
-    let world = calm().await;
-    let (host, _, ids) = many(&world).await;
-    world.advance(TimeDelta::hours(1));
-    let hub = &world.app.hub;
-    let limited = Fault::rate_limited(1_200).at(Endpoint::Api);
-    world.shop.set_faults(limited.into());
-    hub.check(world.member(), ids[0]).await.unwrap();
-    outage(&world).await;
-    world.shop.set_faults(Faults::default());
-    rounds(&world, 7, 10).await;
-    assert!(!is_troubled(&world).await);
-    assert_eq!(host.seen(ids[1]).await["status"], "connected");
-    assert_eq!(host.seen(ids[0]).await["status"], "retrying", "it waits");
-    minutes(&world, 20).await;
-    assert_eq!(host.seen(ids[0]).await["status"], "connected");
-}
-
-#[tokio::test]
-async fn an_api_that_fails_is_not_healed_by_renewals_that_work() {
-    let world = World::new().await;
-    let host = world.any_host().await;
-    let id = world.connect().await;
-    let hub = &world.app.hub;
-    world
-        .shop
-        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
-    hub.check(world.member(), id).await.unwrap();
-    let row = async || {
-        let row = connection::Entity::find_by_id(id).one(hub.store.db());
-        row.await.unwrap().unwrap()
-    };
-    let before = row().await;
-    world.advance(TimeDelta::seconds(1));
-    renew_soon(&world, id).await;
-    hub.refresh_due().await.unwrap();
-    assert_eq!(world.shop.calls().refreshes_ok, 1);
-    let after = row().await;
-    assert_eq!(after.failure, before.failure);
-    assert_eq!(after.next_check_at, before.next_check_at);
-    assert_eq!(after.last_ok_at, before.last_ok_at, "no proof");
-    let alarms = async || {
-        let mut told = host.told().await;
-        told.retain(|kind| kind != "connection.refreshed");
-        told
-    };
-    for _ in 0..12 {
-        world.advance(TimeDelta::minutes(5));
-        hub.refresh_due().await.unwrap();
-        hub.check_due().await.unwrap();
-        assert_eq!(host.seen(id).await["status"], "retrying");
-    }
-    assert!(world.shop.calls().refreshes_ok > 5);
-    assert_eq!(alarms().await, ["connection.degraded"], "once");
-    world.shop.set_faults(Faults::default());
-    for _ in 0..7 {
-        world.advance(TimeDelta::minutes(5));
-        hub.check_due().await.unwrap();
-    }
-    assert_eq!(
-        alarms().await,
-        ["connection.degraded", "connection.healed"],
-        "by a check"
-    );
-}
-
 #[tokio::test]
 async fn an_account_that_has_to_be_confirmed_there_is_asked_about_every_day() {
     let world = calm().await;
@@ -699,162 +509,6 @@ async fn an_account_that_has_to_be_confirmed_there_is_asked_about_every_day() {
     assert_eq!(host.seen(id).await["status"], "action_needed");
     minutes(&world, 61).await;
     assert_eq!(host.seen(id).await["status"], "connected");
-}
-
-#[tokio::test]
-async fn a_few_that_fail_are_their_own_trouble() {
-    let world = calm().await;
-    let host = world.any_host().await;
-    let mut ids = Vec::new();
-    for _ in 0..4 {
-        ids.push(proven(&world, &host).await);
-    }
-    world
-        .shop
-        .set_faults(Fault::server_error(503).at(Endpoint::Api).into());
-    for wait in [60, 1, 2, 4] {
-        minutes(&world, wait).await;
-    }
-    assert!(world.app.hub.troubles().await.unwrap().is_empty());
-    assert_eq!(host.told().await, ["connection.degraded"; 4]);
-}
-
-#[tokio::test]
-async fn renewals_keep_to_the_budget_of_their_app() {
-    let world = World::new().await;
-    let host = world.any_host().await;
-    for _ in 0..60 {
-        world.import_living(&host).await;
-    }
-    let hub = &world.app.hub;
-    world.advance(TimeDelta::minutes(9));
-    let (mut rounds, mut done) = (0, 0);
-    loop {
-        let before = world.shop.calls().refreshes;
-        let round = hub.refresh_due().await.unwrap();
-        let made = world.shop.calls().refreshes - before;
-        assert!(made <= 25, "{made} calls within a second");
-        (rounds, done) = (rounds + 1, done + made);
-        if !round.held_back {
-            break;
-        }
-        world.advance(TimeDelta::seconds(1));
-    }
-    assert_eq!((rounds, done), (3, 60));
-}
-
-#[tokio::test]
-async fn an_end_that_nothing_avoids_is_told_a_week_before() {
-    let world = calm().await;
-    let host = world.any_host().await;
-    let granted = world
-        .shop
-        .grant("linkwell", ACCOUNTS[0].id, &sandbox::Scope::ALL)
-        .unwrap();
-    let end = world.clock.now() + TimeDelta::days(20);
-    let body = json!({ "provider": "sandbox", "credential": {
-        "access_token": granted.access_token, "expires_at": end } });
-    let answer = host.post("/v1/connections", body).await;
-    let id: ConnectionId = answer.json::<Value>().await.unwrap()["id"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    minutes(&world, 5).await;
-    let now = host.seen(id).await;
-    assert_eq!(now["ends_because"], "token");
-    assert_eq!(now["prompt"], Value::Null, "it is far");
-    for _ in 0..(12 * 24) {
-        minutes(&world, 60).await;
-    }
-    assert_eq!(host.told().await, Vec::<String>::new());
-    // To the minute, and not with the first check after it.
-    world.advance(end - TimeDelta::days(7) - world.clock.now() - TimeDelta::minutes(20));
-    minutes(&world, 0).await;
-    minutes(&world, 19).await;
-    assert_eq!(host.told().await, Vec::<String>::new());
-    minutes(&world, 1).await;
-    assert_eq!(host.told().await.len(), 1);
-    for _ in 0..(2 * 24) {
-        minutes(&world, 60).await;
-    }
-    let events = host.json("/v1/events").await;
-    let event = events["data"].as_array().unwrap().last().unwrap().clone();
-    assert_eq!(event["type"], "connection.expiring");
-    assert_eq!(event["data"]["ends_at"], now["ends_at"]);
-    assert_eq!(host.told().await.len(), 1, "once");
-    let now = host.seen(id).await;
-    assert_eq!(now["status"], "connected");
-    assert_eq!(now["prompt"]["action"]["label"], "Reconnect Sandbox Shop");
-    assert_eq!(event["data"]["prompt"], now["prompt"], "in the same words");
-    // When it has come, that is told at once.
-    world.advance(end - world.clock.now() - TimeDelta::minutes(2));
-    minutes(&world, 0).await;
-    assert_eq!(host.told().await.len(), 1);
-    minutes(&world, 3).await;
-    assert_eq!(
-        host.told().await,
-        ["connection.expiring", "connection.action_required"]
-    );
-    assert_eq!(host.seen(id).await["status"], "action_needed");
-}
-
-#[tokio::test]
-async fn an_approval_that_lasts_so_long_is_warned_of_until_it_is_given_again() {
-    let world = World::with(Setup {
-        catalog: Some(changed_entries(&[(
-            "sandbox",
-            "refresh_lifetime = \"unknown\"",
-            "refresh_lifetime = \"30d\"\nrefresh_absolute = true",
-        )])),
-        ..Setup::default()
-    })
-    .await;
-    // It says no end of its own.
-    world.rules(|rules| {
-        rules.access_lifetime_s = 86_400;
-        rules.rotation = Rotation::Off;
-    });
-    let host = world.any_host().await;
-    let id = world.connect().await;
-    let hub = world.app.hub.clone();
-    let day = async || {
-        for _ in 0..24 {
-            world.advance(TimeDelta::hours(1));
-            hub.refresh_due().await.unwrap();
-            hub.check_due().await.unwrap();
-        }
-    };
-    let end = host.seen(id).await["ends_at"].clone();
-    for _ in 0..22 {
-        day().await;
-    }
-    let warning = "connection.expiring".to_owned();
-    assert!(!host.told().await.contains(&warning));
-    day().await;
-    day().await;
-    let now = host.seen(id).await;
-    assert_eq!(
-        (&now["ends_at"], &now["ends_because"]),
-        (&end, &json!("approval"))
-    );
-    let warnings = host
-        .told()
-        .await
-        .into_iter()
-        .filter(|kind| *kind == warning);
-    assert_eq!(warnings.count(), 1, "once, however often it is renewed");
-    // Given again, the warning is withdrawn.
-    let browser = world.signed_in().await;
-    browser
-        .run_flow("sandbox", json!({ "connection": id.to_string() }))
-        .await;
-    let told = host.told().await;
-    assert_eq!(
-        told[told.len() - 2..],
-        ["connection.reconnected", "connection.healed"]
-    );
-    assert_eq!(host.seen(id).await["prompt"], Value::Null);
 }
 
 #[tokio::test]
@@ -965,60 +619,4 @@ async fn permissions_that_change_are_told() {
         .expect("told");
     assert_eq!(told["data"]["scopes_lost"], json!(["orders.write"]));
     assert_eq!(told["data"]["scopes_gained"], json!(["orders.read"]));
-}
-
-#[tokio::test]
-async fn a_pages_row_says_that_nothing_is_to_be_done_and_when_it_is_tried_again() {
-    let world = World::new().await;
-    let id = world.connect().await;
-    let hub = &world.app.hub;
-    let down = Fault::server_error(503).at(Endpoint::Api);
-    world.shop.set_faults(down.into());
-    hub.check(world.member(), id).await.unwrap();
-    let listed = hub.connection(world.member(), id).await.unwrap();
-    let at = listed.health.retry_at.unwrap().format("%H:%M UTC");
-    let browser = world.signed_in().await;
-    for path in ["/".to_owned(), format!("/connections/{id}")] {
-        let page = browser.get(&path).await.text().await.unwrap();
-        for said in [format!("Retrying at {at}"), "No action needed.".to_owned()] {
-            assert!(page.contains(&said), "{said} on {path}: {page}");
-        }
-    }
-    // Before anybody is told, too: what failed last, why and when.
-    let page = browser.get("/settings/connections").await;
-    let page = page.text().await.unwrap();
-    assert!(page.contains("Sandbox Shop is limiting or not working right now."));
-    assert!(page.contains("it cannot serve us at the moment."), "{page}");
-    let (_, failed) = page.split_once("Last failure").unwrap();
-    let (failed, _) = failed.split_once("</div>").unwrap();
-    assert!(failed.contains("<time"), "{failed}");
-    assert!(page.contains("id=\"kept\" data-live"), "{page}");
-}
-
-#[tokio::test]
-async fn a_history_tells_what_failed_and_why_and_no_routine() {
-    let world = World::new().await;
-    let id = world.connect().await;
-    let hub = &world.app.hub;
-    for _ in 0..25 {
-        world.advance(TimeDelta::hours(1));
-        hub.refresh_due().await.unwrap();
-    }
-    world.shop.revoke_all();
-    hub.check(world.member(), id).await.unwrap();
-    let told = hub.history(world.member(), id, 20).await.unwrap();
-    assert_eq!(told.len(), 2, "{told:#?}");
-    let browser = world.signed_in().await;
-    let page = browser.get(format!("/connections/{id}")).await;
-    let page = page.text().await.unwrap();
-    let (_, lines) = page.split_once("class=\"history\"").unwrap();
-    for said in [
-        "Stopped working",
-        "Sandbox Shop says that our access was withdrawn or has ended.",
-        "GRANT_REVOKED_OR_EXPIRED",
-        "Connected",
-    ] {
-        assert!(lines.contains(said), "{said}: {lines}");
-    }
-    assert!(!lines.contains("Access renewed"), "{lines}");
 }

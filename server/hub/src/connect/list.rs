@@ -64,13 +64,11 @@ impl Hub {
     /// The tenant's connections, newest first.
     pub async fn connections(&self, member: &Member) -> Result<Vec<Listed>> {
         member.may(Action::Look)?;
-        let mut listed = self.listed(member.tenant()).await?;
-        self.look_for_needs(member.tenant(), &mut listed).await?;
-        Ok(listed)
+        self.listed(member.tenant()).await
     }
 
     /// A page of them for a host application: those with `status`, after
-    /// `after`. One statement, however many there are, and up to three more
+    /// `after`. Two statements, however many there are, and up to three more
     /// where something fails.
     pub async fn connections_of_host(
         &self,
@@ -289,25 +287,25 @@ impl Hub {
         Ok(listed)
     }
 
-    /// Adds what is said of connections besides their health: the runs that wait
-    /// for what is wrong, and whose provider app it is. No statement where
-    /// nothing is said.
+    /// Adds what is said of connections besides their health: what runs that wait
+    /// need of them, how many wait for what is wrong, and whose provider app it
+    /// is. One statement where nothing is said.
     pub(crate) async fn look_around<'a>(
         &self,
         tenant: TenantId,
         listed: impl IntoIterator<Item = &'a mut Listed>,
     ) -> Result<()> {
-        let now = self.clock.now();
-        let mut said: Vec<_> = listed
-            .into_iter()
-            .filter_map(|one| Some((Cause::of(one, now)?, one)))
-            .collect();
-        let only = match &said[..] {
+        let (db, now) = (self.store.db(), self.clock.now());
+        let mut listed: Vec<_> = listed.into_iter().collect();
+        let only = match &listed[..] {
             [] => return Ok(()),
-            [(_, one)] => Some(one.connection.id),
+            [one] => Some(one.connection.id),
             _ => None,
         };
-        let db = self.store.db();
+        self.look_for_needs(tenant, only, &mut listed).await?;
+        let causes = listed.into_iter();
+        let causes = causes.filter_map(|one| Some((Cause::of(one, now)?, one)));
+        let mut said: Vec<_> = causes.collect();
         if said.iter().any(|(cause, _)| cause.failure().is_some()) {
             let paused = run::paused_counts(db, tenant, only).await?;
             let paused: HashMap<_, _> = paused.into_iter().collect();

@@ -408,6 +408,8 @@ impl Hub {
                 // It says only what the provider said: when is in the row.
                 let failure = failure.clone().with_retry_at(wish.and(next));
                 let (stands, since) = stands(was_wrong, connection.failed_at, &failure, now);
+                // When it may be sent again counts from when it last was.
+                let since = if is_rejected(&failure) { now } else { since };
                 change.check_failures = Set(failures);
                 change.failure = Set(Some(stands));
                 change.failed_at = Set(Some(since));

@@ -118,10 +118,7 @@ impl Hub {
         let connection = connection.ok_or(crate::Error::NotFound)?;
         let row = (connection, credential::of_connection(db, id).await?);
         let mut rows = self.with_control(member.tenant(), vec![row]).await?;
-        let mut kept = rows.pop().ok_or(crate::Error::NotFound)?;
-        let listed = std::slice::from_mut(&mut kept.listed);
-        self.look_for_needs(member.tenant(), listed).await?;
-        Ok(kept)
+        rows.pop().ok_or(crate::Error::NotFound)
     }
 
     async fn with_control(

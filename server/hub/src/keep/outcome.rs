@@ -60,10 +60,7 @@ impl Hub {
     }
 
     fn note_renewed(&self, row: &credential::Model, ready: &Try<'_>) {
-        let known = match &ready.connection.failure {
-            Some(failure) => Some((failure, ready.connection.failed_at)),
-            None => row.failure.as_ref().map(|failure| (failure, row.failed_at)),
-        };
+        let known = row.failure.as_ref().map(|failure| (failure, row.failed_at));
         self.meters
             .refreshed(&ready.connection.provider, Renewed::Renewed);
         let attempts = row.failures.saturating_add(1);
@@ -156,22 +153,24 @@ impl Hub {
         refresh_attempt::finish_all(&transaction, row.connection_id, &row.slot, "renewed", now)
             .await?;
         let mut change = ready.connection.clone().into_active_model();
-        // A grant that renews is a grant that lives; what else a check found is
-        // for a check to take back, and no proof that it works.
-        let before = ready.connection.failure.as_ref();
-        let disproved = before.is_some_and(|failure| is_disproved_by_renewal(failure.code));
-        if disproved {
-            change.failure = Set(None);
-            change.failed_at = Set(None);
-            change.check_failures = Set(0);
-        }
-        if disproved || before.is_none() {
-            change.last_ok_at = Set(Some(now));
-            change.next_check_at = Set(Some(schedule::check_after_proof(
-                &ready.connection,
-                ready.provider.check_every(),
-                now,
-            )));
+        match &ready.connection.failure {
+            None => {
+                change.last_ok_at = Set(Some(now));
+                change.next_check_at = Set(Some(schedule::check_after_proof(
+                    &ready.connection,
+                    ready.provider.check_every(),
+                    now,
+                )));
+            }
+            // What a check found only a check takes back: tokens are given out
+            // elsewhere than where they are used. That one was is reason to ask.
+            Some(failure) if is_doubted_by_renewal(failure.code) => {
+                let told_to_wait = ready.connection.is_told_to_wait(now);
+                if !told_to_wait && ready.connection.paused_at.is_none() {
+                    change.next_check_at = Set(Some(now));
+                }
+            }
+            Some(_) => {}
         }
         if let Some(certificate) = ready.app.certificate(ready.provider) {
             change.certificate = Set(Some(certificate));
@@ -435,27 +434,31 @@ impl Hub {
 }
 
 /// What is wrong after another failure, and since when: what only a person can
-/// mend is not taken back by a disturbance, which says nothing about it.
+/// mend is not taken back by a disturbance, which says nothing about it, and is
+/// not newer for being found again.
 pub(super) fn stands(
     before: Option<&Failure>,
     since: Option<DateTime<Utc>>,
     now_wrong: &Failure,
     now: DateTime<Utc>,
 ) -> (Failure, DateTime<Utc>) {
-    let was_final = before.map(|failure| !failure.code.is_transient());
-    match (before, was_final, now_wrong.code.is_transient()) {
-        (Some(before), Some(true), true) => {
+    let Some(before) = before else {
+        return (now_wrong.clone(), now);
+    };
+    let since = since.unwrap_or(now);
+    match (before.code.is_transient(), now_wrong.code.is_transient()) {
+        (false, true) => {
             let stands = before.clone().with_retry_at(now_wrong.retry_at);
-            (stands, since.unwrap_or(now))
+            (stands, since)
         }
-        (Some(_), Some(false), true) => (now_wrong.clone(), since.unwrap_or(now)),
-        _ => (now_wrong.clone(), now),
+        (true, true) => (now_wrong.clone(), since),
+        (false, false) if before.code == now_wrong.code => (now_wrong.clone(), since),
+        (_, false) => (now_wrong.clone(), now),
     }
 }
 
-/// Whether a renewal that works shows that what a check found is over. That the
-/// API does not answer it cannot know: tokens are given out elsewhere.
-fn is_disproved_by_renewal(code: FailureCode) -> bool {
+/// Whether a renewal that works is reason to ask again about what a check found.
+fn is_doubted_by_renewal(code: FailureCode) -> bool {
     matches!(
         code,
         FailureCode::GrantRevokedOrExpired

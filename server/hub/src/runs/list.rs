@@ -94,13 +94,15 @@ impl Hub {
     }
 
     /// Adds the scopes that paused runs need and their connections have not, of
-    /// each connection that some run waits for that way.
+    /// each connection that some run waits for that way: all are looked at, or
+    /// `only` one.
     pub(crate) async fn look_for_needs(
         &self,
         tenant: TenantId,
-        listed: &mut [Listed],
+        only: Option<ConnectionId>,
+        listed: &mut [&mut Listed],
     ) -> Result<()> {
-        for (id, scopes, failure) in run::needed(self.store.db(), tenant).await? {
+        for (id, scopes, failure) in run::needed(self.store.db(), tenant, only).await? {
             let waits = failure.is_some_and(|failure| !needed_by(&failure).is_empty());
             let of_it = listed.iter_mut().find(|one| one.connection.id == id);
             let Some(one) = of_it.filter(|_| waits) else {
@@ -112,9 +114,7 @@ impl Hub {
                 }
             }
         }
-        // Something is said of these that was not known before.
-        let more = listed.iter_mut().filter(|one| !one.needed.is_empty());
-        self.look_around(tenant, more).await
+        Ok(())
     }
 
     /// Every policy and the runs it stopped.

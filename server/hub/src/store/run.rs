@@ -350,10 +350,11 @@ pub async fn paused_counts(
 }
 
 /// What paused runs of a tenant that a policy stops need, and why they wait: by
-/// connection, each only once.
+/// connection, each only once; of `only` one.
 pub async fn needed(
     db: &impl ConnectionTrait,
     tenant: TenantId,
+    only: Option<ConnectionId>,
 ) -> Result<Vec<(ConnectionId, String, Option<Failure>)>, DbErr> {
     Entity::find()
         .select_only()
@@ -363,6 +364,7 @@ pub async fn needed(
         .filter(Column::Status.eq(Status::Paused))
         .filter(Column::Policy.is_not_null())
         .filter(Column::ScopesNeeded.ne(""))
+        .apply_if(only, |query, id| query.filter(Column::ConnectionId.eq(id)))
         .into_tuple()
         .all(db)
         .await
