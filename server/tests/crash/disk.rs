@@ -1,6 +1,8 @@
 //! Row 58: the disk is full and has room again.
 
 use std::{
+    fs::File,
+    io::Write,
     process::Command,
     sync::{
         Arc,
@@ -121,4 +123,61 @@ async fn row_58_an_answer_that_finds_no_room_at_all_is_held_until_there_is_some(
         "the answer that was held is the one"
     );
     assert_eq!(shop.calls().families_revoked, 0);
+}
+
+/// Writes to a disk until nothing more goes onto it.
+fn fill(path: &str) {
+    let mut file = File::create(path).unwrap();
+    let piece = [0; 4096];
+    while file.write_all(&piece).is_ok() {}
+}
+
+/// A limit on files lets nothing be written. A disk that is full lets be written
+/// what fits into the files that are there: some of it, some of the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_58_on_a_disk_that_fills_up_what_was_spent_is_kept() {
+    let (shop, url) = shop(Rotation::STRICT).await;
+    let mut rules = shop.rules();
+    rules.access_lifetime_s = 1;
+    shop.set_rules(rules);
+    let mut hub = Hub::new(&url).await;
+    if !hub.moves_onto_disk_of(20_000_000) {
+        eprintln!("not tested: only root may mount a disk");
+        return;
+    }
+    hub.start(None).await;
+    let mut paths = Vec::new();
+    for _ in 0..8 {
+        let tokens = shop.grant("crash", ACCOUNTS[0].id, &Scope::ALL).unwrap();
+        paths.push(format!(
+            "/v1/connections/{}/token",
+            hub.import(&tokens).await
+        ));
+    }
+    let filler = hub.path("filler");
+    fill(&filler);
+    while !hub.logged("disk is full") {
+        for path in &paths {
+            hub.get(path).await.expect("an answer");
+        }
+    }
+    for path in &paths {
+        let answer = hub.request("GET", path).send().await.unwrap();
+        if answer.status() != StatusCode::OK {
+            is_clear_problem(answer, "a token").await;
+        }
+    }
+    // It has room again, and writes down what it holds.
+    std::fs::remove_file(&filler).unwrap();
+    hub.until("/readyz", |status| status == Some(StatusCode::OK))
+        .await;
+    hub.stop();
+    hub.start(None).await;
+    for path in &paths {
+        let (status, body) = hub.get(path).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    assert_eq!(shop.calls().families_revoked, 0, "none was presented twice");
+    hub.stop();
+    hub.say(&["audit", "verify"], "");
 }

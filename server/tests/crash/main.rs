@@ -6,6 +6,7 @@ mod disk;
 mod outage;
 mod postgres;
 mod process;
+mod reading;
 
 use reqwest::StatusCode;
 use sandbox::{ACCOUNTS, Grace, Rotation, Sandbox, Scope};

@@ -22,6 +22,8 @@ pub struct Hub {
     /// A PostgreSQL; without one, SQLite in the directory.
     database: Option<String>,
     child: Option<Child>,
+    /// Where a disk of its own is mounted.
+    disk: Option<PathBuf>,
     /// What the process wrote to its log.
     log: Arc<Mutex<String>>,
     key: String,
@@ -31,6 +33,9 @@ pub struct Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         self.stop();
+        if let Some(disk) = &self.disk {
+            let _ = Command::new("umount").arg(disk).status();
+        }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -62,6 +67,7 @@ impl Hub {
             listen: format!("127.0.0.1:{port}"),
             database,
             child: None,
+            disk: None,
             log: Arc::default(),
             key: String::new(),
             http: client(),
@@ -189,6 +195,27 @@ impl Hub {
     /// It reaches its database by another address from now on.
     pub fn moves_to(&mut self, database: String) {
         self.database = Some(database);
+    }
+
+    /// Puts its directory onto a disk of so many bytes; false where nobody may
+    /// mount one. To be called while it is stopped.
+    pub fn moves_onto_disk_of(&mut self, bytes: u32) -> bool {
+        let disk = self.directory.with_extension("disk");
+        std::fs::create_dir(&disk).unwrap();
+        let size = format!("size={bytes}");
+        let mut mount = Command::new("mount");
+        let mount = mount.args(["-t", "tmpfs", "-o", &size, "linkwell"]);
+        if !mount.arg(&disk).status().is_ok_and(|done| done.success()) {
+            std::fs::remove_dir(&disk).unwrap();
+            return false;
+        }
+        let mut copy = Command::new("cp");
+        let copy = copy.arg("-a").arg(self.directory.join("."));
+        assert!(copy.arg(&disk).status().unwrap().success());
+        std::fs::remove_dir_all(&self.directory).unwrap();
+        self.directory = disk.clone();
+        self.disk = Some(disk);
+        true
     }
 
     /// Kills it.
