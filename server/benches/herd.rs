@@ -8,6 +8,8 @@
 
 #[path = "../tests/suite/herd/ground.rs"]
 mod ground;
+#[path = "bench/times.rs"]
+mod times;
 
 use std::{
     sync::{
@@ -25,6 +27,7 @@ use hub::store::{
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Query};
 
 use ground::{Beast, EMAIL, Ground, PASSWORD, Plan};
+use times::percentile;
 
 const CONNECTIONS: usize = 100_000;
 const PROVIDERS: usize = 20;
@@ -111,9 +114,9 @@ async fn stampede(connections: usize) {
     );
     println!(
         "  the hub's page         p95 {:.1} ms quiet, {:.1} ms meanwhile: ratio {:.2} ({} times)",
-        ms(p95(quiet.clone())),
-        ms(p95(busy.clone())),
-        ms(p95(busy.clone())) / ms(p95(quiet)),
+        ms(percentile(95, quiet.clone())),
+        ms(percentile(95, busy.clone())),
+        ms(percentile(95, busy.clone())) / ms(percentile(95, quiet)),
         busy.len(),
     );
     println!(
@@ -221,15 +224,6 @@ async fn pages(http: &reqwest::Client, base: &str, cookie: &str, times: usize) -
         took.push(started.elapsed());
     }
     took
-}
-
-fn p95(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    let at = times.len() * 95 / 100;
-    times
-        .get(at.min(times.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or_default()
 }
 
 fn ms(time: Duration) -> f64 {

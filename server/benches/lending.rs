@@ -5,17 +5,15 @@
 //! loaded in turns, so that whatever else the machine does falls on both.
 
 mod bench;
+#[path = "bench/seed.rs"]
+mod seed;
 
-use std::time::Instant;
+use std::{num::NonZeroU32, time::Instant};
 
 use axum::{Json, Router, extract::State, routing::get};
-use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use hub::{
     Hub,
-    connect::Import,
-    people::Scope,
-    secret::Secret,
     store::{ConnectionId, credential},
     vault::Place,
 };
@@ -33,10 +31,11 @@ const PROMISED: f64 = 0.7;
 
 #[tokio::main]
 async fn main() {
-    let ground = Ground::new().await;
+    let ground = Ground::new(NonZeroU32::MAX).await;
     let application = &ground.application;
     let hub = application.hub.clone();
-    let (id, key) = seed(&hub).await;
+    let (host, key) = seed::host(&hub, "bench").await;
+    let id = seed::connection(&hub, &host, 1).await;
     let product = serve(application.router()).await;
     let bare = serve(
         Router::new()
@@ -54,11 +53,11 @@ async fn main() {
     let ours = format!("http://{product}/v1/connections/{id}/token");
     let theirs = format!("http://{bare}/token");
     let (mut our_rates, mut their_rates) = (Vec::new(), Vec::new());
-    round(&client, &ours, &key).await;
-    round(&client, &theirs, &key).await;
+    round(&client, &ours, key.expose()).await;
+    round(&client, &theirs, key.expose()).await;
     for _ in 0..ROUNDS {
-        our_rates.push(round(&client, &ours, &key).await);
-        their_rates.push(round(&client, &theirs, &key).await);
+        our_rates.push(round(&client, &ours, key.expose()).await);
+        their_rates.push(round(&client, &theirs, key.expose()).await);
     }
     flushing.abort();
     let (ours, theirs) = (median(our_rates), median(their_rates));
@@ -66,45 +65,6 @@ async fn main() {
     println!("lending a fresh token   {ours:>8.0} requests/s");
     println!("bare handler            {theirs:>8.0} requests/s");
     println!("ratio                   {ratio:>8.2}  (promised: at least {PROMISED})");
-}
-
-async fn seed(hub: &Hub) -> (ConnectionId, String) {
-    let member = hub
-        .create_user(
-            "Bench",
-            "bench@example.com",
-            "Bench",
-            Secret::new("a long enough secret"),
-        )
-        .await
-        .expect("a member");
-    let (_, key) = hub
-        .create_api_key(&member, "bench", &Scope::ALL, "")
-        .await
-        .expect("a key");
-    let host = hub
-        .authenticate_key(key.expose())
-        .await
-        .expect("an answer")
-        .expect("a host");
-    let listed = hub
-        .import(
-            &host,
-            Import {
-                provider: "github".into(),
-                access_token: Secret::random(30),
-                refresh_token: Some(Secret::random(30)),
-                expires_at: Some(hub.clock.now() + TimeDelta::days(1)),
-                scopes: None,
-                variables: Default::default(),
-                account_id: None,
-                account_label: None,
-                display_name: None,
-            },
-        )
-        .await
-        .expect("a connection");
-    (listed.connection.id, key.expose().to_owned())
 }
 
 /// One SELECT, one open, one JSON answer.

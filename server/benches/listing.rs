@@ -6,24 +6,26 @@
 //! loaded in turns, so that whatever else the machine does falls on both.
 
 mod bench;
+#[path = "bench/seed.rs"]
+mod seed;
 #[path = "bench/times.rs"]
 mod times;
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use axum::{Json, Router, extract::State, routing::get};
 use futures::{StreamExt, stream};
 use hub::{
     Hub,
-    connect::Import,
-    people::Scope,
-    secret::Secret,
     store::{TenantId, connection},
 };
 use serde_json::json;
 
 use bench::{Ground, client, serve};
-use times::p99;
+use times::percentile;
 
 /// How many the tenant has.
 const CONNECTIONS: usize = 1_000;
@@ -37,14 +39,17 @@ const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() {
-    let ground = Ground::new().await;
+    let ground = Ground::new(NonZeroU32::MAX).await;
     let hub = ground.application.hub.clone();
-    let (tenant, key) = seed(&hub).await;
+    let (host, key) = seed::host(&hub, "bench").await;
+    for account in 0..CONNECTIONS {
+        seed::connection(&hub, &host, account).await;
+    }
     let product = serve(ground.application.router()).await;
     let bare = Router::new()
         .route("/page", get(bare_page))
         .route("/all", get(bare_all));
-    let bare = serve(bare.with_state((hub, tenant))).await;
+    let bare = serve(bare.with_state((hub, host.tenant()))).await;
     for (what, ours, theirs) in [
         ("a page of 100", "/v1/connections".to_owned(), "/page"),
         (
@@ -59,13 +64,13 @@ async fn main() {
         );
         let client = client();
         let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
-        round(&client, &ours, &key).await;
-        round(&client, &theirs, &key).await;
+        round(&client, &ours, key.expose()).await;
+        round(&client, &theirs, key.expose()).await;
         for _ in 0..ROUNDS {
-            our_times.extend(round(&client, &ours, &key).await);
-            their_times.extend(round(&client, &theirs, &key).await);
+            our_times.extend(round(&client, &ours, key.expose()).await);
+            their_times.extend(round(&client, &theirs, key.expose()).await);
         }
-        let (ours, theirs) = (p99(our_times), p99(their_times));
+        let (ours, theirs) = (percentile(99, our_times), percentile(99, their_times));
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         println!(
             "listing {what:<14} p99 {:>7.1} ms   bare {:>7.1} ms   ratio {ratio:>5.2}",
@@ -73,38 +78,6 @@ async fn main() {
             theirs.as_secs_f64() * 1e3,
         );
     }
-}
-
-async fn seed(hub: &Hub) -> (TenantId, String) {
-    let password = Secret::new("a long enough secret");
-    let member = hub
-        .create_user("Bench", "bench@example.com", "Bench", password)
-        .await
-        .expect("a member");
-    let (_, key) = hub
-        .create_api_key(&member, "bench", &Scope::ALL, "")
-        .await
-        .expect("a key");
-    let host = hub
-        .authenticate_key(key.expose())
-        .await
-        .expect("an answer")
-        .expect("a host");
-    for number in 0..CONNECTIONS {
-        let import = Import {
-            provider: "github".into(),
-            access_token: Secret::random(30),
-            refresh_token: Some(Secret::random(30)),
-            expires_at: None,
-            scopes: None,
-            variables: Default::default(),
-            account_id: Some(number.to_string()),
-            account_label: None,
-            display_name: None,
-        };
-        hub.import(&host, import).await.expect("a connection");
-    }
-    (member.tenant(), key.expose().to_owned())
 }
 
 async fn bare_page(State((hub, tenant)): State<(Hub, TenantId)>) -> Json<serde_json::Value> {

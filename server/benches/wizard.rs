@@ -8,7 +8,10 @@ mod bench;
 #[path = "bench/times.rs"]
 mod times;
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use hub::secret::Secret;
 use reqwest::{
@@ -17,7 +20,7 @@ use reqwest::{
 };
 
 use bench::{Ground, client, serve};
-use times::p99;
+use times::percentile;
 
 /// What a step may take.
 const PROMISE: Duration = Duration::from_millis(50);
@@ -47,7 +50,7 @@ const TURNS: [&[(&str, &str)]; 7] = [
 
 #[tokio::main]
 async fn main() {
-    let ground = Ground::new().await;
+    let ground = Ground::new(NonZeroU32::MAX).await;
     let hub = &ground.application.hub;
     hub.create_user("Bench", EMAIL, "Bench", Secret::new(PASSWORD))
         .await
@@ -80,7 +83,7 @@ async fn main() {
             }
         }
     }
-    let (step, page) = (p99(steps), p99(pages));
+    let (step, page) = (percentile(99, steps), percentile(99, pages));
     println!(
         "a step of the wizard  p99 {:>6.1} ms   of the 50 ms it may take {:>5.2}   bare page {:>6.1} ms   ratio {:>5.2}",
         step.as_secs_f64() * 1e3,

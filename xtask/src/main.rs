@@ -30,8 +30,8 @@ enum Task {
     Build,
     /// Build what is needed and serve it with the sandbox provider.
     Run(run::Options),
-    /// Measure what lending, listing, a step of the wizard and the catalog cost, as ratios from one run,
-    /// and keep a hundred thousand connections.
+    /// Measure what lending, listing, a noisy neighbour, a step of the wizard and the catalog cost, as
+    /// ratios from one run, and keep a hundred thousand connections.
     Bench,
     /// Lint and test: Rust on SQLite, Rust on PostgreSQL, browsers.
     Test(test::Options),
@@ -50,6 +50,7 @@ fn main() -> Result<()> {
             "--package=hub",
             "--bench=lending",
             "--bench=listing",
+            "--bench=neighbours",
             "--bench=wizard",
             "--bench=herd",
             "--bench=catalog",

@@ -30,13 +30,13 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// A new one.
-    pub async fn new() -> Self {
+    /// A new one, where a key may do so many calls a minute.
+    pub async fn new(rate_limit: NonZeroU32) -> Self {
         let name = format!("linkwell-bench-{}", ConnectionId::new());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("a directory");
         Self {
-            application: application(&directory).await,
+            application: application(&directory, rate_limit).await,
             directory,
         }
     }
@@ -48,7 +48,7 @@ impl Drop for Ground {
     }
 }
 
-async fn application(directory: &Path) -> Application {
+async fn application(directory: &Path, rate_limit: NonZeroU32) -> Application {
     let database = format!("sqlite://{}?mode=rwc", directory.join("bench.db").display());
     let store = Store::open(&database).await.expect("a database");
     migrate(&store).await.expect("migrations");
@@ -62,7 +62,7 @@ async fn application(directory: &Path) -> Application {
         public_url: Url::parse("http://127.0.0.1/").expect("an address"),
         operator_apps: Default::default(),
         choices: hub::Choices {
-            rate_limit: NonZeroU32::MAX,
+            rate_limit,
             ..hub::Choices::default()
         },
         spool: Spool::open(&directory.join("spool")).expect("a spool"),

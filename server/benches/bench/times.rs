@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// The time that one in a hundred exceeds.
-pub fn p99(mut times: Vec<Duration>) -> Duration {
+/// The time within which `percent` of a hundred were.
+pub fn percentile(percent: usize, mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times[times.len() * 99 / 100]
+    let at = times.len() * percent / 100;
+    let last = times.len().saturating_sub(1);
+    times.get(at.min(last)).copied().unwrap_or_default()
 }
