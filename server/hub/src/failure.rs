@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_deceptive;
+
 /// What failed, from a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -97,6 +99,14 @@ impl FailureCode {
         }
     }
 
+    /// Whether it is about signing in to the hub, and never about a connection.
+    pub fn is_of_hub(self) -> bool {
+        matches!(
+            self,
+            Self::SignInSlow | Self::SignedOut | Self::BrowserUnsupported | Self::NotAllowed
+        )
+    }
+
     /// Whether the system ends this by itself, by trying again later.
     pub fn is_transient(self) -> bool {
         matches!(
@@ -171,7 +181,7 @@ impl Failure {
         let text: String = text
             .as_ref()
             .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
+            .map(|c| if is_deceptive(c) { ' ' } else { c })
             .take(300)
             .collect();
         let text = text.trim();

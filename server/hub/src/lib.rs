@@ -28,6 +28,7 @@ pub mod runs;
 pub mod secret;
 pub mod store;
 pub mod tell;
+mod text;
 pub mod vault;
 
 pub use error::{Error, FieldProblem, Result};

@@ -62,6 +62,15 @@ async fn what_cannot_be_imported_is_named() {
             json!({ "provider": "shopify", "credential": { "access_token": "x" }, "variables": { "shop": "evil.example/" } }),
             "variables",
         ),
+        (
+            json!({ "provider": "shopify", "credential": { "access_token": "x" } }),
+            "variables",
+        ),
+        (
+            json!({ "provider": "github", "credential": { "access_token": "x" },
+                "display_name": "Shop \u{202e}gro.evil" }),
+            "display_name",
+        ),
     ] {
         let answer = host.post("/v1/connections", body).await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);

@@ -504,6 +504,27 @@ async fn row_60_an_older_database_is_told_from_the_newest() {
 }
 
 #[tokio::test]
+async fn after_a_restore_nobody_misses_what_happens_for_having_asked_too_far() {
+    let world = World::on_file().await;
+    if world.is_postgres() {
+        return;
+    }
+    let host = world.any_host().await;
+    let monday = world.copied("monday.db").await;
+    for _ in 0..3 {
+        world.import_living(&host).await;
+    }
+    let lost = host.json("/v1/events").await["next"].as_i64().unwrap();
+    let back = world.restored(&monday).await;
+    back.app.hub.record_restore(false).await.unwrap();
+    let host = back.any_host().await;
+    let id = back.import_living(&host).await;
+    let next = host.json(&format!("/v1/events?after={lost}")).await;
+    let about = &next["data"][0]["data"]["connection"];
+    assert_eq!(about["id"], json!(id), "{next}");
+}
+
+#[tokio::test]
 async fn row_60_a_ledger_that_was_begun_anew_or_signed_by_others_is_told() {
     let (world, tenant, head) = signed().await;
     let hub = &world.app.hub;

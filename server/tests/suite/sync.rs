@@ -336,7 +336,15 @@ async fn host_applications_pull_events_in_order_and_once() {
         lender.get("/v1/events").await.status(),
         StatusCode::FORBIDDEN
     );
-    for wrong in ["after=x", "after=-1", "limit=0", "limit=1001", "limit=x"] {
+    let early = format!("after={}", after + 1_000);
+    for wrong in [
+        "after=x",
+        "after=-1",
+        &early,
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+    ] {
         let answer = host.get(&format!("/v1/events?{wrong}")).await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
     }

@@ -13,6 +13,7 @@ use crate::{
         connection::{self, Mapping, SyncFrequency},
         event::{self, Kind},
     },
+    text::is_deceptive,
 };
 
 /// The longest name a person may give, in characters.
@@ -48,7 +49,7 @@ impl Change {
         if name.chars().count() > LONGEST_NAME {
             refuse("display_name", "Use at most 80 characters");
         }
-        if name.chars().any(char::is_control) {
+        if name.chars().any(is_deceptive) {
             refuse("display_name", "Use one line of text");
         }
         let mapping = self.mapping.as_ref().map(serde_json::to_string);

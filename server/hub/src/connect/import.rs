@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    catalog::{RefreshMode, Variables},
+    catalog::{Origin, RefreshMode, Variables},
     dialect::Grant,
     hub::Hub,
-    people::{Host, Scope},
+    people::{Host, Scope, fields},
     secret::Secret,
 };
 
@@ -73,13 +73,26 @@ impl Hub {
                 }
             };
         }
+        // Without it nobody could ever be asked whose account it is.
+        let missing = provider.variables.iter().find(|variable| {
+            matches!(variable.from, Origin::Person | Origin::Callback)
+                && !variable.optional
+                && variable.default.is_none()
+                && !variables.contains_key(&variable.name)
+        });
+        if let Some(missing) = missing {
+            let what = format!("give {}", missing.name);
+            return Err(Error::invalid("variables", what));
+        }
+        let display_name = import.display_name;
+        let display_name = display_name.map(|typed| fields::name("display_name", &typed));
         let account = Account::Claimed {
             label: import.account_label.unwrap_or_else(|| {
                 let today = self.clock.now().format("%-d %B %Y");
                 format!("{} account imported {today}", provider.name())
             }),
             id: import.account_id,
-            display_name: import.display_name,
+            display_name: display_name.transpose()?,
         };
         let refreshes = provider.refresh.mode == RefreshMode::RefreshToken;
         let connected = Connected {

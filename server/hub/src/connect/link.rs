@@ -9,6 +9,7 @@ use crate::{
     record::{Deed, Entry},
     secret::Secret,
     store::{ApiKeyId, ConnectLinkId, ConnectionId, api_key, connect_link, connection},
+    text::is_deceptive,
 };
 
 /// How long a link may be used.
@@ -93,7 +94,7 @@ impl Hub {
         };
         let reference = asked.reference.filter(|reference| !reference.is_empty());
         if reference.as_ref().is_some_and(|text| {
-            text.chars().count() > LONGEST_REFERENCE || text.chars().any(char::is_control)
+            text.chars().count() > LONGEST_REFERENCE || text.chars().any(is_deceptive)
         }) {
             let what = format!("Use one line of at most {LONGEST_REFERENCE} characters");
             return Err(Error::invalid("reference", what));

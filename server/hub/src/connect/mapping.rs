@@ -13,6 +13,7 @@ use crate::{
         ConnectionId,
         connection::{self, Mapping},
     },
+    text::is_deceptive,
 };
 
 /// The longest name of a field, in characters.
@@ -98,7 +99,7 @@ fn read(fields: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
         let field = field.trim().to_owned();
         let problem = if field.chars().count() > LONGEST_FIELD {
             Some("Use at most 80 characters")
-        } else if field.chars().any(char::is_control) {
+        } else if field.chars().any(is_deceptive) {
             Some("Use one line of text")
         } else if !field.is_empty() && read.values().any(|other| *other == field) {
             Some("Another column has this name already")

@@ -19,6 +19,7 @@ use fail::fail_point;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{
+    outcome::stands,
     recovery::{self, OpenAttempt, UNCLEAR},
     repair,
     schedule::{self, Life},
@@ -258,6 +259,8 @@ impl Hub {
         let rotation = &ready.provider.refresh.rotation;
         if let Err(until) = recovery::may_present_again(&open, rotation, &self.spool.nodes(), now) {
             let failure = Failure::inferred(FailureCode::NetworkOrTimeout, "outcome_unknown");
+            let failure = failure.with_retry_at(Some(until));
+            let (failure, since) = stands(mine.failure.as_ref(), mine.failed_at, &failure, now);
             credential::compare_and_swap(
                 &transaction,
                 mine.connection_id,
@@ -265,8 +268,8 @@ impl Hub {
                 mine.version,
                 Some(mine.fence),
                 credential::ActiveModel {
-                    failure: Set(Some(failure.with_retry_at(Some(until)))),
-                    failed_at: Set(Some(now)),
+                    failure: Set(Some(failure)),
+                    failed_at: Set(Some(since)),
                     next_refresh_at: Set(Some(until)),
                     ..Default::default()
                 },

@@ -10,6 +10,8 @@ use lettre::{
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::text::is_deceptive;
+
 /// A mail.
 pub(super) struct Letter {
     /// What it is about, in one line.
@@ -130,7 +132,7 @@ impl Letter {
 /// header and no paragraph of its own.
 fn line(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_deceptive(c) { ' ' } else { c })
         .collect()
 }
 

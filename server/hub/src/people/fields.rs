@@ -2,7 +2,7 @@
 
 use email_address::{EmailAddress, Options};
 
-use crate::{Error, FieldProblem, Result, secret::Secret};
+use crate::{Error, FieldProblem, Result, secret::Secret, text::is_deceptive};
 
 /// Longest name of a person, a tenant or a key, in characters.
 const MAX_NAME: usize = 80;
@@ -86,7 +86,7 @@ pub fn line(
     if line.is_empty() {
         return Err(Error::invalid(field, missing));
     }
-    if line.chars().any(char::is_control) || line.chars().count() > longest {
+    if line.chars().any(is_deceptive) || line.chars().count() > longest {
         return Err(Error::invalid(
             field,
             format!("Use one line of at most {longest} characters"),

@@ -6,7 +6,7 @@
 
 mod api_keys;
 mod by;
-mod fields;
+pub(crate) mod fields;
 mod guest;
 mod limits;
 mod members;

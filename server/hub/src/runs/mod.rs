@@ -35,6 +35,7 @@ use crate::{
         run::{self, Status},
         words,
     },
+    text::is_deceptive,
 };
 use stop::Stop;
 pub(crate) use stop::{NEEDED_BY_RUN, needed_by, needs};
@@ -499,7 +500,7 @@ impl NewRun<'_> {
         let refuse = |field, problem: &str| Err(Error::invalid(field, problem));
         let is_line = |text: &str, longest: usize| {
             let length = text.trim().chars().count();
-            length <= longest && !text.chars().any(char::is_control)
+            length <= longest && !text.chars().any(is_deceptive)
         };
         if self.action.trim().is_empty() || !is_line(self.action, LONGEST_ACTION) {
             return refuse("action", "Use one line of 1 to 100 characters");

@@ -5,11 +5,19 @@
 //! failure `code` and a `detail`. Whatever else it answers, and every error and
 //! overrun, denies too: a rule that cannot be read is not one that allows.
 
-use std::{collections::BTreeMap, fs, io, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    num::NonZeroU32,
+    ops::Range,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use regorus::{
     Engine, Value,
-    unstable::{self, Lexer, Token, TokenKind},
+    unstable::{self, Lexer, Module, Ref, Rule, RuleHead, Token, TokenKind},
     utils::limits::ExecutionTimerConfig,
 };
 use serde::Deserialize;
@@ -40,6 +48,10 @@ const LARGEST: u64 = 64 * 1024;
 /// What allocates as much as it is told, in one step that no limit sees: the
 /// beginnings of their names.
 const UNBOUNDED: [(&str, &str); 2] = [("numbers", "range"), ("rand", "")];
+
+/// How deep rules may call rules. Beyond, the engine would use up its stack, which
+/// is no error that denies but ends the process.
+const DEEPEST: usize = 32;
 
 /// Where a policy comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +106,12 @@ enum Denial {
     },
 }
 
+impl Denial {
+    fn is_of_hub(&self) -> bool {
+        matches!(self, Self::Coded { code, .. } if code.is_of_hub())
+    }
+}
+
 impl Policy {
     fn load(name: &str, title: &str, source: Source, rego: &str) -> Result<Self, String> {
         let is_name = (1..=64).contains(&name.len())
@@ -103,7 +121,8 @@ impl Policy {
         if !is_name {
             return Err("call it by small letters, digits and _".into());
         }
-        if let Some(word) = unbounded(name, rego)? {
+        let words = words_of(name, rego)?;
+        if let Some(word) = unbounded(&words) {
             return Err(format!("{word} may not be used"));
         }
         let mut engine = Engine::new();
@@ -120,6 +139,7 @@ impl Policy {
         if package != format!("data.linkwell.{name}") {
             return Err(format!("its package has to be linkwell.{name}"));
         }
+        bounded(name, engine.get_modules(), &words)?;
         let policy = Self {
             name: name.to_owned(),
             title: title.to_owned(),
@@ -140,9 +160,13 @@ impl Policy {
             return Err("`deny` has to be a set: `deny contains \"why\" if { … }`".into());
         }
         let text = said.to_json_str().map_err(|error| error.to_string())?;
-        serde_json::from_str(&text).map_err(|_| {
-            "`deny` may have sentences, and objects with `code`, `detail` and `reason`".into()
-        })
+        let denials: Vec<Denial> = serde_json::from_str(&text).map_err(
+            |_| "`deny` may have sentences, and objects with `code`, `detail` and `reason`",
+        )?;
+        match denials.iter().any(Denial::is_of_hub) {
+            true => Err("AUTH_001 to AUTH_004 are about signing in to the hub".into()),
+            false => Ok(denials),
+        }
     }
 
     fn decide(&self, input: &serde_json::Value) -> Option<Failure> {
@@ -236,32 +260,122 @@ impl Policies {
     }
 }
 
-/// What of [`UNBOUNDED`] a policy calls, if anything. In a sentence or a comment
-/// the same word is harmless, so it is read as the engine reads it.
-fn unbounded(name: &str, rego: &str) -> Result<Option<String>, String> {
+/// A word of a policy, as the engine reads it: in a sentence or a comment it would
+/// be none.
+struct Word {
+    kind: TokenKind,
+    text: String,
+    /// Where it stands, in bytes.
+    at: u32,
+}
+
+fn words_of(name: &str, rego: &str) -> Result<Vec<Word>, String> {
     let source = unstable::Source::from_contents(format!("{name}.rego"), rego.to_owned());
     let source = source.map_err(|error| error.to_string())?;
     let mut lexer = Lexer::new(&source);
-    let mut tokens = Vec::new();
+    let mut words = Vec::new();
     loop {
         let Token(kind, span) = lexer.next_token().map_err(|error| error.to_string())?;
         if kind == TokenKind::Eof {
-            break;
+            return Ok(words);
         }
-        tokens.push((kind, span.text().trim_matches('"').to_owned()));
+        words.push(Word {
+            kind,
+            text: span.text().trim_matches('"').to_owned(),
+            at: span.start,
+        });
     }
-    let text = |at: usize| tokens.get(at).map_or("", |(_, text)| text.as_str());
+}
+
+fn text(words: &[Word], at: usize) -> &str {
+    words.get(at).map_or("", |word| word.text.as_str())
+}
+
+/// Whether a name begins here: `rand` of `rand.intn`, and not of `input.rand`.
+fn begins(words: &[Word], at: usize) -> bool {
+    words[at].kind == TokenKind::Ident && (at == 0 || text(words, at - 1) != ".")
+}
+
+/// What of [`UNBOUNDED`] a policy calls, if anything.
+fn unbounded(words: &[Word]) -> Option<String> {
     let calls = |at: usize| {
-        let (kind, first) = &tokens[at];
-        // `rand.intn` or `rand["intn"]`, and not `input.rand.x`.
-        let begins = *kind == TokenKind::Ident && (at == 0 || text(at - 1) != ".");
-        let goes_on = matches!(text(at + 1), "." | "[");
+        // `rand.intn` or `rand["intn"]`.
+        let goes_on = matches!(text(words, at + 1), "." | "[");
         UNBOUNDED.iter().find_map(|(room, what)| {
-            let is_it = begins && goes_on && first == room && text(at + 2).starts_with(what);
-            is_it.then(|| format!("{room}.{}", text(at + 2)))
+            let is_it = begins(words, at)
+                && goes_on
+                && text(words, at) == *room
+                && text(words, at + 2).starts_with(what);
+            is_it.then(|| format!("{room}.{}", text(words, at + 2)))
         })
     };
-    Ok((0..tokens.len()).find_map(calls))
+    (0..words.len()).find_map(calls)
+}
+
+/// Refuses rules that call themselves or each other in a circle, or one another
+/// deeper than [`DEEPEST`]. A name within a rule that is a rule's counts as a call,
+/// whatever it means there.
+fn bounded(name: &str, modules: &[Ref<Module>], words: &[Word]) -> Result<(), String> {
+    let own = ["data", ".", "linkwell", ".", name, "."];
+    let is_own = |at: usize| {
+        (0..own.len()).all(|part| text(words, at + part) == own[part])
+            && !matches!(text(words, at + own.len()), "" | "[")
+    };
+    let rules = modules.iter().flat_map(|module| module.policy.iter());
+    let rules = rules.filter_map(|rule| match &**rule {
+        Rule::Spec { span, head, .. } => {
+            let (RuleHead::Compr { refr, .. }
+            | RuleHead::Set { refr, .. }
+            | RuleHead::Func { refr, .. }) = head;
+            Some((refr.span().start, span.start..span.end))
+        }
+        Rule::Default { .. } => None,
+    });
+    let place = |start: u32| words.iter().position(|word| word.at == start);
+    let rules: Vec<(&str, usize, Range<u32>)> = rules
+        .filter_map(|(start, span)| {
+            let head = place(start)?;
+            Some((text(words, head), head, span))
+        })
+        .collect();
+    let names: BTreeSet<&str> = rules.iter().map(|(name, ..)| *name).collect();
+    let mut calls: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (at, word) in words.iter().enumerate() {
+        let called = match begins(words, at) {
+            true if word.text == "data" && !is_own(at) => {
+                return Err(format!("of `data` only data.linkwell.{name}.… may be used"));
+            }
+            true if word.text == "data" => text(words, at + own.len()),
+            true => word.text.as_str(),
+            false => continue,
+        };
+        let within = rules
+            .iter()
+            .find(|(_, head, span)| *head != at && span.contains(&word.at));
+        if let (Some((caller, ..)), Some(called)) = (within, names.get(called)) {
+            calls.entry(caller).or_default().insert(called);
+        }
+    }
+    // Whoever calls nobody, then who calls only those, and so on.
+    let mut left = names;
+    for _ in 0..DEEPEST {
+        let rests = |name: &&&str| {
+            let mut called = calls.get(**name).into_iter().flatten();
+            called.all(|called| !left.contains(called))
+        };
+        let done: Vec<&str> = left.iter().filter(rests).copied().collect();
+        done.iter().for_each(|name| {
+            left.remove(name);
+        });
+        if left.is_empty() {
+            return Ok(());
+        }
+    }
+    let names: Vec<&str> = left.into_iter().take(3).collect();
+    Err(format!(
+        "rules may not call themselves, nor each other more than {DEEPEST} deep: {}",
+        names.join(", ")
+    ))
 }
 
 /// Whether what lies in the directory is a policy. What somebody may take for
@@ -433,11 +547,29 @@ mod tests {
             "deny contains 3 if true",
             "deny contains {\"code\": \"NO_SUCH_CODE\"} if true",
             "deny contains {\"cause\": \"x\"} if true",
+            "deny contains {\"code\": \"AUTH_002\"} if true",
             "deny contains \"x\" if count(numbers.range(1, 1000000000000)) > 0",
             "deny contains \"x\" if http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1\"})",
             "deny contains \"x\" if opa.runtime().env.HOME",
         ] {
             assert!(policy(rego).is_err(), "{rego}");
+        }
+        for circle in [
+            "f(x) := f(x + 1)\ndeny contains \"x\" if { input.run.action == \"y\"; f(1) > 0 }",
+            "f(x) := g(x)\ng(x) := f(x)\ndeny contains \"x\" if { input.run.action == \"y\"; g(1) }",
+            "f(x) := data.linkwell.mine.f(x)\ndeny contains \"x\" if { input.run.action == \"y\"; f(1) }",
+            "a := b\nb := a\ndeny contains \"x\" if { input.run.action == \"y\"; a }",
+        ] {
+            let refused = policy(circle).err().expect("it is refused");
+            assert!(refused.contains("may not call themselves"), "{refused}");
+        }
+        for data in [
+            "data[\"linkwell\"].mine.deny",
+            "data.linkwell[\"mine\"].deny",
+            "data",
+        ] {
+            let rego = format!("deny contains \"x\" if {{ input.run.action == \"y\"; {data} }}");
+            assert!(policy(&rego).is_err(), "{rego}");
         }
         for call in [
             "numbers.range_step(1, 9, 2)",
@@ -465,6 +597,25 @@ mod tests {
         ] {
             assert_eq!(policy(rego).err(), None, "{rego}");
         }
+    }
+
+    /// As deep as rules may call rules, each with brackets as deep as the engine
+    /// reads them: it fits onto the stack of a thread.
+    #[test]
+    fn what_is_as_deep_as_may_be_is_computed() {
+        let brackets = |inside: &str| format!("{}{inside}{}", "(".repeat(16), ")".repeat(16));
+        let chain = |depth: usize| {
+            let rules =
+                (1..depth).map(|n| format!("f{n}(x) := {}\n", brackets(&format!("f{}(x)", n + 1))));
+            let rules: String = rules.collect();
+            format!("{rules}f{depth}(x) := x\ndeny contains \"x\" if f1(1) == 2")
+        };
+        let deepest = policy(&chain(DEEPEST - 1)).unwrap();
+        assert!(deepest.decide(&example()).is_none());
+        let deeper = policy(&chain(DEEPEST)).err().expect("it is refused");
+        assert!(deeper.contains("32 deep"), "{deeper}");
+        let shadow = policy("at := 1\nf(x) := x + at\ndeny contains \"x\" if input.run.at == f(1)");
+        assert!(shadow.is_ok());
     }
 
     /// Ten nested loops over ten values: a century of work.

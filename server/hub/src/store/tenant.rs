@@ -37,6 +37,16 @@ pub async fn event_seq(db: &impl ConnectionTrait, id: TenantId) -> Result<i64, D
     Ok(row.map_or(0, |tenant| tenant.event_seq))
 }
 
+/// Has the events of every tenant numbered from `seq` on, where they are not so far.
+pub async fn number_events_from(db: &impl ConnectionTrait, seq: i64) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::EventSeq, Expr::value(seq))
+        .filter(Column::EventSeq.lt(seq))
+        .exec(db)
+        .await
+        .map(|_| ())
+}
+
 /// Waits until nobody else appends events of the tenant, and keeps others from it
 /// until the transaction ends.
 pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    Hub, Result,
+    Error, Hub, Result,
     certificate::Whose,
     failure::FailureCode,
     people::{Host, Scope},
@@ -14,7 +14,7 @@ use crate::{
     store::{
         ConnectLinkId, ConnectionId, EventId, RunId, SyncRunId, TenantId, connection,
         event::{self, Kind},
-        provider_app, run,
+        provider_app, run, tenant,
     },
 };
 
@@ -107,7 +107,8 @@ impl Hub {
     /// host application that asks: the same that webhooks are told.
     ///
     /// # Errors
-    /// [`crate::Error::Forbidden`].
+    /// [`crate::Error::Forbidden`]; [`crate::Error::Invalid`] for `after` when there
+    /// was no such event yet.
     pub async fn messages_after(
         &self,
         host: &Host,
@@ -117,6 +118,10 @@ impl Hub {
         host.may(Scope::ConnectionsRead)?;
         let tenant = host.tenant();
         let events = event::told_after(self.store.db(), tenant, after, limit).await?;
+        // Whoever waits for what comes after it would miss all until then.
+        if events.is_empty() && after > tenant::event_seq(self.store.db(), tenant).await? {
+            return Err(Error::invalid("after", "There was no such event yet"));
+        }
         self.messages(tenant, events).await
     }
 

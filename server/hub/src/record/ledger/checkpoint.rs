@@ -33,7 +33,7 @@ use crate::{
     Error, Result,
     hub::Hub,
     people::ed25519,
-    store::{Reach, TenantId, audit_chain, audit_entry, deletion},
+    store::{Reach, TenantId, audit_chain, audit_entry, deletion, tenant},
     vault::VaultError,
 };
 
@@ -384,6 +384,10 @@ impl Hub {
             false => {}
         }
         let db = self.store.db();
+        // No number of an event is given twice: whoever has asked as far as one that
+        // was lost goes on with what happens from now on. Seconds are ahead of every
+        // count that did not begin with them, and of what was restored before.
+        tenant::number_events_from(db, self.clock.now().timestamp()).await?;
         // What another hub signed says nothing of this one's ledgers.
         let mut all = self.witness.checkpoints().map_err(unusable)?;
         all.retain(|signed| signed.is_right(&key));
