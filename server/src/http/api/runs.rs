@@ -346,7 +346,7 @@ async fn list(
     Extension(host): Extension<Host>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<RunList>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let status = asked.status.as_deref().map(|word| {
         Status::read(word).ok_or_else(|| {
             use sea_orm::Iterable;
