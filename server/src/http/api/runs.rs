@@ -460,6 +460,10 @@ async fn finish(
     Body(body): Body<EndBody>,
 ) -> Answer<Json<Run>> {
     let end = match (body.status, body.code) {
+        (Outcome::Failed, Some(code)) if code.is_of_hub() => {
+            let why = format!("{} is of signing in to the hub itself", code.as_str());
+            return Err(Problem::invalid("code", why));
+        }
         (Outcome::Failed, code) => {
             End::Failed(code.map(|code| Failure::told(code, "told_by_host")))
         }
