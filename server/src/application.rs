@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
+    backup,
     config::{self, Place, Serve},
     http, jobs,
 };
@@ -106,6 +107,15 @@ pub enum StartError {
         address: SocketAddr,
         error: std::io::Error,
     },
+    #[error("there is no organisation called {0}")]
+    NoOrganisation(String),
+    #[error("no hub answers at {address}: {error}")]
+    NoAnswer {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
+    #[error("the hub is not ready: {0}")]
+    NotReady(String),
     #[error(transparent)]
     Backup(#[from] crate::backup::BackupError),
     #[error("the sandbox shop did not start: {0}")]
@@ -194,10 +204,56 @@ impl Application {
 /// Opens the database of `place`, migrated.
 pub async fn open_store(place: &Place) -> Result<Store, StartError> {
     create_private_directory(&place.data)?;
+    if place.database.is_none() {
+        make_private_database(&place.data.join("linkwell.db"))?;
+    }
     let store = Store::open(&place.database_url()).await?;
     migrate(&store).await?;
     Ok(store)
 }
+
+/// Whether nothing is sealed, so that any master key will do.
+pub(crate) async fn is_nothing_sealed(store: &Store) -> Result<bool, DbErr> {
+    Ok(data_key::Entity::find().count(store.db()).await? == 0)
+}
+
+/// SQLite makes a database that everybody may read, and its log like the database:
+/// the directory keeps nobody out where it was made by somebody else.
+fn make_private_database(path: &Path) -> Result<(), StartError> {
+    if let Err(error) = backup::private_file(path)
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        return Err(StartError::Data {
+            path: path.display().to_string(),
+            error,
+        });
+    }
+    for ending in ["db", "db-wal", "db-shm"] {
+        keep_private(&path.with_extension(ending));
+    }
+    Ok(())
+}
+
+/// Takes a file from everybody but its owner. That the hub may not, or that a disk
+/// knows no modes, stops nothing.
+#[cfg(unix)]
+pub(crate) fn keep_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(found) = std::fs::metadata(path) else {
+        return;
+    };
+    if found.permissions().mode() & 0o077 == 0 {
+        return;
+    }
+    let private = std::fs::Permissions::from_mode(0o600);
+    if let Err(error) = std::fs::set_permissions(path, private) {
+        tracing::warn!(%error, file = %path.display(), "others may read this file, and that cannot be changed");
+    }
+}
+
+/// Files have no modes here.
+#[cfg(not(unix))]
+pub(crate) fn keep_private(_path: &Path) {}
 
 /// Says in the log that nothing guards the rows of tenants but the hub itself.
 async fn warn_unguarded(store: &Store) -> Result<(), DbErr> {
@@ -283,8 +339,7 @@ pub async fn assemble(
 ) -> Result<Application, StartError> {
     let store = open_store(place).await?;
     warn_unguarded(&store).await?;
-    let nothing_sealed = data_key::Entity::find().count(store.db()).await? == 0;
-    let wrapper = place.master_key(nothing_sealed)?;
+    let wrapper = place.master_key(is_nothing_sealed(&store).await?)?;
     let policies = open_policies(place.policies.as_deref())?;
     let clock = Clock::system();
     if store.db().get_database_backend() == DatabaseBackend::Postgres {
@@ -326,6 +381,9 @@ pub async fn serve(settings: Serve) -> Result<(), StartError> {
         Url::parse(&format!("http://{address}/")).expect("a socket address makes an origin")
     });
     let mut catalog = open_catalog(settings.place.catalog.as_deref())?;
+    for name in config::unknown_apps(&catalog) {
+        tracing::warn!("{name} is not used: the catalog has no such app");
+    }
     let mut outbound = OutboundPolicy {
         allow: settings.outbound_allow.clone(),
         proxy: settings.outbound_proxy.clone(),
@@ -446,9 +504,11 @@ async fn open_sandbox(
     let origin = Url::parse(&format!("http://localhost:{}/", address.port()))
         .expect("a port makes an origin");
     let clock = Clock::system();
+    let state_file = settings.place.data.join("sandbox.json");
+    keep_private(&state_file);
     let shop = Sandbox::open(Settings {
         public_url: origin.clone(),
-        state_file: Some(settings.place.data.join("sandbox.json")),
+        state_file: Some(state_file),
         clock: Arc::new(move || clock.now()),
     })
     .map_err(StartError::Sandbox)?;

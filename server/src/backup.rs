@@ -37,6 +37,10 @@ pub enum BackupError {
     Nothing(PathBuf),
     #[error("{0} is there already; a backup replaces no file")]
     Taken(PathBuf),
+    #[error(
+        "{0} cannot be the file of the data and that of the keys: give the keys another name, see --keys"
+    )]
+    SameFile(PathBuf),
     #[error("{0} is no backup of Linkwell, or it is damaged: {1}")]
     Damaged(PathBuf, String),
     #[error("{0} was made by a newer Linkwell; restore it with that one")]
@@ -55,6 +59,8 @@ pub enum BackupError {
     OlderKeys(PathBuf, PathBuf),
     #[error("a hub is running on {0}; stop it first")]
     Running(PathBuf),
+    #[error("{path} cannot be read: {error}")]
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("{path} cannot be written: {error}")]
     File { path: PathBuf, error: io::Error },
 }
@@ -82,11 +88,11 @@ pub async fn write(place: &Place, file: &Path, keys: &Path) -> Result<(), StartE
     if !database.exists() {
         return Err(BackupError::Nothing(place.data.clone()).into());
     }
+    if file == keys {
+        return Err(BackupError::SameFile(file.to_owned()).into());
+    }
     if let Some(taken) = [file, keys].into_iter().find(|path| path.exists()) {
         return Err(BackupError::Taken(taken.to_owned()).into());
-    }
-    if file == keys {
-        return Err(BackupError::Taken(keys.to_owned()).into());
     }
     // Nobody else may read it, and a link that waits there is not followed.
     private_file(file).map_err(|error| unwritable(file, error))?;
@@ -120,6 +126,10 @@ pub async fn write(place: &Place, file: &Path, keys: &Path) -> Result<(), StartE
 /// [`BackupError`] in a [`StartError`]; the database is as it was.
 pub async fn restore(place: &Place, file: &Path, keys: &Path) -> Result<Restored, StartError> {
     let database = inside(place)?;
+    std::fs::File::open(file).map_err(|error| BackupError::Unreadable {
+        path: file.to_owned(),
+        error,
+    })?;
     application::create_private_directory(&place.data)?;
     let spool = place.data.join("spool");
     // Held until the end: a hub that starts meanwhile waits for nothing, but
@@ -132,7 +142,12 @@ pub async fn restore(place: &Place, file: &Path, keys: &Path) -> Result<Restored
     let copy = place.data.join("restoring.db");
     let _ = std::fs::remove_file(&copy);
     private_file(&copy).map_err(|error| unwritable(&copy, error))?;
-    std::fs::copy(file, &copy).map_err(|error| unwritable(&copy, error))?;
+    if let Err(error) = std::fs::copy(file, &copy) {
+        forget(&copy);
+        return Err(unwritable(&copy, error));
+    }
+    // A copy may be read by whom its source may be read by.
+    application::keep_private(&copy);
     if let Err(error) = prove(place, file, keys, &copy).await {
         forget(&copy);
         return Err(error);
@@ -226,6 +241,12 @@ async fn sound(file: &Path) -> Result<Store, StartError> {
     }
 }
 
+/// Whether the database that `place` names is there, as far as that is seen without
+/// asking it: opening one makes it.
+pub(crate) fn is_there(place: &Place) -> bool {
+    inside(place).map_or(true, |database| database.exists())
+}
+
 /// The file of the database inside.
 fn inside(place: &Place) -> Result<PathBuf, BackupError> {
     match place.database {
@@ -243,7 +264,8 @@ fn forget(database: &Path) {
     }
 }
 
-fn private_file(path: &Path) -> io::Result<()> {
+/// Makes an empty file that nobody but its owner may read.
+pub(crate) fn private_file(path: &Path) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -6,13 +6,16 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use hub::{Choices, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId};
+use hub::{
+    Choices, Error, outbound::OutboundPolicy, people::Scope, secret::Secret, store::TenantId,
+    vault::MasterKeyError,
+};
 use url::Url;
 
 use crate::{
     application::{self, Application, StartError},
-    backup,
-    config::{Place, Serve},
+    backup::{self, BackupError},
+    config::{self, Place, Serve},
 };
 
 /// How old an entry may be that no checkpoint has signed: two rounds of a running hub.
@@ -214,6 +217,9 @@ pub async fn run(command: Command) -> Result<(), StartError> {
             say(
                 "Restored. Start the hub; what was renewed since the backup may have to be connected anew.",
             );
+            say(
+                "What was taken away since the backup is back: API keys that were revoked, people who were removed, roles, connect links. Look at them before you open the hub to others.",
+            );
             if let Some(before) = restored.before {
                 say(&format!(
                     "The database before it is kept as {}.",
@@ -263,7 +269,8 @@ pub async fn run(command: Command) -> Result<(), StartError> {
             let (_, key) = application
                 .hub
                 .create_api_key_for(&tenant, &name, &scopes, &return_origins)
-                .await?;
+                .await
+                .map_err(|error| unnamed(error, &tenant))?;
             say(key.expose());
             Ok(())
         }
@@ -322,22 +329,18 @@ async fn check(settings: Serve) -> Result<(), StartError> {
         "Catalog: {} providers, no mistakes.",
         catalog.iter().count()
     ));
-    let application = open(&settings.place).await?;
-    say("Database: up to date.");
-    if application.hub.store.is_unguarded().await? {
-        say(&format!("Database: {}.", application::UNGUARDED));
-    }
-    say("Master key: opens what is stored.");
-    let configured = application
-        .hub
-        .operator_apps
-        .keys()
-        .cloned()
-        .collect::<Vec<_>>();
+    application::open_policies(settings.place.policies.as_deref())?;
+    check_data(&settings.place).await?;
+    let configured: Vec<_> = config::operator_apps(&catalog).into_keys().collect();
     say(&match configured.as_slice() {
         [] => "Provider apps from the environment: none.".to_owned(),
         apps => format!("Provider apps from the environment: {}.", apps.join(", ")),
     });
+    for name in config::unknown_apps(&catalog) {
+        say(&format!(
+            "{name}: not used, for the catalog has no such app."
+        ));
+    }
     if let Some(url) = &settings.public_url
         && url.scheme() == "http"
         && !matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
@@ -349,24 +352,63 @@ async fn check(settings: Serve) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Looks at database and master key, and makes neither.
+async fn check_data(place: &Place) -> Result<(), StartError> {
+    let key = match place.master_key(false) {
+        Err(MasterKeyError::Missing(_)) => None,
+        key => Some(key?),
+    };
+    let no_key = || {
+        let file = place.master_key_path();
+        say(&format!(
+            "Master key: none yet in {}; `linkwell serve` makes one.",
+            file.display()
+        ));
+    };
+    if !backup::is_there(place) {
+        say(&format!(
+            "Database: none yet in {}; `linkwell serve` makes one.",
+            place.data.display()
+        ));
+        match key {
+            Some(_) => say("Master key: can be read, and there is nothing to open yet."),
+            None => no_key(),
+        }
+        return Ok(());
+    }
+    let store = application::open_store(place).await?;
+    say("Database: up to date.");
+    if store.is_unguarded().await? {
+        say(&format!("Database: {}.", application::UNGUARDED));
+    }
+    if key.is_none() && application::is_nothing_sealed(&store).await? {
+        no_key();
+        return Ok(());
+    }
+    // Says which file is missing, too.
+    place.master_key(false)?;
+    open(place).await?;
+    say("Master key: opens what is stored.");
+    Ok(())
+}
+
 async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(target.listen)
+    let address = target.listen;
+    let unanswered = |error| StartError::NoAnswer { address, error };
+    let mut stream = tokio::net::TcpStream::connect(address)
         .await
-        .map_err(StartError::Serving)?;
-    let request = format!(
-        "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        target.listen
-    );
+        .map_err(unanswered)?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream
         .write_all(request.as_bytes())
         .await
-        .map_err(StartError::Serving)?;
+        .map_err(unanswered)?;
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)
         .await
-        .map_err(StartError::Serving)?;
+        .map_err(unanswered)?;
     if answer.starts_with("HTTP/1.1 200") {
         say("ready");
         return Ok(());
@@ -375,14 +417,27 @@ async fn healthcheck(target: Healthcheck) -> Result<(), StartError> {
         .split("\r\n\r\n")
         .nth(1)
         .unwrap_or("no answer")
-        .trim()
-        .to_owned();
-    Err(StartError::Serving(std::io::Error::other(format!(
-        "not ready: {reason}"
-    ))))
+        .trim();
+    Err(StartError::NotReady(reason.to_owned()))
+}
+
+/// What was not found is the organisation of this name.
+fn unnamed(error: Error, name: &str) -> StartError {
+    match error {
+        Error::NotFound => StartError::NoOrganisation(name.to_owned()),
+        error => error.into(),
+    }
 }
 
 async fn audit(command: AuditCommand) -> Result<(), StartError> {
+    let (AuditCommand::Verify { place, .. }
+    | AuditCommand::Restored { place, .. }
+    | AuditCommand::Key(place)) = &command;
+    // Opening makes what is not there, and an empty ledger proves nothing.
+    if !backup::is_there(place) {
+        return Err(BackupError::Nothing(place.data.clone()).into());
+    }
+    place.master_key(false)?;
     let (place, tenant) = match command {
         AuditCommand::Restored {
             place,
@@ -403,7 +458,10 @@ async fn audit(command: AuditCommand) -> Result<(), StartError> {
     let hub = untouched(&place).await?.hub;
     let late = hub.clock.now() - UNSIGNED;
     let only = match tenant {
-        Some(name) => Some(hub.tenant_named(&name).await?),
+        Some(name) => {
+            let found = hub.tenant_named(&name).await;
+            Some(found.map_err(|error| unnamed(error, &name))?)
+        }
         None => None,
     };
     let (mut broken, mut unsigned) = (0, false);

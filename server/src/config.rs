@@ -1,7 +1,12 @@
 //! Every setting, as a flag or a variable of the environment: the doc comments
 //! below are what `linkwell serve --help` prints.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::PathBuf,
+};
 
 use clap::Args;
 use hub::{
@@ -107,7 +112,7 @@ pub struct Serve {
 
     /// HTTP proxy for calls to providers, where the hub has no other way out; it
     /// must refuse private addresses itself
-    #[arg(long, env = "LINKWELL_OUTBOUND_PROXY", value_name = "URL")]
+    #[arg(long, env = "LINKWELL_OUTBOUND_PROXY", value_name = "URL", value_parser = outbound_proxy)]
     pub outbound_proxy: Option<Url>,
 
     /// Networks of the proxies in front of the hub; what they say in
@@ -167,7 +172,12 @@ pub struct Serve {
     pub smtp_url: Option<String>,
 
     /// Who mails are from, like "Linkwell <linkwell@example.com>"
-    #[arg(long, env = "LINKWELL_MAIL_FROM", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "LINKWELL_MAIL_FROM",
+        value_name = "ADDRESS",
+        requires = "smtp_url"
+    )]
     pub mail_from: Option<String>,
 
     /// Write logs as JSON
@@ -196,6 +206,15 @@ fn public_url(text: &str) -> Result<Url, String> {
         Ok(url)
     } else {
         Err("give scheme, host and port only, like https://hub.example.com".into())
+    }
+}
+
+/// One of the two kinds that the client for outbound calls speaks to.
+fn outbound_proxy(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match matches!(url.scheme(), "http" | "https") {
+        true => Ok(url),
+        false => Err("give a proxy that is spoken to by http:// or https://".into()),
     }
 }
 
@@ -285,9 +304,8 @@ impl Place {
 pub fn operator_apps(catalog: &Catalog) -> BTreeMap<String, ProviderApp> {
     let apps = catalog.apps().into_iter();
     apps.filter_map(|(app, products)| {
-        let name = app.to_uppercase().replace('-', "_");
         let read = |part: &str| {
-            std::env::var(format!("LINKWELL_PROVIDER_{name}_{part}"))
+            std::env::var(variable(app, part))
                 .ok()
                 .filter(|value| !value.is_empty())
         };
@@ -308,4 +326,27 @@ pub fn operator_apps(catalog: &Catalog) -> BTreeMap<String, ProviderApp> {
         ))
     })
     .collect()
+}
+
+/// The variables that name a provider app of which the catalog has none: a name that
+/// was mistyped, or of a provider file that is not there.
+pub fn unknown_apps(catalog: &Catalog) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for (app, products) in catalog.apps() {
+        known.insert(variable(app, "CLIENT_ID"));
+        let settings = products.iter().flat_map(|provider| provider.settings());
+        known.extend(settings.map(|setting| variable(app, &setting.name.to_uppercase())));
+    }
+    std::env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("LINKWELL_PROVIDER_") && name.ends_with("_CLIENT_ID"))
+        .filter(|name| !known.contains(name))
+        .collect()
+}
+
+/// The variable of an app's part.
+fn variable(app: &str, part: &str) -> String {
+    let app = app.to_uppercase().replace('-', "_");
+    format!("LINKWELL_PROVIDER_{app}_{part}")
 }

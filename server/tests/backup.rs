@@ -39,10 +39,15 @@ impl Data {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Output {
+        self.run_with(&[], arguments, input)
+    }
+
+    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_linkwell"))
             .args(arguments)
             .env_clear()
             .env("LINKWELL_DATA", self.file("data"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -106,6 +111,12 @@ async fn what_was_there_comes_back() {
     data.add("bo@example.com");
     let restored = data.restore(&file);
     assert!(restored.status.success(), "{}", said(&restored));
+    // What was taken away since is back, which nobody would think of.
+    assert!(
+        said(&restored).contains("API keys that were revoked"),
+        "{}",
+        said(&restored)
+    );
     assert_eq!(data.people().await, ["ana@example.com"]);
     // What was there is kept, and can be put back as well.
     let kept = std::fs::read_dir(data.file("data")).unwrap();
@@ -416,4 +427,148 @@ async fn row_60_whose_keys_are_missing_is_not_deleted_unasked() {
     assert_eq!(noted.unwrap_or_default(), "");
     let whole = data.run(&["audit", "verify"], "");
     assert!(whole.status.success(), "{}", said(&whole));
+}
+
+#[test]
+fn what_only_looks_makes_nothing() {
+    let data = Data::new("looks");
+    for audit in [
+        &["audit", "verify"][..],
+        &["audit", "key"],
+        &["audit", "restored"],
+    ] {
+        let refused = data.run(audit, "");
+        assert!(!refused.status.success(), "{audit:?}");
+        let words = said(&refused);
+        assert!(words.contains("there is no database in"), "{words}");
+        assert!(!data.file("data").exists(), "{audit:?}");
+    }
+    let checked = data.run(&["check"], "");
+    let words = said(&checked);
+    assert!(checked.status.success(), "{words}");
+    assert!(words.contains("Catalog: "), "{words}");
+    assert!(words.contains("Database: none yet in "), "{words}");
+    assert!(words.contains("Master key: none yet in "), "{words}");
+    assert!(!data.file("data").exists());
+
+    // What is there is looked at all the same.
+    std::fs::create_dir(data.file("data")).unwrap();
+    std::fs::write(data.file("data/master.key"), "no key").unwrap();
+    let refused = data.run(&["check"], "");
+    assert!(!refused.status.success());
+    let words = said(&refused);
+    assert!(words.contains("does not hold a master key"), "{words}");
+    std::fs::remove_file(data.file("data/master.key")).unwrap();
+
+    // A database without a key.
+    assert!(data.run(&["migrate"], "").status.success());
+    let key = data.file("data/master.key");
+    for audit in [
+        &["audit", "verify"][..],
+        &["audit", "key"],
+        &["audit", "restored"],
+    ] {
+        let refused = data.run(audit, "");
+        assert!(!refused.status.success(), "{audit:?}");
+        let words = said(&refused);
+        assert!(words.contains("master.key is missing"), "{words}");
+    }
+    let checked = data.run(&["check"], "");
+    let words = said(&checked);
+    assert!(checked.status.success(), "{words}");
+    assert!(words.contains("Database: up to date."), "{words}");
+    assert!(words.contains("Master key: none yet in "), "{words}");
+    assert!(!key.exists());
+    assert!(!data.file("data/audit").exists());
+
+    // With something sealed, the key that is gone is missed.
+    data.add("ana@example.com");
+    let checked = data.run(&["check"], "");
+    let words = said(&checked);
+    assert!(checked.status.success(), "{words}");
+    assert!(words.contains("Master key: opens"), "{words}");
+    std::fs::remove_file(&key).unwrap();
+    let refused = data.run(&["check"], "");
+    assert!(!refused.status.success());
+    let words = said(&refused);
+    assert!(words.contains("master.key is missing"), "{words}");
+    assert!(!key.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = Data::new("modes");
+    let directory = data.file("data");
+    std::fs::create_dir(&directory).unwrap();
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(&directory, 0o755);
+    data.add("ana@example.com");
+    // What an earlier version made.
+    for made_before in [false, true] {
+        if made_before {
+            set(&data.file("data/linkwell.db"), 0o644);
+            assert!(data.run(&["migrate"], "").status.success());
+        }
+        let mut files = vec![directory.clone()];
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                let inside = std::fs::read_dir(&path).unwrap();
+                files.extend(inside.map(|item| item.unwrap().path()));
+                continue;
+            }
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let data = Data::new("words");
+    data.add("ana@example.com");
+    let same = data.file("x.keys");
+    let nowhere = data.file("nothere.db");
+    let (same, nowhere) = (same.to_str().unwrap(), nowhere.to_str().unwrap());
+    let unread = format!("{nowhere} cannot be read");
+    for (arguments, words) in [
+        (&["restore", nowhere][..], &*unread),
+        (&["backup", same][..], "give the keys another name"),
+        (
+            &["audit", "verify", "--tenant", "Nope"][..],
+            "there is no organisation called Nope",
+        ),
+        (
+            &["healthcheck", "--listen", "127.0.0.1:1"][..],
+            "no hub answers at 127.0.0.1:1: ",
+        ),
+        (
+            &["check", "--outbound-proxy", "ftp://proxy.example.com"][..],
+            "http:// or https://",
+        ),
+        (
+            &["check", "--mail-from", "hub@example.com"][..],
+            "--smtp-url",
+        ),
+    ] {
+        let refused = data.run(arguments, "");
+        assert!(!refused.status.success(), "{arguments:?}");
+        assert!(said(&refused).contains(words), "{}", said(&refused));
+    }
+    assert!(!Path::new(same).exists());
+
+    let mistyped = "LINKWELL_PROVIDER_GOGLE_CLIENT_ID";
+    let variables = [
+        (mistyped, "id"),
+        ("LINKWELL_PROVIDER_GOOGLE_CLIENT_ID", "id"),
+    ];
+    let checked = data.run_with(&variables, &["check"], "");
+    let words = said(&checked);
+    assert!(checked.status.success(), "{words}");
+    let unused = format!("{mistyped}: not used");
+    assert!(words.contains(&unused), "{words}");
+    assert_eq!(words.matches("not used").count(), 1, "{words}");
 }

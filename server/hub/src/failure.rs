@@ -119,6 +119,15 @@ impl FailureCode {
         )
     }
 
+    /// Whether it is about signing in to the hub itself: it is never the failure of a
+    /// connection, of a run, or of anything else that others tell of.
+    pub fn is_of_hub(self) -> bool {
+        matches!(
+            self,
+            Self::SignInSlow | Self::SignedOut | Self::BrowserUnsupported | Self::NotAllowed
+        )
+    }
+
     /// Whether nobody here can do anything about it, however long it lasts.
     pub fn is_others(self) -> bool {
         matches!(

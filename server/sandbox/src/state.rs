@@ -7,7 +7,7 @@ mod tokens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    io::{self, Write},
     path::Path,
 };
 
@@ -95,12 +95,18 @@ impl State {
     }
 
     /// Writes beside the file and renames, so that a process killed meanwhile leaves the old state whole.
+    /// Nobody but its owner may read it.
     ///
     /// # Errors
     /// The directory cannot be written.
     pub fn save(&self, file: &Path) -> io::Result<()> {
         let beside = file.with_extension("tmp");
-        std::fs::write(&beside, serde_json::to_vec(self)?)?;
+        let text = serde_json::to_vec(self)?;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&beside)?.write_all(&text)?;
         std::fs::rename(&beside, file)
     }
 

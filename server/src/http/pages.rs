@@ -4,6 +4,7 @@
 use app::{App, Document, Site, Theme, Visit, documents, flash::Flash, load, model, paths};
 use axum::{
     Router,
+    body::{self, Body},
     extract::{Request, State as Extract},
     http::{Method, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
@@ -18,6 +19,7 @@ use hub::{
 use leptos::{
     nonce::use_nonce,
     prelude::{expect_context, provide_context, use_context},
+    server_fn::error::SERVER_FN_ERROR_HEADER,
     view,
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
@@ -45,6 +47,7 @@ pub fn router(state: &State) -> Router<State> {
             },
         )
         .merge(load::routes())
+        .layer(from_fn_with_state(state.clone(), forms_are_read))
         .layer(from_fn_with_state(state.clone(), members_only))
         .layer(CompressionLayer::new())
 }
@@ -154,6 +157,44 @@ async fn members_only(
         }
         _ => account::signed_out(),
     }
+}
+
+/// A form that a server function could not read is answered with a page that says
+/// so. By itself it answers 500 and what its parser said, or leads a browser back
+/// with that in the address.
+async fn forms_are_read(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+    let viewer = request.extensions().get::<app::Viewer>();
+    let theme = viewer.map(|viewer| viewer.theme).unwrap_or_default();
+    let response = next.run(request).await;
+    if !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+        return response;
+    }
+    let (parts, said) = response.into_parts();
+    // In memory already, and whole.
+    let said = body::to_bytes(said, usize::MAX).await.unwrap_or_default();
+    // `ServerFnError` as its encoding writes it.
+    let unread = ["Args|", "MissingArg|", "Deserialization|"];
+    if !unread.iter().any(|kind| said.starts_with(kind.as_bytes())) {
+        return Response::from_parts(parts, Body::from(said));
+    }
+    let (status, prompt) = match String::from_utf8_lossy(&said).contains("length limit exceeded") {
+        true => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            load::plain_prompt(
+                "This form is too large",
+                "Go back, shorten what is in it and send it again.",
+            ),
+        ),
+        false => (
+            StatusCode::BAD_REQUEST,
+            load::plain_prompt(
+                "This form could not be read",
+                "Something was missing or cut off. Go back and send it again.",
+            ),
+        ),
+    };
+    let page = documents::error(&state.site, theme, &prompt);
+    (status, Html(page)).into_response()
 }
 
 /// The member for whom a page with a bell is drawn.

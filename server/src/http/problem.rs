@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    extract::rejection::QueryRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -250,6 +251,23 @@ impl Problem {
             "The request cannot be read",
         )
         .detail(detail)
+    }
+
+    /// A parameter of the address cannot be read, or there is none of that name.
+    pub fn unreadable_query(rejection: &QueryRejection) -> Self {
+        let text = rejection.body_text();
+        let why = text.strip_prefix("Failed to deserialize query string: ");
+        let why = why.unwrap_or(&text);
+        // As serde says it: foo: unknown field `foo`, expected one of `a`, `b`
+        let Some((_, unknown)) = why.split_once("unknown field ") else {
+            return Self::unreadable(why);
+        };
+        let (name, known) = unknown.split_once(", expected ").unwrap_or((unknown, ""));
+        let known = known.strip_prefix("one of ").unwrap_or(known);
+        Self::unreadable(match known {
+            "" => format!("There is no parameter {name}."),
+            known => format!("There is no parameter {name}, but {known}."),
+        })
     }
 
     /// A failure of a connection, with its code, prompt and time to come back.

@@ -86,6 +86,16 @@ async fn whatever_is_wrong_is_a_problem() {
             assert!(!problem.to_string().contains("canary"), "{problem}");
         }
     }
+    for (query, words) in [
+        ("foo=1", "There is no parameter `foo`, but `"),
+        ("status=done&status=done", "duplicate field `status`"),
+    ] {
+        let answer = host.get(&format!("/v1/runs?{query}")).await;
+        let problem = problem(answer, StatusCode::UNPROCESSABLE_ENTITY).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{detail}");
+        assert!(!detail.contains("deserialize"), "{detail}");
+    }
     for key in ["lw_nobody", "a.b.c", ""] {
         host.key = key.into();
         for path in [

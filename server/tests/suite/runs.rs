@@ -157,6 +157,13 @@ async fn an_allowed_run_is_lent_a_token_and_ends_as_its_host_says() {
 
     let other = begin(&host, id, json!({ "writes": false })).await;
     let body = json!({ "status": "failed", "code": "PROVIDER_LIMITED_OR_DOWN" });
+    // What people meet when they sign in to the hub is no failure of a run.
+    for code in ["AUTH_001", "AUTH_002", "AUTH_003", "AUTH_004"] {
+        let of_hub = json!({ "status": "failed", "code": code });
+        let (status, problem) = finish(&host, &other, of_hub).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(problem["errors"][0]["field"], "code", "{problem}");
+    }
     let (_, failed) = finish(&host, &other, body).await;
     assert_eq!(failed["code"], "PROVIDER_LIMITED_OR_DOWN");
     assert!(failed["prompt"]["what"].is_string());

@@ -483,3 +483,62 @@ async fn pages_are_compressed_but_not_the_one_that_shows_a_secret() {
         .form(&[("name", "Till"), ("scope", Scope::TokensRead.as_str())]);
     assert_eq!(coding(new_key).await, None);
 }
+
+#[tokio::test]
+async fn a_form_that_cannot_be_read_says_so_and_nothing_of_what_is_inside() {
+    let world = World::new().await;
+    let signed_in = sign_in(&world).await;
+    let form = "application/x-www-form-urlencoded";
+    let large = format!("id=x&name={}", "x".repeat(2 * 1024 * 1024));
+    let cases: [(&str, Vec<u8>, StatusCode); 5] = [
+        (form, b"".to_vec(), StatusCode::BAD_REQUEST),
+        (form, b"name=canary".to_vec(), StatusCode::BAD_REQUEST),
+        (
+            form,
+            b"id=\xff\xfe&name=x".to_vec(),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "application/json",
+            br#"{"id":"x","name":"canary"}"#.to_vec(),
+            StatusCode::BAD_REQUEST,
+        ),
+        (form, large.into_bytes(), StatusCode::PAYLOAD_TOO_LARGE),
+    ];
+    for (kind, body, status) in cases {
+        // A program, and a browser, which would be led back with an error in the
+        // address.
+        for accept in ["*/*", "text/html"] {
+            let request = world
+                .browser()
+                .http
+                .post(world.url("/api/rename_connection"));
+            let answer = request
+                .header("sec-fetch-site", "same-origin")
+                .header("cookie", &signed_in)
+                .header("content-type", kind)
+                .header("accept", accept)
+                .header("referer", world.url("/").as_str())
+                .body(body.clone())
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), status, "{kind} {accept}");
+            for header in ["location", "serverfnerror"] {
+                assert!(!answer.headers().contains_key(header), "{header}");
+            }
+            assert!(said(answer.headers(), "content-type").starts_with("text/html"));
+            let page = answer.text().await.unwrap();
+            assert!(page.contains("This form "), "{page}");
+            for inner in [
+                "Args|",
+                "Deserialization|",
+                "missing field",
+                "invalid utf-8",
+                "canary",
+            ] {
+                assert!(!page.contains(inner), "{inner}");
+            }
+        }
+    }
+}

@@ -325,7 +325,7 @@ async fn list(
     headers: HeaderMap,
 ) -> Answer<Response> {
     host.may(Scope::CatalogRead)?;
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let found = match asked.q.trim() {
         "" => hub.catalog.iter().collect(),
         q => hub.catalog.search(q),

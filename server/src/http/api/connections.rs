@@ -127,7 +127,7 @@ async fn list(
     Extension(host): Extension<Host>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<ConnectionList>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let page = hub
         .connections_of_host(
             &host,

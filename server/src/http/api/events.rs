@@ -144,7 +144,7 @@ async fn list(
     Extension(host): Extension<Host>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<EventList>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let after = match asked.after.as_deref() {
         None => 0,
         Some(text) => text

@@ -107,7 +107,7 @@ pub(super) async fn preview(
     Path(id): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<Preview>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let id = connection_id(&id)?;
     let listed = hub.connection_of_host(&host, id).await?;
     match hub.sample(&host, id, asked.table.as_deref()).await {

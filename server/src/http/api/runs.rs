@@ -346,7 +346,7 @@ async fn list(
     Extension(host): Extension<Host>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<RunList>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let status = asked.status.as_deref().map(|word| {
         Status::read(word).ok_or_else(|| {
             use sea_orm::Iterable;
@@ -460,6 +460,10 @@ async fn finish(
     Body(body): Body<EndBody>,
 ) -> Answer<Json<Run>> {
     let end = match (body.status, body.code) {
+        (Outcome::Failed, Some(code)) if code.is_of_hub() => {
+            let why = format!("{} is of signing in to the hub itself", code.as_str());
+            return Err(Problem::invalid("code", why));
+        }
         (Outcome::Failed, code) => {
             End::Failed(code.map(|code| Failure::told(code, "told_by_host")))
         }

@@ -189,7 +189,7 @@ async fn list(
     Path(id): Path<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer<Json<SyncList>> {
-    let Query(asked) = asked.map_err(|error| Problem::unreadable(error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Problem::unreadable_query(&error))?;
     let after = asked.after.as_ref().map(|text| text.parse()).transpose();
     let after =
         after.map_err(|_| Problem::invalid("after", "Use the `next` of the page before"))?;

@@ -227,8 +227,9 @@ impl Witness {
         file.sync_all()
     }
 
-    /// A line that was cut short by a crash is skipped when it is the last; it
-    /// was never reported as written.
+    /// A line that was cut short by a crash is skipped; it was never reported as
+    /// written. Where the power went, the file may be as long as it was to become and
+    /// hold zeros where nothing was written yet: they are no part of a line.
     fn lines<T: DeserializeOwned>(&self, name: &str) -> io::Result<Vec<T>> {
         let text = match fs::read_to_string(self.directory.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -237,9 +238,10 @@ impl Witness {
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut lines = Vec::new();
         for (number, line) in whole.lines().enumerate() {
+            let line = line.trim_matches('\0');
             match serde_json::from_str(line) {
                 Ok(line) => lines.push(line),
-                // Half of a line, and the rest of the file after it.
+                // Half of a line or nothing of it, and the rest of the file after it.
                 Err(error) if error.is_eof() => {}
                 Err(error) => {
                     let number = number + 1;
@@ -562,4 +564,70 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub(crate) fn unusable(error: io::Error) -> Error {
     tracing::error!(%error, "the directory of checkpoints and deletions cannot be used");
     Error::Conflict("the directory of checkpoints and deletions cannot be used")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Directory(PathBuf);
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn numbered(seq: i64) -> Signed {
+        Signed {
+            kind: Kind::Checkpoint,
+            tenant: TenantId::HUB,
+            seq,
+            hash: vec![1, 2, 3],
+            head: None,
+            at: DateTime::UNIX_EPOCH,
+            signature: "signature".into(),
+        }
+    }
+
+    #[test]
+    fn what_a_power_cut_leaves_is_no_line_and_what_else_cannot_be_read_is_told() {
+        let name = format!("linkwell-checkpoints-{}", crate::store::ConnectionId::new());
+        let directory = Directory(std::env::temp_dir().join(name));
+        let witness = Witness::open(&directory.0).unwrap();
+        let file = directory.0.join(CHECKPOINTS);
+        let read = || -> io::Result<Vec<i64>> {
+            let all = witness.checkpoints()?;
+            Ok(all.iter().map(|signed| signed.seq).collect())
+        };
+        let leave = |bytes: &[u8]| {
+            let mut file = OpenOptions::new().append(true).open(&file).unwrap();
+            file.write_all(bytes).unwrap();
+        };
+        let append = |seq| witness.append(CHECKPOINTS, &numbered(seq)).unwrap();
+
+        append(1);
+        // Zeros at the end, and what is appended after them.
+        leave(&[0; 40]);
+        assert_eq!(read().unwrap(), [1]);
+        append(2);
+        assert_eq!(read().unwrap(), [1, 2]);
+        // Half of a line, and zeros where its other half was to be.
+        leave(b"{\"kind\":\"check");
+        leave(&[0; 40]);
+        append(3);
+        assert_eq!(read().unwrap(), [1, 2, 3]);
+        // Zeros before a line that is whole.
+        leave(&[0; 40]);
+        leave(&serde_json::to_vec(&numbered(4)).unwrap());
+        leave(b"\n");
+        append(5);
+        assert_eq!(read().unwrap(), [1, 2, 3, 4, 5]);
+
+        leave(b"nonsense\n");
+        append(6);
+        let refused = read().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        assert!(refused.to_string().contains("line 8"), "{refused}");
+    }
 }
