@@ -287,9 +287,9 @@ fn ConnectPage() -> impl IntoView {
 
 #[component]
 fn RequestPage() -> impl IntoView {
-    let provider = param("provider");
+    let (provider, repairs) = (param("provider"), query("connection").parse().ok());
     page(
-        async move { load::request_page(&hub(), &member()?, &provider).await },
+        async move { load::request_page(&hub(), &member()?, &provider, repairs).await },
         |page| view! { <RequestView page/> },
     )
 }

@@ -353,10 +353,10 @@ pub fn link_over(site: &Site, theme: Theme) -> String {
                 <span class="plate"><Icon name="unplug"/></span>
                 <h1>{title}</h1>
                 <p>
-                    "A link works for 30 minutes, in one browser, and for one connection. \
-                     This one was used, has ended, or was opened elsewhere."
+                    "A link works for a limited time, in one browser, and for one connection. \
+                     This one was used, has ended, was opened elsewhere, or was not copied whole."
                 </p>
-                <p><strong>"Go back to the app that gave it to you, and ask for a new one."</strong></p>
+                <p><strong>"Open it again where you found it, or ask whoever gave it to you for a new one."</strong></p>
             </main>
         }
     })

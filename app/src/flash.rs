@@ -15,7 +15,7 @@ pub const COOKIE: &str = "linkwell-flash";
 /// A browser keeps about 4 kB per cookie; more than this was not typed by hand.
 const LARGEST: usize = 3_000;
 
-/// What went well.
+/// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words are in `text`")]
 pub enum Notice {
@@ -23,6 +23,7 @@ pub enum Notice {
     ColumnsNamed,
     Checked,
     NotWorking,
+    NotWorkingYet,
     NotAsked,
     NotAskedYet,
     NotAskedAgain,
@@ -73,6 +74,7 @@ impl Notice {
             Self::ColumnsNamed => "Names saved. Automations see them from now on.",
             Self::Checked => "Checked just now: it works.",
             Self::NotWorking => "Checked just now. What to do is below.",
+            Self::NotWorkingYet => "Checked just now: it does not work yet. Nothing to do.",
             Self::NotAsked => "Not asked again: that would change nothing. What to do is below.",
             Self::NotAskedYet => "Not asked again yet. When we try next is below.",
             Self::NotAskedAgain => {
@@ -129,6 +131,19 @@ impl Notice {
             Self::OrganisationDeleted => "The organisation and everything it had here are deleted.",
         }
     }
+
+    /// Whether it went well: nothing else is shown with a tick.
+    pub fn is_good(self) -> bool {
+        !matches!(
+            self,
+            Self::NotWorking
+                | Self::NotWorkingYet
+                | Self::NotAsked
+                | Self::NotAskedYet
+                | Self::NotAskedAgain
+                | Self::NotRepaired
+        )
+    }
 }
 
 /// What has to be put right, and how.
@@ -184,7 +199,7 @@ impl From<Problem> for String {
 /// What one form leaves for the next page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
-    /// What went well.
+    /// What came of it.
     pub notice: Option<Notice>,
     /// What has to be put right, in words: the field's name, or nothing for the
     /// whole form, and what to do.
@@ -194,7 +209,7 @@ pub struct Flash {
 }
 
 impl Flash {
-    /// Says that it went well.
+    /// Says what came of it.
     pub fn notice(notice: Notice) -> Self {
         Self {
             notice: Some(notice),
@@ -319,6 +334,14 @@ mod tests {
         let back = sent_back(&flash);
         assert_eq!(back.problem("name"), Some(Problem::NameMissing.into()));
         assert_eq!(back.value("name"), None);
+    }
+
+    #[test]
+    fn only_what_went_well_has_a_tick() {
+        assert!(Notice::Checked.is_good() && Notice::Repaired.is_good());
+        for notice in [Notice::NotWorking, Notice::NotAsked, Notice::NotRepaired] {
+            assert!(!notice.is_good(), "{notice:?}");
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ pub fn said(hub: &Hub, listed: &Listed, told: prompt::Told) -> Prompt {
     let remove_url = entry.and_then(|entry| entry.remove_url(&connection.variables.0));
     let about = told.cause.failure().map(|failure| (failure, told.since));
     let mut said = remade(hub, &connection.provider, remove_url, about, told.prompt);
+    ask_for(&mut said, &connection.provider, &connection.id.to_string());
     if let Some(action) = said.action.as_mut().filter(|_| !told.asks_for.is_empty()) {
         // What is asked for beyond what was is chosen where it is explained.
         let id = connection.id.to_string();
@@ -120,6 +121,17 @@ pub fn said(hub: &Hub, listed: &Listed, told: prompt::Told) -> Prompt {
         action.kind = ActionKind::Open { url };
     }
     said
+}
+
+/// Has what is sent to an admin know which connection waits for their answer.
+fn ask_for(said: &mut Prompt, provider_id: &str, connection: &str) {
+    let request = ActionKind::Open {
+        url: paths::request(provider_id),
+    };
+    if let Some(action) = said.action.as_mut().filter(|one| one.kind == request) {
+        let url = paths::request_for(provider_id, connection);
+        action.kind = ActionKind::Open { url };
+    }
 }
 
 /// The hub's words, as pages hold them, with where the buttons lead. `about` is

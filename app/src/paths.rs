@@ -147,6 +147,12 @@ pub fn request(provider: &str) -> String {
     format!("/connect/{provider}/request")
 }
 
+/// The same for a connection that waits for it.
+#[cfg(feature = "ssr")]
+pub fn request_for(provider: &str, connection: &str) -> String {
+    format!("/connect/{provider}/request?connection={connection}")
+}
+
 /// The page a person reads before connecting.
 pub fn connect(provider: &str) -> String {
     format!("/connect/{provider}")

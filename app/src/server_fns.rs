@@ -10,7 +10,7 @@
 use hub::{
     Error, Hub, Result,
     connect::{Change, STOPPED_AFTER_THREE},
-    keep::Checked,
+    keep::{Checked, health::Status},
     notify::{Asked, MailChoices, TOPICS},
     people::{ASKED_ONCE_MORE, Action, Member, Role},
     secret::Secret,
@@ -118,11 +118,13 @@ pub async fn check_connection(id: String) -> Result<(), ServerFnError> {
     let checked = async {
         let id = id.parse().map_err(|_| Error::NotFound)?;
         let Checked { listed, waits } = hub().check(&member()?, id).await?;
+        let heals = listed.health.status == Status::Retrying;
         Ok(match (waits, listed.health.failure) {
             (Some(wrong), _) if wrong.detail == STOPPED_AFTER_THREE => Notice::NotAskedAgain,
             (Some(wrong), _) if wrong.retry_at.is_some() => Notice::NotAskedYet,
             (Some(_), _) => Notice::NotAsked,
             (None, None) => Notice::Checked,
+            (None, Some(_)) if heals => Notice::NotWorkingYet,
             (None, Some(_)) => Notice::NotWorking,
         })
     };

@@ -54,6 +54,14 @@ pub fn run(status: RunStatus) -> &'static str {
 #[cfg(feature = "ssr")]
 pub use hub::prompt::paused_runs;
 
+/// What ends with a connection whose access was cleared or ended before.
+#[cfg(feature = "ssr")]
+pub fn nothing_stored(name: &str) -> String {
+    format!(
+        "No access is stored any more, so there is none to withdraw. If Linkwell is still listed at {name}, remove it there."
+    )
+}
+
 /// What a rule stopped.
 pub fn stopped(waiting: i64, went_on: i64) -> String {
     let runs = |count: i64| match count {
@@ -208,6 +216,14 @@ pub fn ago(now: i64, then: i64) -> String {
     }
 }
 
+/// Since how long, roughly: `for 4 min`.
+pub fn lasting(now: i64, since: i64) -> String {
+    match now - since {
+        ..=59 => "for less than a minute".to_owned(),
+        seconds => format!("for {}", span(seconds)),
+    }
+}
+
 /// How far ahead, roughly: `in 4 min`.
 pub fn until(now: i64, then: i64) -> String {
     match then - now {
@@ -312,7 +328,8 @@ pub fn takes(seconds: i64) -> String {
 /// A time, roughly: `about 25 seconds`.
 pub fn about(seconds: i64) -> String {
     match seconds {
-        ..=59 => format!("about {seconds} seconds"),
+        ..=1 => "about a second".to_owned(),
+        2..=59 => format!("about {seconds} seconds"),
         60..=89 => "about a minute".to_owned(),
         _ => format!("about {} minutes", (seconds + 30) / 60),
     }
@@ -374,6 +391,8 @@ mod tests {
         assert_eq!(ago(100, 90), "just now");
         assert_eq!(ago(1_000, 760), "4 min ago");
         assert_eq!(ago(90_000, 0), "1 day ago");
+        assert_eq!(lasting(30, 0), "for less than a minute");
+        assert_eq!(lasting(1_000, 760), "for 4 min");
         assert_eq!(until(0, 30), "in less than a minute");
         assert_eq!(until(0, 7_300), "in 2 h");
         assert_eq!(until(10, 0), "now");
@@ -381,6 +400,7 @@ mod tests {
 
     #[test]
     fn the_time_it_takes_is_said_in_words() {
+        assert_eq!(takes(1), "Usually takes about a second");
         assert_eq!(takes(25), "Usually takes about 25 seconds");
         assert_eq!(takes(60), "Usually takes about a minute");
         assert_eq!(takes(90), "Usually takes about 2 minutes");

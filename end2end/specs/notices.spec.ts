@@ -184,7 +184,7 @@ test('who can only wait is told when it works', { tag: '@once' }, async ({ page,
   await check(page);
   await take('Sandbox Shop works again');
   await page.goto('/notices');
-  await expect(page.getByText('It works again. Nothing is left to do.')).toBeVisible();
+  await expect(page.getByText('It works again. Nothing is left for you to do.')).toBeVisible();
 });
 
 test('each chooses what they are mailed', { tag: '@once' }, async ({ page, owner: _ }) => {

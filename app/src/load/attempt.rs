@@ -9,7 +9,7 @@ use hub::{
     store::flow,
 };
 
-use super::{details, preview::has_preview, prompt_of_failure, provider, worded};
+use super::{ask_for, details, preview::has_preview, prompt_of_failure, provider, worded};
 use crate::{
     documents::{Choice, Ending, Outcome},
     model::{Attempt, AttemptStatus, Prompt},
@@ -50,7 +50,11 @@ fn flow_prompt(hub: &Hub, view: &FlowView, failure: &Failure) -> Prompt {
         is_operators_app: view.is_operators_app,
     };
     let remove_url = entry.and_then(|entry| entry.remove_url(&flow.variables.0));
-    worded(hub, &flow.provider, remove_url, failure, &subject)
+    let mut said = worded(hub, &flow.provider, remove_url, failure, &subject);
+    if let Some(repairs) = flow.connection_id {
+        ask_for(&mut said, &flow.provider, &repairs.to_string());
+    }
+    said
 }
 
 /// How a flow ended, for the page the provider sends a person back to.

@@ -140,13 +140,20 @@ pub async fn connect_page(
     })
 }
 
-/// What is sent to whoever can allow an app at a provider.
-pub async fn request_page(hub: &Hub, member: &Member, id: &str) -> Result<RequestPage> {
+/// What is sent to whoever can allow an app at a provider; `repairs` is the
+/// connection that waits for it.
+pub async fn request_page(
+    hub: &Hub,
+    member: &Member,
+    id: &str,
+    repairs: Option<ConnectionId>,
+) -> Result<RequestPage> {
     let request = hub.admin_request(member, id).await?;
     Ok(RequestPage {
         provider: super::provider(hub, id),
         text: request.text,
         letter: request.letter,
+        repairs: repairs.map(|id| id.to_string()),
     })
 }
 

@@ -5,7 +5,7 @@ use hub::{
     Hub, Result,
     catalog::Provider as Entry,
     connect::Listed,
-    keep::{ends::EndKind, health},
+    keep::{CLEARED, ends::EndKind, health},
     notify::{Colleagues, right},
     people::{Action as Right, Member},
     store::{
@@ -285,7 +285,7 @@ fn history_entry(hub: &Hub, listed: &Listed, event: &event::Model) -> HistoryEnt
         Kind::ConnectionCreated => ("Connected", Tone::Good),
         Kind::ConnectionReconnected => ("Connected again", Tone::Good),
         Kind::ConnectionRefreshed => ("Access renewed", Tone::Neutral),
-        Kind::ConnectionDegraded => ("Does not answer; trying again", Tone::Bad),
+        Kind::ConnectionDegraded => ("Stopped working for now; trying again", Tone::Bad),
         Kind::ConnectionExpiring => ("Ends soon", Tone::Neutral),
         Kind::ConnectionScopesChanged if !event.data.scopes_lost.is_empty() => {
             ("Fewer permissions than before", Tone::Bad)
@@ -338,8 +338,10 @@ pub async fn disconnect_page(
             place: listed.connection.provider.clone(),
         },
     };
+    let cleared = (listed.health.failure.as_ref()).is_some_and(|wrong| wrong.detail == CLEARED);
+    let stored = listed.connection.disconnected_at.is_none() && !cleared;
     let mut ends_too = Vec::new();
-    if let Some(entry) = entry.filter(|entry| entry.is_revoked_whole()) {
+    if let Some(entry) = entry.filter(|entry| stored && entry.is_revoked_whole()) {
         for other in hub.connections(member).await? {
             let (row, product) = (&other.connection, &other.connection.provider);
             let shares = hub
@@ -358,6 +360,7 @@ pub async fn disconnect_page(
     Ok(DisconnectPage {
         ends_too,
         paused_runs: hub.paused_runs(member, id).await?,
+        stored,
         id: id.to_string(),
         provider: provider(hub, &listed.connection.provider),
         account: listed.connection.name().to_owned(),

@@ -89,14 +89,14 @@ fn plots(hub: &Hub, figures: &Figures) -> Vec<Plot> {
                     cause_in_words(cause)
                 ),
             },
-            columns: vec!["Why", "Code", "Times"],
+            columns: vec!["Why", "Times", "Code"],
             bars: causes
                 .iter()
                 .map(|(code, count)| Bar {
                     label: capital(cause_in_words(code)),
                     length: thousandths(*count, most),
                     further: None,
-                    cells: vec![code.clone(), count.to_string()],
+                    cells: vec![count.to_string(), code.clone()],
                     said: count.to_string(),
                 })
                 .collect(),

@@ -88,6 +88,8 @@ pub struct RequestPage {
     pub text: String,
     /// The same as a letter: `mailto:`.
     pub letter: String,
+    /// The connection that waits for it, where there is one.
+    pub repairs: Option<String>,
 }
 
 /// How a connection is read.
@@ -118,6 +120,8 @@ pub struct DisconnectPage {
     pub ends_too: Vec<String>,
     /// How many runs wait for it already.
     pub paused_runs: i64,
+    /// Whether there is still an access to end.
+    pub stored: bool,
 }
 
 /// What happens at the provider when a connection ends.

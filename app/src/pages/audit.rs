@@ -142,7 +142,7 @@ fn proof(checked: AuditChecked) -> impl IntoView {
     let (tone, said) = match checked {
         AuditChecked::UpTo(seq, at) => (
             "good",
-            format!("Verified up to entry {seq}, at {}.", at.text),
+            format!("Verified up to entry {seq}, on {}.", at.text),
         ),
         AuditChecked::NotYet => ("quiet", "Verified within a few minutes.".to_owned()),
         AuditChecked::Broken(seq) => (

@@ -159,7 +159,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
     };
     let proof = match page.last_proof {
         Some(moment) => past(moment),
-        None => "Not checked yet".into_any(),
+        None => "Not yet".into_any(),
     };
     // What is broken or ended is not renewed, and its access may be gone already.
     let kept = match page.control.connection.status {
@@ -200,7 +200,7 @@ fn Facts(page: ConnectionPage) -> impl IntoView {
     let is_said = page.control.connection.prompt.is_some();
     view! {
         <dl class="facts">
-            <div><dt>"Last checked"</dt><dd>{proof}</dd></div>
+            <div><dt>"Last worked"</dt><dd>{proof}</dd></div>
             {check}
             <div><dt>"Next renewal"</dt><dd>{refresh}</dd></div>
             {expiry}

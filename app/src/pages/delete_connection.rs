@@ -21,32 +21,41 @@ pub fn DeleteConnectionView(
         revocation,
         ends_too,
         paused_runs,
+        stored,
     } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
-    let there = match revocation {
-        Revocation::AtProvider => format!("Linkwell withdraws its access at {name}."),
+    let access = match revocation {
+        _ if !stored => words::nothing_stored(&name),
+        Revocation::AtProvider => format!(
+            "The stored tokens are overwritten and deleted. Linkwell withdraws its access at {name}."
+        ),
         Revocation::ByHand { place } => format!(
-            "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
+            "The stored tokens are overwritten and deleted. {name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
         ),
     };
     view! {
         <Confirm title=format!("Delete {name}") question=format!("Delete {name} and its data?") id=id.clone() provider account>
             <ul class="checks">
-                <li data-tone="bad">
-                    <Icon name="circle-stop"/>
-                    "Automations that use this account stop at their next run."
-                </li>
+                {stored.then(|| view! {
+                    <li data-tone="bad">
+                        <Icon name="circle-stop"/>
+                        "Automations that use this account stop at their next run."
+                    </li>
+                })}
                 <EndsToo name=name.clone() ends_too/>
                 {(paused_runs > 0).then(|| view! {
                     <li data-tone="bad">
                         <Icon name="circle-stop"/>
-                        {format!("{} They are deleted, too.", words::paused_runs(paused_runs))}
+                        {match paused_runs {
+                            1 => "1 paused run is deleted, too.".to_owned(),
+                            runs => format!("{runs} paused runs are deleted, too."),
+                        }}
                     </li>
                 })}
                 <li data-tone="bad">
                     <Icon name="key-round"/>
-                    <span>"The stored tokens are overwritten and deleted. "{there}</span>
+                    <span>{access}</span>
                 </li>
                 <li data-tone="bad">
                     <Icon name="history"/>

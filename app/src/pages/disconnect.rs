@@ -21,24 +21,28 @@ pub fn DisconnectView(
         revocation,
         ends_too,
         paused_runs,
+        stored,
     } = page;
     let name = provider.name.clone();
     let back = paths::connection(&id);
-    let there = match revocation {
-        Revocation::AtProvider => {
-            format!("Linkwell withdraws its access at {name}. The tokens stop working there too.")
-        }
+    let access = match revocation {
+        _ if !stored => words::nothing_stored(&name),
+        Revocation::AtProvider => format!(
+            "The stored tokens are deleted here. Linkwell withdraws its access at {name}. The tokens stop working there too."
+        ),
         Revocation::ByHand { place } => format!(
-            "{name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
+            "The stored tokens are deleted here. {name} offers no way to withdraw the access from here. Afterwards, remove Linkwell in {place}."
         ),
     };
     view! {
         <Confirm title=format!("Disconnect {name}") question=format!("Disconnect {name}?") id=id.clone() provider account>
             <ul class="checks">
-                <li data-tone="bad">
-                    <Icon name="circle-stop"/>
-                    "Automations that use this account stop at their next run."
-                </li>
+                {stored.then(|| view! {
+                    <li data-tone="bad">
+                        <Icon name="circle-stop"/>
+                        "Automations that use this account stop at their next run."
+                    </li>
+                })}
                 <EndsToo name=name.clone() ends_too/>
                 {(paused_runs > 0).then(|| view! {
                     <li data-tone="neutral">
@@ -48,7 +52,7 @@ pub fn DisconnectView(
                 })}
                 <li data-tone="neutral">
                     <Icon name="key-round"/>
-                    <span>"The stored tokens are deleted here. "{there}</span>
+                    <span>{access}</span>
                 </li>
                 <li data-tone="neutral">
                     <Icon name="history"/>

@@ -76,8 +76,7 @@ pub fn NoticesView(
                 {rest}
                 {nothing.then(|| view! {
                     <div class="empty">
-                        <Icon name="circle-check"/>
-                        <h2>"Nothing needs you"</h2>
+                        <h2><Icon name="circle-check"/>"Nothing needs you"</h2>
                         <p>"Every connection is as it should be."</p>
                     </div>
                 })}
@@ -102,6 +101,8 @@ fn Notice(now: i64, row: NoticeRow) -> impl IntoView {
     let (id, link) = (connection.id.clone(), paths::connection(&connection.id));
     let plate = connection.provider.clone();
     let said = words::ago(now, at.unix);
+    // What has ended leaves nothing to press, and nothing to wait for.
+    let wrong = prompt.is_some();
     let button = prompt.clone().filter(|_| help.may_act).map(|prompt| {
         let one_click = help.one_click;
         view! { <PlainButton prompt connection one_click/> }
@@ -111,7 +112,7 @@ fn Notice(now: i64, row: NoticeRow) -> impl IntoView {
         None => view! {
             <p class="status" data-tone="good">
                 <Icon name="circle-check"/>
-                <span>"It works again. Nothing is left to do."</span>
+                <span>"It works again. Nothing is left for you to do."</span>
             </p>
         }
         .into_any(),
@@ -127,10 +128,12 @@ fn Notice(now: i64, row: NoticeRow) -> impl IntoView {
                 {reason.map(|reason| view! { <p><strong>{reason}</strong></p> })}
                 {lines}
                 <p class="fact">"Told " <Time moment=at said/></p>
-                <div class="actions">
-                    {button}
-                    <HelpLines id help now back="notices"/>
-                </div>
+                {wrong.then(|| view! {
+                    <div class="actions">
+                        {button}
+                        <HelpLines id help now back="notices"/>
+                    </div>
+                })}
                 {details.map(|details| view! { <SupportDetails details/> })}
             </div>
         </li>

@@ -26,7 +26,8 @@ pub fn OrganisationView(
         1 => format!("1 {one}"),
         count => format!("{count} {more}"),
     };
-    let connections = many(connections, "account stops", "accounts stop");
+    let connections =
+        (connections > 0).then(|| many(connections, "account stops", "accounts stop"));
     let people = many(people, "person", "people");
     view! {
         <SettingsFrame title="Your data" here=paths::ORGANISATION>
@@ -51,10 +52,12 @@ pub fn OrganisationView(
                 <section class="card" aria-labelledby="delete">
                     <h2 id="delete">{format!("Delete {name}")}</h2>
                     <ul class="checks">
-                        <li data-tone="bad">
-                            <Icon name="circle-stop"/>
-                            {format!("{connections} working for every automation, and Linkwell withdraws its access there.")}
-                        </li>
+                        {connections.map(|connections| view! {
+                            <li data-tone="bad">
+                                <Icon name="circle-stop"/>
+                                {format!("{connections} working for every automation, and Linkwell withdraws its access there.")}
+                            </li>
+                        })}
                         <li data-tone="bad">
                             <Icon name="key-round"/>
                             "The key that seals your secrets is destroyed first, then everything else is deleted."

@@ -29,6 +29,13 @@ pub fn PreviewView(
         rows,
         may_name,
     } = page;
+    let lead = rows.is_ok().then(|| {
+        view! {
+            <p class="muted preview-lead">
+                "At most 20 rows, read just now for you. Linkwell keeps no copy of them."
+            </p>
+        }
+    });
     let title = format!("Data of {} {account}", provider.name);
     let content = match rows {
         Ok(rows) => view! { <Rows id=id.clone() table rows may_name/> }.into_any(),
@@ -67,9 +74,7 @@ pub fn PreviewView(
                             </p>
                         </div>
                     </div>
-                    <p class="muted preview-lead">
-                        "At most 20 rows, read just now for you. Linkwell keeps no copy of them."
-                    </p>
+                    {lead}
                     {content}
                 </section>
             </div>

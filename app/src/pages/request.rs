@@ -18,9 +18,13 @@ pub fn RequestView(
         provider,
         text,
         letter,
+        repairs,
     } = page;
     let name = provider.name.clone();
-    let connect = paths::connect(&provider.id);
+    let connect = match repairs {
+        Some(id) => paths::reconnect(&provider.id, &id),
+        None => paths::connect(&provider.id),
+    };
     view! {
         <Frame title=format!("Request for {name}") current=Current::Connections>
             <a class="back" href=paths::HUB>

@@ -148,7 +148,10 @@ fn Row(now: i64, row: RunRow) -> impl IntoView {
         RunStatus::Failed => ("bad", view! { <Icon name="triangle-alert"/> }),
         RunStatus::Cancelled => ("quiet", view! { <Icon name="circle-stop"/> }),
     };
-    let said = words::ago(now, since.unix);
+    let said = match status {
+        RunStatus::Allowed => words::lasting(now, since.unix),
+        _ => words::ago(now, since.unix),
+    };
     let name = provider.name.clone();
     let account = match account {
         Some(account) => view! {

@@ -21,7 +21,7 @@ pub fn SetupView(
                 {because.map(|because| view! { <BecauseLines because/> })}
                 <h1>"Welcome to Linkwell"</h1>
                 <p class="muted">
-                    "This is the first account. It owns the organisation and can invite everybody else."
+                    "This is the first account, and it owns the organisation. Whoever runs this Linkwell can add more people."
                 </p>
                 <form class="card form" method="post" action="/api/set_up">
                     <Field

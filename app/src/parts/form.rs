@@ -205,16 +205,20 @@ pub fn ProblemSummary() -> impl IntoView {
     })
 }
 
-/// What went well, after a redirect.
+/// What came of it, after a redirect.
 #[component]
 pub fn NoticeLine(
     /// What came back.
     flash: Flash,
 ) -> impl IntoView {
     flash.notice.map(|notice| {
+        let (tone, icon) = match notice.is_good() {
+            true => ("good", view! { <Icon name="circle-check"/> }),
+            false => ("neutral", view! { <Icon name="circle-alert"/> }),
+        };
         view! {
-            <p class="notice" role="status">
-                <Icon name="circle-check"/>
+            <p class="notice" role="status" data-tone=tone>
+                {icon}
                 {notice.text()}
             </p>
         }

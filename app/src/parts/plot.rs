@@ -32,17 +32,23 @@ pub fn BarPlot(
         .enumerate()
         .map(|(at, bar)| {
             let top = ROW * at as u32;
-            let width = |thousandths: u32| (WIDTH * thousandths / 1000).max(2).to_string();
+            // What is little is seen; what is nothing is not.
+            let bar_of = |class: &'static str, thousandths: u32| {
+                (thousandths > 0).then(|| {
+                    let width = (WIDTH * thousandths / 1000).max(2).to_string();
+                    view! {
+                        <rect class=class x="0" y=(top + 23).to_string() width=width height="10" rx="3"/>
+                    }
+                })
+            };
             view! {
                 <text x="0" y=(top + 15).to_string()>{bar.label.clone()}</text>
                 <text class="plot-said" x=WIDTH.to_string() y=(top + 15).to_string() text-anchor="end">
                     {bar.said.clone()}
                 </text>
                 <rect class="plot-ground" x="0" y=(top + 23).to_string() width=WIDTH.to_string() height="10" rx="3"/>
-                {bar.further.map(|further| view! {
-                    <rect class="plot-further" x="0" y=(top + 23).to_string() width=width(further) height="10" rx="3"/>
-                })}
-                <rect class="plot-bar" x="0" y=(top + 23).to_string() width=width(bar.length) height="10" rx="3"/>
+                {bar.further.and_then(|further| bar_of("plot-further", further))}
+                {bar_of("plot-bar", bar.length)}
             }
         })
         .collect_view();
@@ -62,7 +68,7 @@ pub fn BarPlot(
             <desc id=about>{answer}</desc>
             {drawn}
         </svg>
-        <div class="table-box" role="region" aria-label=label tabindex="0">
+        <div class="table-box figures" role="region" aria-label=label tabindex="0">
             <table>
                 <thead><tr>{heads}</tr></thead>
                 <tbody>{bars.into_iter().map(line).collect_view()}</tbody>

@@ -17,6 +17,7 @@ use crate::{
     },
     people::{Authority, Host, Scope},
     prompt::Prompt,
+    runs::DISCONNECTED,
     secret::Secret,
     store::{
         ConnectionId, Reach,
@@ -288,7 +289,7 @@ impl Stored {
         if self.disconnected {
             return Some(Failure::told(
                 FailureCode::GrantRevokedOrExpired,
-                "disconnected",
+                DISCONNECTED,
             ));
         }
         self.check_failure

@@ -285,9 +285,10 @@ async fn what_heals_by_itself_calls_nobody_but_who_wants_to_know() {
     assert_eq!(bell(&browser).await, 1);
     let page = text(browser.get("/notices").await).await;
     assert!(
-        page.contains("It works again. Nothing is left to do."),
+        page.contains("It works again. Nothing is left for you to do."),
         "{page}"
     );
+    assert!(!page.contains("Tell me when it works"), "{page}");
     press(&browser, "/api/read_notices", &[]).await;
     assert!(
         text(browser.get("/notices").await)

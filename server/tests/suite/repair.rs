@@ -150,6 +150,13 @@ async fn clearing_destroys_what_is_stored_and_keeps_the_rest() {
     let db = world.app.hub.store.db();
     assert_eq!(credential::of_connection(db, id).await.unwrap(), []);
     assert_eq!(status(&world, id).await, Status::ActionNeeded);
+    // What is not there any more is not promised to be destroyed.
+    for way in ["disconnect", "delete"] {
+        let page = browser.get(format!("/connections/{id}/{way}")).await;
+        let page = page.text().await.unwrap();
+        assert!(page.contains("No access is stored any more"), "{page}");
+        assert!(!page.contains("The stored tokens"), "{page}");
+    }
     let (answer, body) = host.token(id).await;
     assert_eq!(answer, StatusCode::CONFLICT, "{body}");
     assert_eq!(body["code"], "GRANT_REVOKED_OR_EXPIRED", "{body}");

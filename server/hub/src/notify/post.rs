@@ -487,8 +487,8 @@ impl Hub {
                         Some(self.report_to(&connection.provider, failure, since))
                     }
                     (ActionKind::Request, _) => Some(format!(
-                        "{}connect/{}/request",
-                        self.public_url, connection.provider
+                        "{}connect/{}/request?connection={}",
+                        self.public_url, connection.provider, connection.id
                     )),
                     // A link changes nothing: its page has the button.
                     (ActionKind::Check, _) => Some(page.clone()),

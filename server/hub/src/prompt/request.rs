@@ -41,7 +41,7 @@ impl Hub {
             }
         };
         let text = format!(
-            "Hello,\n\n{} of {} wants to use {p} with Linkwell ({}). {p} lets only apps in that an admin of your organisation there has approved.\n\n{way}\n",
+            "Hello,\n\n{} of {} wants to use {p} with Linkwell ({}). {p} lets in only apps that an admin of your organisation there has approved.\n\n{way}\n",
             member.name(),
             member.tenant_name(),
             self.public_url,

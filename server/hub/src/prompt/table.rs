@@ -9,7 +9,7 @@ use crate::{
         ends::{EndKind, KnownEnd},
         health::PROVIDER_TROUBLE,
     },
-    runs::NEEDED_BY_RUN,
+    runs::{DISCONNECTED, NEEDED_BY_RUN, RULE},
 };
 
 /// One line of the table. Sentences are written without their last full stop.
@@ -89,7 +89,8 @@ fn by(told: impl Into<String>, likely: impl Into<String>) -> Why {
 }
 
 /// What it means for automations that a connection cannot be used.
-pub(super) const STOPPED: &str = "Automations cannot use it until then. Nothing was deleted";
+pub(super) const STOPPED: &str =
+    "Automations cannot use it until it works again. Nothing was deleted";
 
 /// The table: one line per code, and per detail that deserves its own words.
 pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
@@ -117,6 +118,17 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
     };
 
     match (failure.code, failure.detail.as_str()) {
+        // A rule may say whichever code it likes: it is the rule that stops.
+        (_, RULE) => Entry::new(
+            Who::Admin,
+            "A rule of your organisation stops this",
+            fact(match &failure.provider_text {
+                Some(reason) => reason.clone(),
+                None => "An automation asked for something the rule does not allow".to_owned(),
+            }),
+        )
+        .effect("It goes on by itself when the rule allows it. Nothing was lost"),
+
         (Code::SignInSlow, _) => Entry::new(
             Who::Us,
             "Signing in is taking too long",
@@ -144,7 +156,13 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             ),
         )
         .effect("Open this page in another browser, such as the one your phone came with"),
-        (Code::NotAllowed, role @ ("admin" | "owner" | "member")) => Entry::new(
+        (Code::NotAllowed, "owner") => Entry::new(
+            Who::Admin,
+            "Your role does not allow this",
+            fact("It needs the role of an owner"),
+        )
+        .effect("An owner of your organisation can do it, or give you the role"),
+        (Code::NotAllowed, role @ ("admin" | "member")) => Entry::new(
             Who::Admin,
             "Your role does not allow this",
             fact(format!("It needs the role of {} or more", article(role))),
@@ -279,6 +297,13 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect(stopped)
         .action(Connect, format!("Connect {p} again")),
+        (Code::GrantRevokedOrExpired, DISCONNECTED) => Entry::new(
+            Who::You,
+            format!("{account} at {p} was disconnected on {when}"),
+            fact("Somebody of your organisation chose that here"),
+        )
+        .effect(stopped)
+        .action(Connect, format!("Connect {p} again")),
         (Code::GrantRevokedOrExpired, detail) => {
             let why = match detail {
                 "lost_rotation" => fact(format!(
@@ -368,19 +393,10 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
         )
         .effect("Everything else works")
         .action(Connect, "Add permission"),
-        (Code::AdminApprovalRequired, "policy") => Entry::new(
-            Who::Admin,
-            "A rule of your organisation stops this",
-            fact(match &failure.provider_text {
-                Some(reason) => reason.clone(),
-                None => "An automation asked for something the rule does not allow".to_owned(),
-            }),
-        )
-        .effect("It goes on by itself when the rule allows it. Nothing was lost"),
         (Code::AdminApprovalRequired, "resting") => Entry::new(
             Who::You,
             format!("{account} at {p} is paused"),
-            fact("Somebody of your organisation chose that, and nothing uses it until then"),
+            fact("Somebody of your organisation chose that, and nothing uses it meanwhile"),
         )
         .effect("It goes on by itself once that is resumed. Nothing was lost")
         .action(Resume, "Resume"),
@@ -388,7 +404,7 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
             Who::Admin,
             format!("Your organisation at {p} must allow this app"),
             by(
-                format!("{p} lets only apps in that an admin has approved"),
+                format!("{p} lets in only apps that an admin has approved"),
                 format!("an admin's rule at {p} keeps new apps out"),
             ),
         )
@@ -605,7 +621,10 @@ pub(super) fn entry(failure: &Failure, subject: &Subject<'_>) -> Entry {
                 "the account is frozen, or its plan does not include access for apps",
             ),
         )
-        .effect("We ask again every day")
+        .effect(match connecting {
+            true => UNCHANGED,
+            false => "We ask again every day",
+        })
         .action(OpenProvider, format!("Open {p}")),
 
         (Code::HubInternal, detail) => heals(
@@ -694,7 +713,7 @@ fn date(at: DateTime<Utc>) -> String {
 
 fn article(role: &str) -> String {
     match role {
-        "admin" | "owner" => format!("an {role}"),
+        "admin" => format!("an {role}"),
         other => format!("a {other}"),
     }
 }

@@ -282,7 +282,7 @@ fn a_check_that_finds_another_account_accuses_nobody() {
         found.why,
         "A check found info@b.de, but this connection belongs to shop@a.de."
     );
-    let effect = "Automations cannot use it until then. Nothing was deleted.";
+    let effect = "Automations cannot use it until it works again. Nothing was deleted.";
     assert_eq!(found.effect.as_deref(), Some(effect));
     assert_eq!(found.action.unwrap().label, "Use shop@a.de");
     assert_eq!(found.secondary, None);
@@ -318,4 +318,56 @@ fn an_admin_who_must_allow_it_is_sent_a_request() {
     let action = prompt.action.unwrap();
     assert_eq!(action.kind, ActionKind::Request);
     assert_eq!(action.label, "Send request to admin");
+}
+
+#[test]
+fn a_connection_that_was_disconnected_here_accuses_no_provider() {
+    let ended = Failure::told(FailureCode::GrantRevokedOrExpired, "disconnected");
+    let prompt = Prompt::of(&ended, &subject(During::Keeping));
+    assert_eq!(
+        prompt.what,
+        "Shop@a.de at Shopify was disconnected on 12 May at 09:10 UTC."
+    );
+    assert_eq!(prompt.why, "Somebody of your organisation chose that here.");
+    assert_eq!(prompt.action.unwrap().label, "Connect Shopify again");
+}
+
+#[test]
+fn a_rule_gives_its_reason_whichever_code_it_chose() {
+    let effect = "It goes on by itself when the rule allows it. Nothing was lost.";
+    for code in FailureCode::ALL {
+        let silent = Failure::told(code, "policy");
+        let prompt = Prompt::of(&silent, &subject(During::Keeping));
+        assert_eq!(prompt.what, "A rule of your organisation stops this.");
+        assert_eq!(prompt.effect.as_deref(), Some(effect));
+        assert_eq!(prompt.action, None);
+        let said = Prompt::of(
+            &silent.with_text("The books are closed"),
+            &subject(During::Keeping),
+        );
+        assert_eq!(said.why, "The books are closed.");
+    }
+}
+
+#[test]
+fn what_only_an_owner_may_do_names_an_owner() {
+    let of = |role| {
+        Prompt::of(
+            &Failure::told(FailureCode::NotAllowed, role),
+            &subject(During::Keeping),
+        )
+    };
+    let owner = of("owner");
+    assert_eq!(owner.why, "It needs the role of an owner.");
+    let effect = "An owner of your organisation can do it, or give you the role.";
+    assert_eq!(owner.effect.as_deref(), Some(effect));
+    assert_eq!(of("admin").why, "It needs the role of an admin or more.");
+}
+
+#[test]
+fn an_account_refused_while_it_is_connected_is_not_asked_again() {
+    let refused = Failure::told(FailureCode::RefusedByProvider, "frozen");
+    let effect = |during| Prompt::of(&refused, &subject(during)).effect.unwrap();
+    assert_eq!(effect(During::Connecting), "Nothing was changed.");
+    assert_eq!(effect(During::Keeping), "We ask again every day.");
 }

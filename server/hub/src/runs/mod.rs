@@ -38,7 +38,7 @@ use crate::{
     text::is_deceptive,
 };
 use stop::Stop;
-pub(crate) use stop::{NEEDED_BY_RUN, needed_by, needs};
+pub(crate) use stop::{DISCONNECTED, NEEDED_BY_RUN, RULE, needed_by, needs};
 
 /// The longest name of an action, in characters.
 const LONGEST_ACTION: usize = 100;

@@ -23,6 +23,7 @@ use regorus::{
 use serde::Deserialize;
 use serde_json::json;
 
+use super::{RULE, stop::POLICY_FAILED};
 use crate::failure::{Failure, FailureCode};
 
 /// What is shipped, by name.
@@ -175,19 +176,19 @@ impl Policy {
             Err(error) => {
                 tracing::error!(policy = %self.name, %error, "a policy failed and denies");
                 let code = FailureCode::AppConfigInvalid;
-                return Some(Failure::told(code, "policy_failed").with_text(&self.name));
+                return Some(Failure::told(code, POLICY_FAILED).with_text(&self.name));
             }
         };
         // A set has an order of its own: the same run is told the same.
         denials.into_iter().next().map(|denial| match denial {
             Denial::Reason(reason) => {
-                Failure::told(FailureCode::AdminApprovalRequired, "policy").with_text(reason)
+                Failure::told(FailureCode::AdminApprovalRequired, RULE).with_text(reason)
             }
             Denial::Coded {
                 code,
                 detail,
                 reason,
-            } => Failure::told(code, detail.unwrap_or_else(|| "policy".into()))
+            } => Failure::told(code, detail.unwrap_or_else(|| RULE.into()))
                 .with_text(reason.unwrap_or_default()),
         })
     }

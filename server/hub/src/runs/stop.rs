@@ -20,7 +20,15 @@ pub(crate) const NEEDED_BY_RUN: &str = "needed_by_run";
 /// The detail of a connection that a person lets rest.
 const RESTING: &str = "resting";
 /// The detail of a failure where a person ended the connection.
-const DISCONNECTED: &str = "disconnected";
+pub(crate) const DISCONNECTED: &str = "disconnected";
+/// The detail of a failure where a policy stops a run and says nothing more
+/// exact, or says it in words of its own.
+pub(crate) const RULE: &str = "policy";
+/// The detail of a failure where a policy could not be evaluated.
+pub(super) const POLICY_FAILED: &str = "policy_failed";
+/// The details of a policy's denials that are said better than that a rule
+/// stops it.
+const SAID_BETTER: [&str; 3] = [NEEDED_BY_RUN, "not_verified", POLICY_FAILED];
 
 /// What stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +128,7 @@ impl Hub {
             Err(error) => {
                 tracing::error!(%error, "policies could not be evaluated, which denies");
                 let code = FailureCode::AppConfigInvalid;
-                Some(Failure::told(code, "policy_failed").into())
+                Some(Failure::told(code, POLICY_FAILED).into())
             }
         })
     }
@@ -186,7 +194,18 @@ impl Hub {
             missing: &missing,
             is_operators_app: false,
         };
-        Some(Prompt::of(failure, &subject))
+        // What a rule says is its reason, whichever code it gave.
+        let is_rule = row.policy.is_some() && !SAID_BETTER.contains(&failure.detail.as_str());
+        Some(match is_rule {
+            true => {
+                let stopped = Failure {
+                    detail: RULE.to_owned(),
+                    ..failure.clone()
+                };
+                Prompt::of(&stopped, &subject)
+            }
+            false => Prompt::of(failure, &subject),
+        })
     }
 
     /// The scopes that are needed, space-separated, and that a connection has

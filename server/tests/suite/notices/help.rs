@@ -274,7 +274,7 @@ async fn an_admin_at_the_provider_gets_a_request_that_is_written_already() {
     let ana = world.signed_in().await;
     let action = on_hub(&ana).await["prompt"]["action"].take();
     assert_eq!(action["label"], "Send request to admin");
-    let request = "/connect/sandbox/request";
+    let request = &*format!("/connect/sandbox/request?connection={id}");
     assert_eq!(action["kind"]["open"]["url"], request);
     world.advance(TimeDelta::minutes(15));
     let letters = round(&world, &postbox).await;
@@ -286,6 +286,9 @@ async fn an_admin_at_the_provider_gets_a_request_that_is_written_already() {
         page.contains("wants to use Sandbox Shop with Linkwell"),
         "{page}"
     );
+    // Once it is allowed, the connection that waits for it is repaired.
+    let again = format!("href=\"/connect/sandbox?connection={id}\"");
+    assert!(page.contains(&again), "{page}");
     // Where there is a page for it, the request leads there, for everybody.
     world.register("microsoft", &[]).await;
     let page = text(ana.get("/connect/microsoft/request").await).await;

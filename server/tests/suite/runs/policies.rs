@@ -119,6 +119,12 @@ async fn the_operators_rules_hold_for_everybody_and_one_that_errs_denies() {
             "package linkwell.odd\n\
              deny contains \"never\" if { input.run.action == \"odd\"; to_number(input.run.action) > 1 }\n",
         ),
+        (
+            "closed_books.rego",
+            "package linkwell.closed_books\n\
+             deny contains {\"code\": \"REFUSED_BY_PROVIDER\", \"detail\": \"books\", \
+             \"reason\": \"The books are closed\"} if input.run.action == \"books.update\"\n",
+        ),
         ("notes.txt", "not a policy"),
     ]);
     let world = World::with(Setup {
@@ -134,6 +140,13 @@ async fn the_operators_rules_hold_for_everybody_and_one_that_errs_denies() {
     assert_eq!(run["policy"], "not_at_weekends");
     assert_eq!(run["code"], "ADMIN_APPROVAL_REQUIRED");
     assert_eq!(run["prompt"]["why"], "Orders are left alone.");
+    // One that gives a code is told by its own words all the same.
+    let closed = begin(&host, id, json!({ "action": "books.update" })).await;
+    assert_eq!(closed["policy"], "closed_books");
+    assert_eq!(closed["code"], "REFUSED_BY_PROVIDER");
+    let what = "A rule of your organisation stops this.";
+    assert_eq!(closed["prompt"]["what"], what);
+    assert_eq!(closed["prompt"]["why"], "The books are closed.");
     let odd = begin(&host, id, json!({ "action": "odd" })).await;
     assert_eq!(
         (&odd["status"], &odd["code"]),
