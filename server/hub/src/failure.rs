@@ -99,14 +99,6 @@ impl FailureCode {
         }
     }
 
-    /// Whether it is about signing in to the hub, and never about a connection.
-    pub fn is_of_hub(self) -> bool {
-        matches!(
-            self,
-            Self::SignInSlow | Self::SignedOut | Self::BrowserUnsupported | Self::NotAllowed
-        )
-    }
-
     /// Whether the system ends this by itself, by trying again later.
     pub fn is_transient(self) -> bool {
         matches!(
