@@ -479,8 +479,12 @@ fn MemberPage() -> impl IntoView {
 fn RemoveMemberPage() -> impl IntoView {
     let person = param("id");
     page(
-        async move { load::manageable_member(&hub(), &member()?, &person).await },
-        |row| view! { <RemoveMemberView row/> },
+        async move {
+            let (hub, member) = (hub(), member()?);
+            let row = load::manageable_member(&hub, &member, &person).await?;
+            Ok((row, load::keys_made_by(&hub, &member, &person).await?))
+        },
+        |(row, keys)| view! { <RemoveMemberView row keys/> },
     )
 }
 
