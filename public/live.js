@@ -8,6 +8,25 @@ const channel = new BroadcastChannel(CHANNEL);
 let busy = false;
 let stale = false;
 
+// Where something is: in the row of which link, and what it is called there.
+function place(element) {
+  const row = element.closest("li, section")?.querySelector("a")?.href;
+  const named = element.id || element.href || (element.querySelector("summary") ?? element).textContent;
+  return [row, element.tagName, named].join("\n");
+}
+
+// What somebody unfolded stays so, and the focus where it was.
+function replace(part, html) {
+  const open = [...part.querySelectorAll("details[open]")].map(place);
+  const held = document.activeElement;
+  const focus = part.contains(held) && place(held);
+  part.innerHTML = html;
+  for (const fold of part.querySelectorAll("details")) fold.open ||= open.includes(place(fold));
+  if (focus === false) return;
+  const again = [...part.querySelectorAll(held.tagName)].find((one) => place(one) === focus);
+  again?.focus({ preventScroll: true });
+}
+
 async function draw() {
   stale = true;
   if (busy) return;
@@ -20,7 +39,7 @@ async function draw() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live], #bell")) {
       const fresh = page.getElementById(part.id);
-      if (fresh && fresh.innerHTML !== part.innerHTML) part.innerHTML = fresh.innerHTML;
+      if (fresh && fresh.innerHTML !== part.innerHTML) replace(part, fresh.innerHTML);
     }
   }
   busy = false;

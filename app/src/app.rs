@@ -400,22 +400,32 @@ fn ProviderAppPage() -> impl IntoView {
 
 #[component]
 fn ApiKeysPage() -> impl IntoView {
+    let revoke = query("revoke");
     let now = hub().clock.now().timestamp();
     page(
         async move { load::api_keys(&hub(), &member()?).await },
-        move |keys| {
-            view! { <ApiKeysView now keys/> }
+        move |keys: Vec<model::ApiKeyRow>| {
+            let asked = keys.iter().find(|key| key.id == revoke).cloned();
+            match asked {
+                Some(key) => view! { <RevokeApiKeyView now key/> }.into_any(),
+                None => view! { <ApiKeysView now keys/> }.into_any(),
+            }
         },
     )
 }
 
 #[component]
 fn WebhooksPage() -> impl IntoView {
+    let remove = query("remove");
     let now = hub().clock.now().timestamp();
     page(
         async move { load::webhooks(&hub(), &member()?).await },
-        move |page| {
-            view! { <WebhooksView now page/> }
+        move |page: model::Webhooks| {
+            let asked = page.rows.iter().find(|row| row.id == remove).cloned();
+            match asked {
+                Some(row) => view! { <RemoveWebhookView row/> }.into_any(),
+                None => view! { <WebhooksView now page/> }.into_any(),
+            }
         },
     )
 }
@@ -479,8 +489,12 @@ fn MemberPage() -> impl IntoView {
 fn RemoveMemberPage() -> impl IntoView {
     let person = param("id");
     page(
-        async move { load::manageable_member(&hub(), &member()?, &person).await },
-        |row| view! { <RemoveMemberView row/> },
+        async move {
+            let (hub, member) = (hub(), member()?);
+            let row = load::manageable_member(&hub, &member, &person).await?;
+            Ok((row, load::keys_made_by(&hub, &member, &person).await?))
+        },
+        |(row, keys)| view! { <RemoveMemberView row keys/> },
     )
 }
 
@@ -533,9 +547,13 @@ fn PoliciesPage() -> impl IntoView {
 #[component]
 fn MetricsPage() -> impl IntoView {
     let (days, provider) = (query("days"), query("provider"));
+    let stop = query("stop") == "recording";
     page(
         async move { load::metrics_page(&hub(), &member()?, &days, &provider).await },
-        |page| view! { <MetricsView page/> },
+        move |page: model::MetricsPage| match stop && page.recorded {
+            true => view! { <StopRecordingView/> }.into_any(),
+            false => view! { <MetricsView page/> }.into_any(),
+        },
     )
 }
 

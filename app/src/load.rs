@@ -28,7 +28,7 @@ pub use guest::{guest_connect_page, guest_page, place_of};
 pub use market::{hub_page, known};
 pub use metrics::metrics_page;
 pub use notices::{count, mail_page, mailed, notices};
-pub use people::{manageable_member, members, organisation};
+pub use people::{keys_made_by, manageable_member, members, organisation};
 pub use preview::{has_preview, preview};
 pub use runs::{policies_page, runs_page};
 pub use settings::{api_keys, provider_app_page, provider_apps, wishes};

@@ -47,6 +47,8 @@ pub const RUNS: &str = "/runs";
 pub const POLICIES: &str = "/settings/policies";
 /// How well accounts stay connected.
 pub const METRICS: &str = "/settings/metrics";
+/// The page that names the consequences of recording no more.
+pub const STOP_RECORDING: &str = "/settings/metrics?stop=recording";
 /// What is behind the bell.
 pub const NOTICES: &str = "/notices";
 /// The element at the bell that says how much of it is new.
@@ -230,6 +232,16 @@ pub fn member(id: &str) -> String {
 /// The page that names the consequences of taking a member out.
 pub fn remove_member(id: &str) -> String {
     format!("{MEMBERS}/{id}/remove")
+}
+
+/// The page that names the consequences of removing a webhook.
+pub fn remove_webhook(id: &str) -> String {
+    format!("{WEBHOOKS}?remove={id}")
+}
+
+/// The page that names the consequences of revoking an API key.
+pub fn revoke_api_key(id: &str) -> String {
+    format!("{API_KEYS}?revoke={id}")
 }
 
 /// Where a webhook gets a new secret.

@@ -93,3 +93,21 @@ test('the page of a connection tells its status when that changes', async ({ pag
   await expect(page.getByRole('region', { name: 'What to do' })).toBeVisible();
   expect(await heard()).toEqual(['Action needed']);
 });
+
+test('what is unfolded stays so where a page is drawn again, and so does the focus', async ({ page, owner: _, hub }) => {
+  await connectSandbox(page, true);
+  await open(page, SHOP);
+  const id = page.url().split('/').pop()!;
+  await hub.sandbox.revokeAll();
+  await callApi(hub, newKey(hub, 'connections:read,connections:write'), `/connections/${id}/test`, {});
+  await page.goto('/notices');
+  const fold = page.locator('#notices details');
+  await fold.locator('summary').click();
+  await expect(fold).toHaveJSProperty('open', true);
+  const drawn = (await fold.elementHandle())!;
+  // As when somebody comes back to this tab.
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await expect.poll(() => drawn.evaluate((element) => element.isConnected)).toBe(false);
+  await expect(fold).toHaveJSProperty('open', true);
+  await expect(fold.locator('summary')).toBeFocused();
+});

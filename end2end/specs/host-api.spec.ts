@@ -32,7 +32,12 @@ test('a key is shown once, borrows a token, and ends when it is revoked', async 
 
   await page.getByRole('link', { name: 'I have copied it' }).click();
   await expect(page.getByText(key)).toHaveCount(0);
-  await page.getByRole('button', { name: 'Revoke Automations' }).click();
+  await page.getByRole('link', { name: 'Revoke Automations' }).click();
+  await expect(page.getByRole('heading', { name: 'Revoke Automations?' })).toBeVisible();
+  await page.getByRole('link', { name: 'Keep it' }).click();
+  expect((await callApi(hub, key, token)).status, 'nothing has happened yet').toBe(200);
+  await page.getByRole('link', { name: 'Revoke Automations' }).click();
+  await page.getByRole('button', { name: 'Revoke key' }).click();
   await expect(page.getByText('Key revoked.')).toBeVisible();
   const refused = await callApi(hub, key, token);
   expect(refused.status).toBe(401);

@@ -217,6 +217,8 @@ test('settings', async ({ page, hub, owner: _, look: { inspect, visit } }) => {
   await expect(page.getByRole('heading', { name: 'Copy this API key now' })).toBeVisible();
   await inspect('a new key');
   await visit('/settings/api-keys', 'API keys with one');
+  await page.getByRole('link', { name: /^Revoke/ }).click();
+  await inspect('a key, before it is revoked');
   await visit('/settings/webhooks', 'webhooks');
   await page.getByLabel('Address').fill('https://hooks.example.com/a-rather-long-path/that-has/no-place-to-break');
   await page.getByRole('button', { name: 'Add webhook' }).click();
@@ -224,6 +226,9 @@ test('settings', async ({ page, hub, owner: _, look: { inspect, visit } }) => {
   await visit('/settings/webhooks', 'webhooks with one');
   await page.getByRole('link', { name: /^New secret/ }).click();
   await inspect('a new secret, before it is made');
+  await visit('/settings/webhooks', 'webhooks once more');
+  await page.getByRole('link', { name: /^Remove/ }).click();
+  await inspect('a webhook, before it is removed');
   await visit('/settings/members', 'members');
   await visit('/settings/audit', 'the audit log');
   await visit('/settings/audit?to=2001-01-01', 'nothing in the audit log');

@@ -183,6 +183,11 @@ test('a grant that was withdrawn asks for one thing, and reconnecting keeps the 
   await expect(prompt(page).getByRole('button').and(page.locator('[data-kind=primary]'))).toHaveCount(1);
   await expect(row(other, SHOP)).toContainText('Action needed', { timeout: 2_000 });
 
+  await check(page);
+  await expect(page.getByText('Not asked again: that would change nothing.')).toBeVisible();
+  expect(page.url()).toBe(address);
+  await alive(page, 2);
+
   const again = page.getByRole('button', { name: /^Reconnect Sandbox Shop/ });
   await approve(await leave(page, again, true));
   await expect(status(page)).toHaveText('Connected');

@@ -94,6 +94,10 @@ test('an admin sees that nobody listens, and has it sent again', async ({ page, 
   await page.getByRole('button', { name: 'Make new secret' }).click();
   await page.getByRole('link', { name: 'I have copied it' }).click();
   await expect(page.getByText(/old one ending in/)).toBeVisible();
-  await page.getByRole('button', { name: /^Remove/ }).click();
+  await page.getByRole('link', { name: /^Remove/ }).click();
+  await expect(page.getByRole('heading', { name: 'Remove this webhook?' })).toBeVisible();
+  await page.getByRole('link', { name: 'Keep it' }).click();
+  await page.getByRole('link', { name: /^Remove/ }).click();
+  await page.getByRole('button', { name: 'Remove webhook' }).click();
   await expect(page.getByText('Nobody is told yet')).toBeVisible();
 });

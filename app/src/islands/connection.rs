@@ -63,7 +63,7 @@ pub fn ConnectionHead(
                     <StatusWord status/>
                 </div>
                 {checkable.then(|| view! {
-                    <CheckForm id=shown.id label="Check now".to_owned() checking controls/>
+                    <CheckForm id=shown.id status label="Check now".to_owned() checking controls/>
                 })}
             </header>
         }

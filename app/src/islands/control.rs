@@ -8,7 +8,7 @@ use super::{
     browser,
 };
 use crate::{
-    model::{Action, ActionKind, Connection, Provider},
+    model::{Action, ActionKind, Connection, Provider, Status},
     parts::Icon,
     paths,
 };
@@ -33,8 +33,13 @@ impl Controls {
         }
     }
 
-    /// Checks in place of the form, which would load the page anew.
-    pub fn check(self, event: &SubmitEvent, id: String) {
+    /// Checks in place of the form, which would load the page anew. Where a person
+    /// has to act, mostly nothing is asked and nothing changes: only the page that
+    /// the form leads to says so.
+    pub fn check(self, event: &SubmitEvent, id: String, status: Status) {
+        if status == Status::ActionNeeded {
+            return;
+        }
         event.prevent_default();
         browser::close_menu(event);
         if self.checking.get_untracked() {
@@ -95,7 +100,8 @@ pub fn PromptButton(
         }
         ActionKind::Check => {
             let checking = seen.checking;
-            return EitherOf3::B(view! { <CheckForm id=connection.id label checking controls/> });
+            let Connection { id, status, .. } = connection;
+            return EitherOf3::B(view! { <CheckForm id status label checking controls/> });
         }
         ActionKind::Explain => paths::connect(&connection.provider.id),
         ActionKind::Resume => paths::rest(&connection.id),
@@ -120,13 +126,19 @@ pub fn PromptButton(
 
 /// The form that proves a connection now.
 #[component]
-pub fn CheckForm(id: String, label: String, checking: bool, controls: Controls) -> impl IntoView {
+pub fn CheckForm(
+    id: String,
+    status: Status,
+    label: String,
+    checking: bool,
+    controls: Controls,
+) -> impl IntoView {
     let posted = id.clone();
     view! {
         <form
             method="post"
             action=paths::CHECK
-            on:submit=move |event: SubmitEvent| controls.check(&event, posted.clone())
+            on:submit=move |event: SubmitEvent| controls.check(&event, posted.clone(), status)
         >
             <input type="hidden" name="id" value=id/>
             <button class="btn" data-kind="plain" aria-busy=checking.then_some("true")>

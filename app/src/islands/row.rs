@@ -54,7 +54,7 @@ pub fn ConnectionRow(
             EitherOf3::A(view! { <PromptButton action connection=subject seen controls/> })
         }
         (None, Status::NotCheckedYet) if may_manage => EitherOf3::B(view! {
-            <CheckForm id=subject.id label="Check now".to_owned() checking controls/>
+            <CheckForm id=subject.id status=subject.status label="Check now".to_owned() checking controls/>
         }),
         (None, _) => EitherOf3::C(()),
     };
@@ -105,7 +105,7 @@ pub fn RowMenu(
                 method="post"
                 action=paths::CHECK
                 hidden=ended
-                on:submit=move |event: SubmitEvent| controls.check(&event, checked.clone())
+                on:submit=move |event: SubmitEvent| controls.check(&event, checked.clone(), status)
             >
                 <input type="hidden" name="id" value=id.clone()/>
                 <button class="menu-item"><Icon name="stethoscope"/>"Check now"</button>

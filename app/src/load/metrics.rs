@@ -40,6 +40,18 @@ pub async fn metrics_page(hub: &Hub, member: &Member, days: &str, of: &str) -> R
 }
 
 fn plots(hub: &Hub, figures: &Figures) -> Vec<Plot> {
+    let mut plots = answered(hub, figures);
+    // That nothing is known does not mean that nothing happened.
+    if !figures.recorded {
+        for plot in &mut plots {
+            plot.answer = "Not recorded.".to_owned();
+            plot.bars.clear();
+        }
+    }
+    plots
+}
+
+fn answered(hub: &Hub, figures: &Figures) -> Vec<Plot> {
     let Figures {
         unattended,
         causes,

@@ -56,6 +56,13 @@ pub async fn manageable_member(hub: &Hub, member: &Member, person: &str) -> Resu
     }
 }
 
+/// How many API keys work that a person made.
+pub async fn keys_made_by(hub: &Hub, member: &Member, person: &str) -> Result<usize> {
+    let keys = hub.api_keys(member).await?.into_iter();
+    let theirs = keys.filter(|key| key.created_by.is_some_and(|by| by.to_string() == person));
+    Ok(theirs.count())
+}
+
 /// What an owner takes along or deletes.
 pub async fn organisation(hub: &Hub, member: &Member) -> Result<OrganisationPage> {
     member.may(Action::ManageTenant)?;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::ApiKeyRow,
     parts::{
-        Icon, SettingsFrame, Time,
+        ConfirmInSettings, Icon, SettingsFrame, Time,
         form::{Field, ProblemSummary, StepUp},
     },
     paths,
@@ -65,13 +65,10 @@ pub fn ApiKeysView(
                             {key.scopes.into_iter().map(|scope| view! { <li><code>{scope}</code></li> }).collect_view()}
                         </ul>
                     </div>
-                    <form method="post" action="/api/revoke_api_key">
-                        <input type="hidden" name="id" value=key.id/>
-                        <button class="btn" data-kind="danger">
-                            "Revoke"
-                            <span class="visually-hidden">{format!(" {}", key.name)}</span>
-                        </button>
-                    </form>
+                    <a class="btn" data-kind="danger" href=paths::revoke_api_key(&key.id)>
+                        "Revoke"
+                        <span class="visually-hidden">{format!(" {}", key.name)}</span>
+                    </a>
                 </li>
             }
         })
@@ -138,5 +135,55 @@ pub fn ApiKeysView(
                 </section>
             </div>
         </SettingsFrame>
+    }
+}
+
+/// What revoking a key means, before it happens.
+#[component]
+pub fn RevokeApiKeyView(
+    /// When this was read, in seconds since the epoch.
+    now: i64,
+    /// The key.
+    key: ApiKeyRow,
+) -> impl IntoView {
+    let ApiKeyRow {
+        id,
+        name,
+        last_four,
+        last_used,
+        ..
+    } = key;
+    let used = match last_used {
+        Some(moment) => format!("It was used {}.", words::ago(now, moment.unix)),
+        None => "It was never used.".to_owned(),
+    };
+    view! {
+        <ConfirmInSettings
+            title="Revoke API key"
+            here=paths::API_KEYS
+            called="API keys"
+            question=format!("Revoke {name}?")
+            what=format!("…{last_four}")
+        >
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="circle-stop"/>
+                    "Requests with it are refused at once. Automations that use it stop."
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="history"/>
+                    {used}
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="key-round"/>
+                    "It cannot be undone. What used it needs another key."
+                </li>
+            </ul>
+            <form class="actions" method="post" action="/api/revoke_api_key">
+                <input type="hidden" name="id" value=id/>
+                <button class="btn" data-kind="danger-solid">"Revoke key"</button>
+                <a class="btn" data-kind="plain" href=paths::API_KEYS>"Keep it"</a>
+            </form>
+        </ConfirmInSettings>
     }
 }

@@ -5,9 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::{ClearPage, Control, ControlPage, Failed, Moment, Status, Stored},
     parts::{BrandPlate, Confirm, Icon, SettingsFrame, StatusWord, Time, form::ProblemSummary},
-    paths,
-    site::Site,
-    words,
+    paths, words,
 };
 
 /// What clearing means, before it happens.
@@ -68,13 +66,12 @@ pub fn ControlView(
         may_manage,
     } = page;
     let none = rows.is_empty();
-    let live = use_context::<Site>().map(|site| site.live_js);
     let rows = rows
         .into_iter()
         .map(|control| view! { <Row now control may_manage/> })
         .collect_view();
     view! {
-        <SettingsFrame title="Connection health" here=paths::CONTROL>
+        <SettingsFrame title="Connection health" here=paths::CONTROL live=true>
             <ProblemSummary/>
             <div class="title">
                 <h1>"Connection health"</h1>
@@ -98,7 +95,6 @@ pub fn ControlView(
                     <p><a class="btn" data-kind="plain" href=paths::control_after(&after)>"Show more"</a></p>
                 })}
             </div>
-            <script src=live defer></script>
         </SettingsFrame>
     }
 }

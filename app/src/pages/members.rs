@@ -167,6 +167,8 @@ pub fn MemberView(
 pub fn RemoveMemberView(
     /// Who it is.
     row: MemberRow,
+    /// How many API keys work that they made.
+    keys: usize,
 ) -> impl IntoView {
     let MemberRow {
         id, name, is_you, ..
@@ -206,6 +208,15 @@ pub fn RemoveMemberView(
                         <Icon name="plug"/>
                         "Accounts they connected stay connected. They belong to the organisation."
                     </li>
+                    {(keys > 0).then(|| view! {
+                        <li data-tone="bad">
+                            <Icon name="key-round"/>
+                            <span>
+                                {format!("API keys they created go on working: {keys}. ")}
+                                <a href=paths::API_KEYS>"See API keys"</a>
+                            </span>
+                        </li>
+                    })}
                 </ul>
                 <form class="form" method="post" action="/api/remove_member">
                     <input type="hidden" name="id" value=id/>

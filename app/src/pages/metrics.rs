@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     model::{MetricsPage, Plot},
-    parts::{BarPlot, SettingsFrame, form::ProblemSummary},
+    parts::{BarPlot, ConfirmInSettings, Icon, SettingsFrame, form::ProblemSummary},
     paths,
 };
 
@@ -40,16 +40,21 @@ pub fn MetricsView(
         .into_iter()
         .map(|plot| view! { <Question plot/> })
         .collect_view();
-    let (said, label, kind) = match recorded {
+    let (said, switch) = match recorded {
         true => (
             "How attempts end is recorded for 90 days: the provider, what was tried, why it failed and how long it took. Nobody is named, and no account.",
-            "Stop recording",
-            "danger",
+            view! { <a class="btn" data-kind="danger" href=paths::STOP_RECORDING>"Stop recording"</a> }
+                .into_any(),
         ),
         false => (
             "Nothing is recorded, and what was recorded is deleted.",
-            "Record again",
-            "plain",
+            view! {
+                <form method="post" action="/api/record_attempts">
+                    <input type="hidden" name="on" value="true"/>
+                    <button class="btn" data-kind="plain">"Record again"</button>
+                </form>
+            }
+            .into_any(),
         ),
     };
     view! {
@@ -78,14 +83,44 @@ pub fn MetricsView(
                     <h2 id="recording">"What is recorded"</h2>
                     <div class="manage-row">
                         <p>{said}</p>
-                        <form method="post" action="/api/record_attempts">
-                            <input type="hidden" name="on" value=(!recorded).to_string()/>
-                            <button class="btn" data-kind=kind>{label}</button>
-                        </form>
+                        {switch}
                     </div>
                 </section>
             </div>
         </SettingsFrame>
+    }
+}
+
+/// What recording no more means, before it happens.
+#[component]
+pub fn StopRecordingView() -> impl IntoView {
+    view! {
+        <ConfirmInSettings
+            title="Stop recording"
+            here=paths::METRICS
+            called="Figures"
+            question="Stop recording?"
+        >
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="history"/>
+                    "What was recorded until now is deleted, and does not come back."
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="circle-pause"/>
+                    "There are no figures until somebody records again."
+                </li>
+                <li data-tone="good">
+                    <Icon name="plug"/>
+                    "Connections and automations go on as before."
+                </li>
+            </ul>
+            <form class="actions" method="post" action="/api/record_attempts">
+                <input type="hidden" name="on" value="false"/>
+                <button class="btn" data-kind="danger-solid">"Stop and delete"</button>
+                <a class="btn" data-kind="plain" href=paths::METRICS>"Keep recording"</a>
+            </form>
+        </ConfirmInSettings>
     }
 }
 

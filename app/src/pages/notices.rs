@@ -8,9 +8,7 @@ use crate::{
         BrandPlate, Current, Frame, HelpLines, Icon, PlainButton, PromptLines, SupportDetails,
         Time, form::ProblemSummary,
     },
-    paths,
-    site::Site,
-    words,
+    paths, words,
 };
 
 /// What needs somebody, and what works again.
@@ -58,9 +56,8 @@ pub fn NoticesView(
             </form>
         }
     });
-    let live = use_context::<Site>().map(|site| site.live_js);
     view! {
-        <Frame title="Notices" current=Current::Outside>
+        <Frame title="Notices" current=Current::Outside live=true>
             <ProblemSummary/>
             <div class="title">
                 <h1>"Notices"</h1>
@@ -81,7 +78,6 @@ pub fn NoticesView(
                     </div>
                 })}
             </div>
-            <script src=live defer></script>
         </Frame>
     }
 }

@@ -30,7 +30,7 @@ pub fn PoliciesView(
         false => view! { <RunRows now rows=stopped/> }.into_any(),
     };
     view! {
-        <SettingsFrame title="Rules" here=paths::POLICIES>
+        <SettingsFrame title="Rules" here=paths::POLICIES live=true>
             <ProblemSummary/>
             <div class="title">
                 <h1>"Rules for automations"</h1>
@@ -39,7 +39,7 @@ pub fn PoliciesView(
                      by itself when the reason is gone."
                 </p>
             </div>
-            <div class="stack">
+            <div class="stack" id="rules" data-live>
                 <ul class="rows">{rows}</ul>
                 <section class="stack" aria-labelledby="stopped">
                     <h2 id="stopped">"What they stopped"</h2>

@@ -31,7 +31,7 @@ pub fn RunsView(
     });
     let narrowed = filter.narrows();
     view! {
-        <Frame title="Runs" current=Current::Runs>
+        <Frame title="Runs" current=Current::Runs live=true>
             <ProblemSummary/>
             <div class="title">
                 <h1>"Runs"</h1>
@@ -42,11 +42,13 @@ pub fn RunsView(
             </div>
             <div class="stack">
                 <Filters filter connections/>
-                {match none {
-                    true => view! { <Nothing narrowed/> }.into_any(),
-                    false => view! { <RunRows now rows/> }.into_any(),
-                }}
-                {more}
+                <div class="stack" id="its-runs" data-live>
+                    {match none {
+                        true => view! { <Nothing narrowed/> }.into_any(),
+                        false => view! { <RunRows now rows/> }.into_any(),
+                    }}
+                    {more}
+                </div>
             </div>
         </Frame>
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     model::{WebhookRow, Webhooks},
     parts::{
-        Icon, SettingsFrame, Time,
+        ConfirmInSettings, Icon, SettingsFrame, Time,
         form::{Field, ProblemSummary, StepUp},
     },
     paths,
@@ -100,33 +100,72 @@ pub fn WebhookSecretView(
     row: WebhookRow,
 ) -> impl IntoView {
     view! {
-        <SettingsFrame title="New secret" here=paths::WEBHOOKS>
-            <ProblemSummary/>
-            <div class="title">
-                <a class="back" href=paths::WEBHOOKS><Icon name="arrow-left"/>"Webhooks"</a>
-                <h1>"Make a new secret?"</h1>
-                <p>{row.url}</p>
-            </div>
-            <section class="card narrow" aria-label="What happens">
-                <ul class="checks">
-                    <li data-tone="neutral">
-                        <Icon name="key-round"/>
-                        "You see the new secret once. Put it into the system that receives the messages."
-                    </li>
-                    <li data-tone="neutral">
-                        <Icon name="history"/>
-                        "For a day messages are signed with the old and the new one, so none is missed."
-                    </li>
-                </ul>
-                <form class="form" method="post" action=paths::webhook_secret(&row.id)>
-                    <StepUp why="Whoever holds the signing secret can speak for us, so we ask once more."/>
-                    <div class="actions">
-                        <button class="btn" data-kind="primary">"Make new secret"</button>
-                        <a class="btn" data-kind="plain" href=paths::WEBHOOKS>"Keep the old one"</a>
-                    </div>
-                </form>
-            </section>
-        </SettingsFrame>
+        <ConfirmInSettings
+            title="New secret"
+            here=paths::WEBHOOKS
+            called="Webhooks"
+            question="Make a new secret?"
+            what=row.url
+        >
+            <ul class="checks">
+                <li data-tone="neutral">
+                    <Icon name="key-round"/>
+                    "You see the new secret once. Put it into the system that receives the messages."
+                </li>
+                <li data-tone="neutral">
+                    <Icon name="history"/>
+                    "For a day messages are signed with the old and the new one, so none is missed."
+                </li>
+            </ul>
+            <form class="form" method="post" action=paths::webhook_secret(&row.id)>
+                <StepUp why="Whoever holds the signing secret can speak for us, so we ask once more."/>
+                <div class="actions">
+                    <button class="btn" data-kind="primary">"Make new secret"</button>
+                    <a class="btn" data-kind="plain" href=paths::WEBHOOKS>"Keep the old one"</a>
+                </div>
+            </form>
+        </ConfirmInSettings>
+    }
+}
+
+/// What removing a webhook means, before it happens.
+#[component]
+pub fn RemoveWebhookView(
+    /// The webhook.
+    row: WebhookRow,
+) -> impl IntoView {
+    let lost = match row.waiting + row.given_up {
+        0 => None,
+        1 => Some("1 message that it did not take is never sent.".to_owned()),
+        count => Some(format!(
+            "{count} messages that it did not take are never sent."
+        )),
+    };
+    view! {
+        <ConfirmInSettings
+            title="Remove webhook"
+            here=paths::WEBHOOKS
+            called="Webhooks"
+            question="Remove this webhook?"
+            what=row.url
+        >
+            <ul class="checks">
+                <li data-tone="bad">
+                    <Icon name="circle-stop"/>
+                    "This system is told nothing any more."
+                </li>
+                {lost.map(|lost| view! { <li data-tone="bad"><Icon name="history"/>{lost}</li> })}
+                <li data-tone="bad">
+                    <Icon name="key-round"/>
+                    "Its signing secret is deleted. Whoever adds the address again gets another one."
+                </li>
+            </ul>
+            <form class="actions" method="post" action="/api/remove_webhook">
+                <input type="hidden" name="id" value=row.id/>
+                <button class="btn" data-kind="danger-solid">"Remove webhook"</button>
+                <a class="btn" data-kind="plain" href=paths::WEBHOOKS>"Keep it"</a>
+            </form>
+        </ConfirmInSettings>
     }
 }
 
@@ -144,11 +183,11 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
     };
     let (id, url) = (row.id.clone(), row.url.clone());
     let hidden = format!(" {url}");
-    let small = move |action: String, label: &'static str, kind: &'static str| {
+    let small = move |action: &'static str, label: &'static str| {
         view! {
             <form method="post" action=action>
                 <input type="hidden" name="id" value=id.clone()/>
-                <button class="btn" data-kind=kind>
+                <button class="btn" data-kind="plain">
                     {label}
                     <span class="visually-hidden">{hidden.clone()}</span>
                 </button>
@@ -165,13 +204,16 @@ fn Webhook(now: i64, row: WebhookRow, newest: i64) -> impl IntoView {
                 {fares}
                 <ul class="tags">{told_of}</ul>
                 <div class="actions">
-                    {small("/api/test_webhook".into(), "Send a test", "plain")}
-                    {again.then(|| small("/api/revive_webhook".into(), "Send again", "plain"))}
+                    {small("/api/test_webhook", "Send a test")}
+                    {again.then(|| small("/api/revive_webhook", "Send again"))}
                     <a class="btn" data-kind="plain" href=paths::webhook_secret(&row.id)>
                         "New secret"
                         <span class="visually-hidden">{format!(" {}", row.url)}</span>
                     </a>
-                    {small("/api/remove_webhook".into(), "Remove", "danger")}
+                    <a class="btn" data-kind="danger" href=paths::remove_webhook(&row.id)>
+                        "Remove"
+                        <span class="visually-hidden">{format!(" {}", row.url)}</span>
+                    </a>
                 </div>
                 <details class="disclosure">
                     <summary><Icon name="chevron-right"/>"Tell once more what was told before"</summary>

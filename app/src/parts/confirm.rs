@@ -1,8 +1,9 @@
-//! A page that says what something means for a connection before it happens.
+//! A page that says what something means before it happens, to a connection or
+//! in the settings.
 
 use leptos::prelude::*;
 
-use super::{BrandPlate, Current, Frame, Icon, form::ProblemSummary};
+use super::{BrandPlate, Current, Frame, Icon, SettingsFrame, form::ProblemSummary};
 use crate::{model::Provider, paths};
 
 /// The page: the way back, what is asked, and in it what would happen and the
@@ -42,6 +43,40 @@ pub fn Confirm(
                 {children()}
             </div>
         </Frame>
+    }
+}
+
+/// The same of something in the settings.
+#[component]
+pub fn ConfirmInSettings(
+    /// What the window is called: `New secret`.
+    #[prop(into)]
+    title: String,
+    /// The page of the settings it belongs to.
+    here: &'static str,
+    /// What that page is called.
+    called: &'static str,
+    /// What is asked: `Make a new secret?`.
+    #[prop(into)]
+    question: String,
+    /// What it would happen to.
+    #[prop(optional, into)]
+    what: Option<String>,
+    /// What would happen, and the buttons.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <SettingsFrame title here>
+            <ProblemSummary/>
+            <div class="title">
+                <a class="back" href=here><Icon name="arrow-left"/>{called}</a>
+                <h1>{question}</h1>
+                {what.map(|what| view! { <p>{what}</p> })}
+            </div>
+            <section class="card narrow" aria-label="What happens">
+                {children()}
+            </section>
+        </SettingsFrame>
     }
 }
 

@@ -37,6 +37,9 @@ pub fn Frame(
     title: String,
     /// Where the page belongs.
     current: Current,
+    /// Whether a script draws parts of it again: those with `data-live`.
+    #[prop(optional)]
+    live: bool,
     /// The main part.
     children: Children,
 ) -> impl IntoView {
@@ -48,7 +51,7 @@ pub fn Frame(
     };
     view! {
         <Title text=title/>
-        <Body current>{children()}</Body>
+        <Body current live>{children()}</Body>
     }
     .into_any()
 }
@@ -58,6 +61,9 @@ pub fn Frame(
 pub fn Body(
     /// Where the page belongs.
     current: Current,
+    /// Whether a script draws parts of it again: those with `data-live`.
+    #[prop(optional)]
+    live: bool,
     /// The main part.
     children: Children,
 ) -> impl IntoView {
@@ -71,6 +77,11 @@ pub fn Body(
     } = Visit::current();
     let person = person.filter(|_| current != Current::Guest);
     let person_is_in = person.is_some();
+    // What is said of a provider goes away by itself, whatever the page is. Named
+    // here alone: the script does not run twice on one page.
+    let live = live || (person_is_in && !troubles.is_empty());
+    let script = use_context::<Site>().filter(|_| live);
+    let script = script.map(|site| view! { <script src=site.live_js defer></script> });
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <Header person current theme unread/>
@@ -80,6 +91,7 @@ pub fn Body(
             {children()}
         </main>
         <p id="announcer" class="visually-hidden" aria-live="polite" role="status"></p>
+        {script}
     }
     .into_any()
 }
@@ -91,7 +103,6 @@ fn TroubleLines(
     /// Which.
     troubles: Vec<Trouble>,
 ) -> impl IntoView {
-    let live = (!troubles.is_empty()).then(|| use_context::<Site>().map(|site| site.live_js));
     let lines = troubles
         .into_iter()
         .map(|trouble| {
@@ -133,11 +144,7 @@ fn TroubleLines(
             }
         })
         .collect_view();
-    view! {
-        <div id=paths::TROUBLES data-live>{lines}</div>
-        {live.flatten().map(|script| view! { <script src=script defer></script> })}
-    }
-    .into_any()
+    view! { <div id=paths::TROUBLES data-live>{lines}</div> }.into_any()
 }
 
 #[component]
@@ -283,6 +290,9 @@ pub fn SettingsFrame(
     title: String,
     /// The path of the page in the settings' navigation.
     here: &'static str,
+    /// Whether a script draws parts of it again: those with `data-live`.
+    #[prop(optional)]
+    live: bool,
     /// The main part.
     children: Children,
 ) -> impl IntoView {
@@ -308,7 +318,7 @@ pub fn SettingsFrame(
     })
     .collect_view();
     view! {
-        <Frame title current=Current::Settings>
+        <Frame title current=Current::Settings live>
             <div class="settings">
                 <nav class="side-nav" aria-label="Settings">{links}</nav>
                 <div class="settings-body">{children()}</div>

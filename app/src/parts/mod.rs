@@ -23,7 +23,7 @@ mod plot;
 mod time;
 
 #[cfg(feature = "ssr")]
-pub use confirm::{Confirm, EndsToo};
+pub use confirm::{Confirm, ConfirmInSettings, EndsToo};
 #[cfg(feature = "ssr")]
 pub use copy::{CopyButton, Copyable};
 #[cfg(feature = "ssr")]

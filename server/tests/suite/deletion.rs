@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use hub::{
     Error,
-    people::{Member, Role},
+    people::{Member, Role, Scope},
     record::export::Next,
     secret::Secret,
     store::{
@@ -410,6 +410,31 @@ async fn row_34_a_removed_member_is_out_within_a_second() {
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(hub.members(world.member()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_takes_a_member_out_is_told_of_the_keys_that_stay() {
+    let world = World::new().await;
+    let hub = &world.app.hub;
+    let kim = member_with(&world, "kim@example.com", Role::Admin).await;
+    let owner = world.signed_in().await;
+    let path = format!("/settings/members/{}/remove", kim.person());
+    let page = async || owner.get(&path).await.text().await.unwrap();
+    world.any_host().await;
+    let shown = page().await;
+    assert!(shown.contains("Accounts they connected stay connected"));
+    assert!(
+        !shown.contains("API keys they created"),
+        "that one is Ana's"
+    );
+    let key = hub
+        .create_api_key(&kim, "Automations", &[Scope::TokensRead], "")
+        .await;
+    let (key, _) = key.unwrap();
+    let shown = page().await;
+    assert!(shown.contains("API keys they created go on working: 1."));
+    hub.revoke_api_key(world.member(), key.id).await.unwrap();
+    assert!(!page().await.contains("API keys they created"));
 }
 
 #[tokio::test]

@@ -219,6 +219,11 @@ async fn nobody_is_named_and_nothing_is_recorded_against_a_tenants_will() {
         assert!(!text.contains(name), "{name} in {text}");
     }
     let browser = world.signed_in().await;
+    let page = async |path: &str| browser.get(path).await.text().await.unwrap();
+    let asked = "/settings/metrics?stop=recording";
+    assert!(page("/settings/metrics").await.contains(asked));
+    let shown = page(asked).await;
+    assert!(shown.contains("What was recorded until now is deleted"));
     browser
         .post("/api/record_attempts", &[("on", "false")])
         .await;
@@ -233,8 +238,10 @@ async fn nobody_is_named_and_nothing_is_recorded_against_a_tenants_will() {
     world.app.hub.check(world.member(), id).await.unwrap();
     assert!(recorded(&world, Tried::Run).await.is_empty());
     assert!(recorded(&world, Tried::Check).await.is_empty());
-    let page = browser.get("/settings/metrics").await.text().await.unwrap();
-    assert!(page.contains("Nothing is recorded"));
+    let shown = page("/settings/metrics").await;
+    assert!(shown.contains("Nothing is recorded"));
+    assert!(shown.contains("Not recorded.") && !shown.contains("No run was begun."));
+    assert!(!page(asked).await.contains("Stop recording?"));
     // Others are recorded all the same.
     let their_host = world.stranger().await;
     let theirs = world.import_living_as(&their_host, 1).await;

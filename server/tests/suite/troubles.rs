@@ -3,12 +3,16 @@
 
 use chrono::TimeDelta;
 use hub::{
+    failure::{Failure, FailureCode},
     secret::Secret,
-    store::{ConnectionId, TenantId, connection},
+    store::{TenantId, connection},
 };
 use reqwest::StatusCode;
 use sandbox::{Endpoint, Fault};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
+};
 
 use crate::harness::{Browser, HostApp, PASSWORD, World};
 
@@ -38,6 +42,28 @@ async fn elsewhere(world: &World, tenant: TenantId) {
     change.update(db).await.unwrap();
 }
 
+/// The first of Ana's that fails as its provider does.
+async fn first_failing(world: &World) -> connection::Model {
+    let ours = connection::Entity::find()
+        .filter(connection::Column::TenantId.eq(world.member().tenant()))
+        .order_by_asc(connection::Column::Id)
+        .all(world.app.hub.store.db())
+        .await
+        .unwrap();
+    let mut ours = ours.into_iter();
+    let failing = ours.find(|row| {
+        let failure = row.failure.as_ref();
+        failure.is_some_and(|failure| failure.code.is_transient())
+    });
+    failing.expect("one that fails")
+}
+
+async fn fails_with(world: &World, row: connection::Model, failure: Option<Failure>) {
+    let mut change = row.into_active_model();
+    change.failure = Set(failure);
+    change.update(world.app.hub.store.db()).await.unwrap();
+}
+
 /// Asks to be told, as a form does without scripts.
 async fn press(browser: &Browser, id: &str) {
     let answer = browser
@@ -53,16 +79,14 @@ async fn press(browser: &Browser, id: &str) {
 }
 
 /// So many connections, proven.
-async fn connections(world: &World, hosts: &[&HostApp]) -> Vec<ConnectionId> {
-    let mut ids = Vec::new();
+async fn connections(world: &World, hosts: &[&HostApp]) {
     for nth in 0..8 {
-        ids.push(world.import_living(hosts[nth % hosts.len()]).await);
+        world.import_living(hosts[nth % hosts.len()]).await;
     }
     world.advance(TimeDelta::minutes(5));
     for _ in 0..4 {
         round(world, 1).await;
     }
-    ids
 }
 
 #[tokio::test]
@@ -70,7 +94,7 @@ async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
     let world = World::new().await;
     world.rules(|rules| rules.access_lifetime_s = 400 * 24 * 60 * 60);
     let (host, theirs) = (world.any_host().await, world.stranger().await);
-    let ids = connections(&world, &[&host, &theirs]).await;
+    connections(&world, &[&host, &theirs]).await;
     let hub = &world.app.hub;
     let secret = || Secret::new(PASSWORD);
     let cy = hub
@@ -96,14 +120,28 @@ async fn every_page_says_it_while_it_lasts_and_to_whom_it_concerns() {
     assert_eq!(hub.troubles().await.unwrap().len(), 1);
     let concerned = world.statements(hub.providers_in_trouble(world.member()));
     let (concerned, statements) = concerned.await;
-    assert_eq!(concerned.unwrap(), [("sandbox".to_owned(), ids[0])]);
+    let first = first_failing(&world).await;
+    assert_eq!(concerned.unwrap(), [("sandbox".to_owned(), first.id)]);
     assert_eq!(statements, 2);
+    // One that needs a person shows nothing of it.
+    let revoked = Failure::told(FailureCode::GrantRevokedOrExpired, "invalid_grant");
+    fails_with(&world, first.clone(), Some(revoked)).await;
+    let others = hub.providers_in_trouble(world.member()).await.unwrap();
+    assert_ne!(others, [("sandbox".to_owned(), first.id)]);
+    assert_eq!(others.len(), 1);
+    let failure = first.failure.clone();
+    fails_with(&world, first, failure).await;
     for browser in [&ana, &bo] {
         for path in pages {
             let page = page(browser, path).await;
             let (_, lines) = page.split_once("id=\"troubles\"").expect("the lines");
             let (lines, _) = lines.split_once("</main>").unwrap();
             assert!(lines.contains(WORDS), "{path}");
+            // A script that runs twice fails on its own names.
+            let tags = page.split("<script").skip(1);
+            let tags = tags.filter_map(|script| script.split('>').next());
+            let live = tags.filter(|tag| tag.contains("/live"));
+            assert_eq!(live.count(), 1, "{path}");
         }
     }
     assert!(!page(&cy, "/settings/account").await.contains(WORDS));

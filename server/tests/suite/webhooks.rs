@@ -606,6 +606,14 @@ async fn an_admin_adds_tests_and_removes_a_webhook() {
         .answer(Answers::Refuses(StatusCode::IM_A_TEAPOT, None));
     browser.post("/api/test_webhook", &[("id", &id)]).await;
     assert!(page().await.contains("it answered 418"));
+    let asked = format!("/settings/webhooks?remove={id}");
+    assert!(page().await.contains(&asked), "it is asked first");
+    let shown = browser.get(&asked).await.text().await.unwrap();
+    assert!(shown.contains("Remove this webhook?") && shown.contains(&url));
+    assert!(shown.contains("Its signing secret is deleted."));
     browser.post("/api/remove_webhook", &[("id", &id)]).await;
     assert!(page().await.contains("Nobody is told yet"));
+    // Where nothing is left to remove, the list says how it is.
+    let shown = browser.get(&asked).await.text().await.unwrap();
+    assert!(shown.contains("Nobody is told yet"));
 }

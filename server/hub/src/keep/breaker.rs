@@ -93,7 +93,8 @@ impl Hub {
     }
 
     /// The providers in trouble that a member's organisation has connections of,
-    /// each with the connection that was linked first.
+    /// each with the connection that shows it best: the one that was linked first,
+    /// of those that fail for a reason that may be the provider's.
     ///
     /// # Errors
     /// [`crate::Error::Forbidden`].
@@ -103,9 +104,11 @@ impl Hub {
     ) -> Result<Vec<(String, ConnectionId)>> {
         member.may(Action::Look)?;
         let db = self.store.db();
+        let codes = FailureCode::ALL.into_iter();
+        let codes: Vec<_> = codes.filter(|code| code.is_transient()).collect();
         let mut its = Vec::new();
         for provider in provider_trouble::all(db).await?.into_keys() {
-            let first = connection::first_living(db, member.tenant(), &provider).await?;
+            let first = connection::first_living(db, member.tenant(), &provider, &codes).await?;
             its.extend(first.map(|id| (provider, id)));
         }
         Ok(its)

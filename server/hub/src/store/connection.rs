@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    Condition, FromJsonQueryResult, Iterable, JoinType, QueryOrder, QuerySelect, QueryTrait,
-    entity::prelude::*,
+    Condition, ExprTrait, FromJsonQueryResult, Iterable, JoinType, QueryOrder, QuerySelect,
+    QueryTrait, entity::prelude::*,
 };
 use serde::{Deserialize, Serialize};
 
@@ -362,12 +362,35 @@ pub async fn working(
 }
 
 /// The tenant's connection to a provider that was linked first, of those that
-/// neither ended nor rest.
+/// neither ended nor rest: of those that failed with one of `codes` and nothing
+/// else, if there are any, and of those with another failure only if there are
+/// no others.
 pub async fn first_living(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     provider: &str,
+    codes: &[FailureCode],
 ) -> Result<Option<ConnectionId>, DbErr> {
+    let alike = || failing::is_one_of((Entity, Column::Failure), codes);
+    let renewal_alike =
+        || failing::is_one_of((credential::Entity, credential::Column::Failure), codes);
+    let renewals = |failed: Expr| {
+        credential::Entity::find()
+            .select_only()
+            .column(credential::Column::ConnectionId)
+            .filter(credential::Column::TenantId.eq(tenant))
+            .filter(credential::Column::Failure.is_not_null())
+            .filter(failed)
+            .into_query()
+    };
+    // A row without a failure has no code to compare, which is neither true nor false.
+    let failed = || Column::Failure.is_not_null();
+    let fails_alike = failed()
+        .and(alike())
+        .or(Column::Id.in_subquery(renewals(renewal_alike())));
+    let fails_otherwise = failed()
+        .and(alike().not())
+        .or(Column::Id.in_subquery(renewals(renewal_alike().not())));
     Entity::find()
         .select_only()
         .column(Column::Id)
@@ -375,6 +398,8 @@ pub async fn first_living(
         .filter(Column::Provider.eq(provider))
         .filter(Column::DisconnectedAt.is_null())
         .filter(Column::PausedAt.is_null())
+        .order_by_asc(fails_otherwise)
+        .order_by_desc(fails_alike)
         .order_by_asc(Column::Id)
         .into_tuple()
         .one(db)
