@@ -259,7 +259,7 @@ async fn a_renewal_that_fails_for_half_an_hour_is_told_while_its_token_works() {
         assert_eq!(alarm().await, None, "it works");
         world.advance(TimeDelta::minutes(1));
     }
-    for _ in 0..20 {
+    for _ in 0..2 {
         world.advance(TimeDelta::minutes(1));
         alarm().await;
     }

@@ -73,6 +73,21 @@ fn is_lasting(
     renewal || check
 }
 
+/// When a failure is looked at again that would be at `next`: no later than when it
+/// has lasted too long not to be told, unless the provider named a time.
+pub(super) fn told_in_time(
+    next: Option<DateTime<Utc>>,
+    failure: &Failure,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let told = since + TOO_LONG;
+    match failure.code.is_transient() && failure.retry_at.is_none() && now < told {
+        true => next.map(|next| next.min(told)),
+        false => next,
+    }
+}
+
 impl Hub {
     /// Tells what follows from a change of a connection's rows that was made in
     /// the same transaction; `otherwise` when there is no transition to tell.

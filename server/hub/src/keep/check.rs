@@ -5,6 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
 use super::{
     Need, Renewal,
+    alarm::told_in_time,
     health::{is_stale, leaves_token_usable},
     outcome::stands,
     schedule,
@@ -408,6 +409,7 @@ impl Hub {
                 // It says only what the provider said: when is in the row.
                 let failure = failure.clone().with_retry_at(wish.and(next));
                 let (stands, since) = stands(was_wrong, connection.failed_at, &failure, now);
+                let next = told_in_time(next, &stands, since, now);
                 // When it may be sent again counts from when it last was.
                 let since = if is_rejected(&failure) { now } else { since };
                 change.check_failures = Set(failures);

@@ -6,6 +6,7 @@ use fail::fail_point;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
 use super::{
+    alarm::told_in_time,
     ends::refresh_end,
     recovery::UNCLEAR,
     refresh::{Renewal, Try, place},
@@ -269,6 +270,7 @@ impl Hub {
         let wish = failure.retry_at.and(next);
         let failure = failure.with_retry_at(wish);
         let (stands, since) = stands(row.failure.as_ref(), row.failed_at, &failure, now);
+        let next = told_in_time(next, &stands, since, now);
         let transaction = self.store.begin().await?;
         let stored = credential::compare_and_swap(
             &transaction,
