@@ -184,7 +184,7 @@ test('a grant that was withdrawn asks for one thing, and reconnecting keeps the 
   await expect(row(other, SHOP)).toContainText('Action needed', { timeout: 2_000 });
 
   await check(page);
-  await expect(page.getByText('Not asked again: that would change nothing.')).toBeVisible();
+  await expect(page.getByText('Checked just now. What to do is below.')).toBeVisible();
   expect(page.url()).toBe(address);
   await alive(page, 2);
 

@@ -9,7 +9,7 @@ use hub::{
     store::{ConnectionId, event::Kind},
 };
 use reqwest::StatusCode;
-use sandbox::{Grace, Rotation};
+use sandbox::{Endpoint, Fault, Grace, Rotation};
 use serde_json::{Value, json};
 
 use crate::harness::{HostApp, Setup, World, changed_entries, serve_peer};
@@ -114,6 +114,33 @@ async fn e18_what_ends_along_is_said_before_disconnecting() {
     // Its own app, and one whose products end alone.
     for alone in [xero, microsoft] {
         assert!(!page(alone).await.contains("may stop, too"));
+    }
+}
+
+/// What is not kept is not given back where that could end what is.
+#[tokio::test]
+async fn e18_a_grant_that_is_not_kept_ends_no_other() {
+    for whole in [false, true] {
+        let url = "url = \"{sandbox_origin}/oauth/revoke\"";
+        let said = format!("{url}\nwhole_app = {whole}");
+        let world = World::with(Setup {
+            catalog: Some(changed_entries(&[("sandbox", url, &said)])),
+            ..Setup::default()
+        })
+        .await;
+        let id = world.connect().await;
+        let browser = world.signed_in().await;
+        let down = Fault::server_error(503).at(Endpoint::Api);
+        world.shop.set_faults(down.into());
+        browser
+            .run_flow("sandbox", json!({ "connection": id }))
+            .await;
+        world.shop.set_faults(Default::default());
+        let left = if whole { 2 } else { 1 };
+        assert_eq!(world.shop.grants().len(), left, "{whole}");
+        world.app.hub.check(world.member(), id).await.unwrap();
+        let seen = world.app.hub.connection(world.member(), id).await;
+        assert_eq!(seen.unwrap().health.status, Status::Connected);
     }
 }
 

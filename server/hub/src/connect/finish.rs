@@ -461,7 +461,21 @@ impl Hub {
         Ok(app.map(|app| (provider, app)))
     }
 
+    /// Ends a grant that is not kept; not where others could end with it: it is left
+    /// unused then, as nothing of it was stored.
     async fn give_back(&self, provider: &Provider, app: &ProviderApp, connected: &Connected<'_>) {
+        let may_end_others = self.may_end_others(connected.tenant, provider);
+        match Reach::every().around(may_end_others).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(provider = %provider.id, "an unused grant was left there, because others may end with it");
+                return;
+            }
+            Err(error) => {
+                tracing::error!(provider = %provider.id, %error, "an unused grant was left there");
+                return;
+            }
+        }
         let tokens = Tokens {
             access_token: &connected.grant.access_token,
             refresh_token: connected.grant.refresh_token.as_ref(),

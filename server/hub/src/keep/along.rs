@@ -1,13 +1,14 @@
 //! What ends at a provider together with a connection that was given back:
 //! some end everything that one app was granted for an account.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
 use crate::{
     Result,
+    catalog::Provider,
     failure::{Failure, FailureCode},
     hub::Hub,
-    store::{connection, provider_app},
+    store::{TenantId, connection, provider_app},
 };
 
 /// The detail of the failure of a connection that ended along with another.
@@ -25,22 +26,9 @@ impl Hub {
         if !provider.is_revoked_whole() {
             return Ok(());
         }
-        let products = self.catalog.iter();
-        let products = products.filter(|product| product.app_id == provider.app_id);
-        let ids: Vec<_> = products.map(|product| product.id.as_str()).collect();
-        let own = provider_app::of_app(self.store.db(), &provider.app_id).await?;
-        let own: Vec<_> = own.into_iter().map(|row| row.tenant_id).collect();
-        let query = connection::Entity::find()
-            .filter(connection::Column::Provider.is_in(ids))
-            .filter(connection::Column::Id.ne(gone.id))
-            .filter(connection::Column::DisconnectedAt.is_null());
-        // A tenant's own app was granted apart; the operator's is one for all
-        // tenants without.
-        let query = match own.contains(&gone.tenant_id) {
-            true => query.filter(connection::Column::TenantId.eq(gone.tenant_id)),
-            false => query.filter(connection::Column::TenantId.is_not_in(own)),
-        };
-        for row in query.all(self.store.db()).await? {
+        let others = self.of_same_app(gone.tenant_id, provider).await?;
+        let others = others.filter(connection::Column::Id.ne(gone.id));
+        for row in others.all(self.store.db()).await? {
             let is_same = gone.external_id.is_some() && row.external_id == gone.external_id;
             if is_same {
                 let code = FailureCode::GrantRevokedOrExpired;
@@ -51,5 +39,43 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    /// Whether giving one grant back may end what another connection stands on: its
+    /// provider ends all that the app was granted for that account, which may be
+    /// connected already.
+    pub(crate) async fn may_end_others(
+        &self,
+        tenant: TenantId,
+        provider: &Provider,
+    ) -> Result<bool> {
+        if !provider.is_revoked_whole() {
+            return Ok(false);
+        }
+        let others = self.of_same_app(tenant, provider).await?;
+        Ok(others.one(self.store.db()).await?.is_some())
+    }
+
+    /// The living connections that were granted to the app which the tenant uses
+    /// for a provider, of all its products.
+    async fn of_same_app(
+        &self,
+        tenant: TenantId,
+        provider: &Provider,
+    ) -> Result<Select<connection::Entity>> {
+        let products = self.catalog.iter();
+        let products = products.filter(|product| product.app_id == provider.app_id);
+        let ids: Vec<_> = products.map(|product| product.id.as_str()).collect();
+        let own = provider_app::of_app(self.store.db(), &provider.app_id).await?;
+        let own: Vec<_> = own.into_iter().map(|row| row.tenant_id).collect();
+        let query = connection::Entity::find()
+            .filter(connection::Column::Provider.is_in(ids))
+            .filter(connection::Column::DisconnectedAt.is_null());
+        // A tenant's own app was granted apart; the operator's is one for all
+        // tenants without.
+        Ok(match own.contains(&tenant) {
+            true => query.filter(connection::Column::TenantId.eq(tenant)),
+            false => query.filter(connection::Column::TenantId.is_not_in(own)),
+        })
     }
 }

@@ -184,8 +184,11 @@ impl Hub {
 
 fn mends(listed: &Listed, credentials: &[credential::Model]) -> Mends {
     let main = credentials.iter().find(|row| row.slot == credential::MAIN);
+    let failure = listed.health.failure.as_ref();
     match listed.health.status {
         Status::Disconnected => Mends::Ended,
+        // Told because it lasts, and tried all the same.
+        Status::ActionNeeded if failure.is_some_and(|one| one.code.is_transient()) => Mends::Trying,
         Status::ActionNeeded => Mends::Person,
         Status::WaitingForAdmin => Mends::Admin,
         Status::Retrying => Mends::Trying,
